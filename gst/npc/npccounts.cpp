@@ -43,7 +43,7 @@ std::string_view check_text(const gchar *text, gssize length) {
   if (view.size() > GST_NPC_RECORD_MAX)
     refuse_length();
   if (!g_utf8_validate(view.data(), static_cast<gssize>(view.size()), nullptr))
-    throw Refusal{GST_NPC_ERROR_SYNTAX, "The record is not UTF-8 text."};
+    throw Refusal{GST_NPC_ERROR_SYNTAX, "The record is not UTF-8 text, or has a NUL in it."};
   return view;
 }
 
