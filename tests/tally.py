@@ -5,10 +5,16 @@ unless some passed and none failed. Arguments: TITLE=PATH, the path without .jso
 
 import collections
 import json
+import re
 import sys
 import xml.etree.ElementTree as ET
 
 GOOD = ("OK", "SKIP", "EXPECTEDFAIL")
+
+
+def plain(name):
+    """A test's name without the project and the suites that meson puts before it."""
+    return re.sub(r"^.* / |^.* - [^:]*:", "", name)
 
 
 def reason(element):
@@ -19,12 +25,14 @@ def read(title, base, totals, lines):
     failed_cases = collections.Counter()
     for suite in ET.parse(base + ".junit.xml").getroot().iter("testsuite"):
         for case in suite.iter("testcase"):
-            where = f"{suite.get('name').partition('.')[2]} {case.get('name')}".strip()
+            # A suite is PROJECT.TEST[.GROUP]; or PROJECT alone, of tests that are one case each.
+            test = plain(suite.get("name").partition(".")[2])
+            where = f"{test} {case.get('name')}" if test else plain(case.get("name"))
             bad = [child for child in case if child.tag in ("failure", "error")]
             skipped = case.find("skipped")
             if bad:
                 totals["failed"] += 1
-                failed_cases[where.split()[0].split(".")[0]] += 1
+                failed_cases[(test or where).partition(".")[0]] += 1
                 lines.append(f"failed  {title}: {where}")
             elif skipped is not None or case.get("status") == "notrun":
                 totals["skipped"] += 1
@@ -36,8 +44,7 @@ def read(title, base, totals, lines):
     # A crash, a leak or a time-out leaves no failed case behind: the executable's own result counts.
     with open(base + ".json", encoding="utf-8") as log:
         for run in map(json.loads, log):
-            name = run["name"].rpartition("/")[2].strip()
-            name = name.rpartition(" ")[2]
+            name = plain(run["name"])
             if run["result"] not in GOOD and not failed_cases[name]:
                 totals["failed"] += 1
                 lines.append(f"failed  {title}: {name}: {run['result']}, exit {run['returncode']}")
