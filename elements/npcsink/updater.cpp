@@ -3,6 +3,7 @@
 #include "updater.h"
 
 #include "file.h"
+#include "mqtt.h"
 
 namespace npc {
 
@@ -10,6 +11,7 @@ const Registry &Registry::standard() {
   static const Registry registry = [] {
     Registry made;
     made.add("file", make_file_updater);
+    made.add("mqtt", make_mqtt_updater);
     return made;
   }();
   return registry;

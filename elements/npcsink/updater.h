@@ -55,7 +55,7 @@ class Registry {
   /// Makes an updater from a URI of its scheme. Throws UriError.
   using Factory = std::function<std::unique_ptr<Updater>(const Uri &uri)>;
 
-  /// file.
+  /// file and mqtt.
   static const Registry &standard();
 
   void add(const std::string &scheme, Factory factory);
