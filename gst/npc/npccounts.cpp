@@ -43,7 +43,7 @@ std::string_view check_text(const gchar *text, gssize length) {
   if (view.size() > GST_NPC_RECORD_MAX)
     refuse_length();
   if (!g_utf8_validate(view.data(), static_cast<gssize>(view.size()), nullptr))
-    throw Refusal{GST_NPC_ERROR_SYNTAX, "The record is not UTF-8 text."};
+    throw Refusal{GST_NPC_ERROR_SYNTAX, "The record is not UTF-8 text, or has a NUL in it."};
   return view;
 }
 
@@ -139,22 +139,12 @@ GstMessage *gst_npc_counts_new_message(GstObject *source, const GstNpcCounts *co
                                        GstClockTime timestamp, GstClockTime stream_time,
                                        GstClockTime running_time, GstClockTime duration) {
   g_return_val_if_fail(source == nullptr || GST_IS_OBJECT(source), nullptr);
-  GstStructure *record = gst_npc_counts_to_structure(counts);
-  if (record == nullptr)
-    return nullptr;
-
+  g_return_val_if_fail(npc::is_sound(counts), nullptr);
   GstStructure *structure =
       gst_structure_new(GST_NPC_COUNTS_MESSAGE_NAME, "timestamp", G_TYPE_UINT64, timestamp,
                         "stream-time", G_TYPE_UINT64, stream_time, "running-time", G_TYPE_UINT64,
                         running_time, "duration", G_TYPE_UINT64, duration, nullptr);
-  gst_structure_foreach(
-      record,
-      [](GQuark field, const GValue *value, gpointer target) -> gboolean {
-        gst_structure_id_set_value(static_cast<GstStructure *>(target), field, value);
-        return TRUE;
-      },
-      structure);
-  gst_structure_free(record);
+  npc::set_record(structure, *counts);
   return gst_message_new_element(source, structure);
 }
 

@@ -32,7 +32,9 @@ G_BEGIN_DECLS
 /**
  * GST_NPC_RECORD_MAX:
  *
- * The longest record that a reader accepts, in bytes of JSON or of line protocol.
+ * The longest record that a reader accepts, in bytes of JSON or of line protocol, without the
+ * newline at its end. It holds for the text that is read and for the one that would be written of
+ * it, so that whatever was accepted can be passed on.
  */
 #define GST_NPC_RECORD_MAX 4096
 
@@ -111,7 +113,8 @@ typedef struct {
  * @camera: which camera
  * @boot: random name of this run of the counter
  * @seq: number of the record in that run, from 0; (site, camera, boot, seq) names a record for ever
- * @time: end of the window, UTC, in ms since 1970
+ * @time: end of the window, UTC, in ms since 1970, at most %G_MAXINT64 / 1000000 (in the year
+ * 2262): line protocol writes it in ns
  * @interval: length of the window in ms
  * @people: confirmed tracks of the counted class present, median over the window's analysed frames
  * @people_max: the most of them at once
@@ -122,7 +125,10 @@ typedef struct {
  * @zones: (element-type GstNpcZoneCount): zones in the order of their definition; never %NULL
  * @flags: circumstances
  *
- * One record. Numbers are at most %G_MAXINT64, the largest integer that line protocol has.
+ * One record. Numbers are at most %G_MAXINT64, the largest integer that line protocol has, and
+ * those of type guint at most %G_MAXUINT. All names are names as gst_npc_name_is_valid() has them,
+ * and no two objects, lines or zones share one. To write a record that breaks these rules is a
+ * mistake of the program: the functions that write answer it with a critical warning and %NULL.
  *
  * Since: 0.1
  */
@@ -152,7 +158,8 @@ GST_NPC_API GType gst_npc_counts_get_type(void);
 /**
  * gst_npc_counts_new: (constructor)
  *
- * Returns: (transfer full): a record with empty names and zeros; free with gst_npc_counts_free()
+ * Returns: (transfer full): a record with empty names, which must be set before it is written, and
+ * zeros; free with gst_npc_counts_free()
  */
 GST_NPC_API GstNpcCounts *gst_npc_counts_new(void);
 
@@ -186,8 +193,12 @@ GST_NPC_API GstStructure *gst_npc_counts_to_structure(const GstNpcCounts *counts
 
 /**
  * gst_npc_counts_from_structure:
- * @structure: a structure as gst_npc_counts_to_structure() makes them; other fields are ignored
+ * @structure: a structure as gst_npc_counts_to_structure() makes them; its name does not matter
  * @error: why it was refused
+ *
+ * Reads by the rules of gst_npc_counts_from_json(). Whole numbers may be of the types int, guint or
+ * guint64. A text becomes such a structure by gst_structure_from_string() only after
+ * #GST_TYPE_NPC_COUNTS_FLAGS was used once: GStreamer finds types by name only then.
  *
  * Returns: (transfer full) (nullable): the record, or %NULL with @error set
  */
@@ -209,36 +220,35 @@ GST_NPC_API gchar *gst_npc_counts_to_json(const GstNpcCounts *counts);
  * @error: why it was refused
  *
  * Reads a record from a stranger: unknown keys and unknown flags are ignored; an unknown version, a
- * text longer than %GST_NPC_RECORD_MAX, numbers that are not whole or out of range, and names that
- * are not names are refused. `version`, `site`, `camera`, `boot`, `seq`, `time`, `interval` and
- * `people` must be there; the others default to none or zero
- * (`people_max` to `people`).
+ * text longer than %GST_NPC_RECORD_MAX, two values of the same name, numbers that are not whole
+ * (3.0 and 1e3 are not) or out of range, and names that are not names are refused. `version`,
+ * `site`, `camera`, `boot`, `seq`, `time`, `interval` and `people` must be there; the others, those
+ * of a line or a zone among them, default to none or zero (`people_max` to `people`).
  *
  * Returns: (transfer full) (nullable): the record, or %NULL with @error set
  */
 GST_NPC_API GstNpcCounts *gst_npc_counts_from_json(const gchar *json, gssize length,
                                                    GError **error);
 
+/* clang-format off */
 /**
  * gst_npc_counts_to_line_protocol:
  * @counts: a record
  *
  * InfluxDB's line protocol, one line for the frame (measurement `npc`) and one for each class
- * (`npc_object`, tag `class`), line
- * (`npc_line`, tag `line`) and zone (`npc_zone`, tag `zone`), all with the tags `camera` and `site`
- * and the time in ns:
+ * (`npc_object`, tag `class`, field `count`), line (`npc_line`, tag `line`) and zone (`npc_zone`,
+ * tag `zone`), all with the tags `camera` and `site` and the time in ns:
  *
  * |[
- * npc,camera=door,site=home
- * people=3i,people_max=4i,moving=1i,faces=1i,seq=48213i,interval=2000i,boot="5f0c"
- * 1767225600000000000 npc_line,camera=door,line=main,site=home
- * in=5i,out=4i,in_total=1204i,out_total=1187i 1767225600000000000
+ * npc,camera=door,site=home people=3i,people_max=4i,moving=1i,faces=1i,seq=48213i,interval=2000i,boot="5f0c" 1767225600000000000
+ * npc_line,camera=door,line=main,site=home in=5i,out=4i,in_total=1204i,out_total=1187i 1767225600000000000
  * ]|
  *
  * `flags="partial,degraded"` follows `boot` if there are any.
  *
  * Returns: (transfer full): the lines, separated by newlines, without one at the end
  */
+/* clang-format on */
 GST_NPC_API gchar *gst_npc_counts_to_line_protocol(const GstNpcCounts *counts);
 
 /**
@@ -247,6 +257,10 @@ GST_NPC_API gchar *gst_npc_counts_to_line_protocol(const GstNpcCounts *counts);
  * lines, tags and fields
  * @length: its length in bytes, or -1 if it ends with NUL
  * @error: why it was refused
+ *
+ * Reads by the rules of gst_npc_counts_from_json(): other measurements, tags and fields, empty
+ * lines and those that begin with `#` are ignored. Lines that differ in site, camera or time are
+ * refused, and so is a text without the line for the frame.
  *
  * Returns: (transfer full) (nullable): the record, or %NULL with @error set
  */

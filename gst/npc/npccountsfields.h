@@ -215,6 +215,9 @@ GstNpcCounts *read_guarded(Read read, GError **error) noexcept {
   }
 }
 
+/// Adds the fields of a record to a structure; the record must be sound.
+void set_record(GstStructure *structure, const GstNpcCounts &counts);
+
 /// The record as JSON; the record must be sound.
 std::string write_json(const GstNpcCounts &counts) noexcept;
 

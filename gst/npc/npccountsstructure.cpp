@@ -7,6 +7,13 @@
 namespace npc {
 namespace {
 
+guint known_flags(guint flags) {
+  guint known = 0;
+  for (const GFlagsValue *flag = kFlags; flag->value_nick != nullptr; flag++)
+    known |= flags & flag->value;
+  return known;
+}
+
 class StructureSource {
  public:
   explicit StructureSource(const GstStructure *structure) : structure_(structure) {}
@@ -61,10 +68,7 @@ class StructureSource {
       return 0;
     if (!G_VALUE_HOLDS(value, GST_TYPE_NPC_COUNTS_FLAGS))
       refuse_field("flags", "must be of the type GstNpcCountsFlags");
-    guint known = 0;
-    for (const GFlagsValue *flag = kFlags; flag->value_nick != nullptr; flag++)
-      known |= g_value_get_flags(value) & flag->value;
-    return known;
+    return known_flags(g_value_get_flags(value));
   }
 
  private:
@@ -101,26 +105,31 @@ void set_table(GstStructure *structure, const char *name, const char *entry_name
 }
 
 }  // namespace
+
+void set_record(GstStructure *structure, const GstNpcCounts &counts) {
+  gst_structure_set(structure, "version", G_TYPE_INT, GST_NPC_COUNTS_VERSION, "site", G_TYPE_STRING,
+                    counts.site, "camera", G_TYPE_STRING, counts.camera, "boot", G_TYPE_STRING,
+                    counts.boot, nullptr);
+  for (const auto &field : {kSeq, kTime, kInterval})
+    set_field(structure, field, counts, field.name);
+  for (const auto &field : kPeopleFields)
+    set_field(structure, field, counts, field.name);
+  GstStructure *objects = gst_structure_new_empty("objects");
+  for (const auto &object : Entries<GstNpcObjectCount>{counts.objects})
+    set_field(objects, kObjectFields[0], object, object.name);
+  take_table(structure, "objects", objects);
+  set_table(structure, "lines", "line", counts.lines, kLineFields);
+  set_table(structure, "zones", "zone", counts.zones, kZoneFields);
+  gst_structure_set(structure, "flags", GST_TYPE_NPC_COUNTS_FLAGS, known_flags(counts.flags),
+                    nullptr);
+}
+
 }  // namespace npc
 
 GstStructure *gst_npc_counts_to_structure(const GstNpcCounts *counts) {
   g_return_val_if_fail(npc::is_sound(counts), nullptr);
-
-  GstStructure *structure =
-      gst_structure_new(GST_NPC_COUNTS_MESSAGE_NAME, "version", G_TYPE_INT, GST_NPC_COUNTS_VERSION,
-                        "site", G_TYPE_STRING, counts->site, "camera", G_TYPE_STRING,
-                        counts->camera, "boot", G_TYPE_STRING, counts->boot, nullptr);
-  for (const auto &field : {npc::kSeq, npc::kTime, npc::kInterval})
-    npc::set_field(structure, field, *counts, field.name);
-  for (const auto &field : npc::kPeopleFields)
-    npc::set_field(structure, field, *counts, field.name);
-  GstStructure *objects = gst_structure_new_empty("objects");
-  for (const auto &object : npc::Entries<GstNpcObjectCount>{counts->objects})
-    npc::set_field(objects, npc::kObjectFields[0], object, object.name);
-  npc::take_table(structure, "objects", objects);
-  npc::set_table(structure, "lines", "line", counts->lines, npc::kLineFields);
-  npc::set_table(structure, "zones", "zone", counts->zones, npc::kZoneFields);
-  gst_structure_set(structure, "flags", GST_TYPE_NPC_COUNTS_FLAGS, counts->flags, nullptr);
+  GstStructure *structure = gst_structure_new_empty(GST_NPC_COUNTS_MESSAGE_NAME);
+  npc::set_record(structure, *counts);
   return structure;
 }
 
