@@ -23,7 +23,7 @@
  * ## Limits
  *
  * The HOG detector needs no model. It finds upright people who are seen from the side or a little
- * from above, unoccluded, and at least a sixth of the frame's height tall. A neural network finds
+ * from above, unoccluded, and at least an eighth of the frame's height tall. A neural network finds
  * more, and is usually faster: see #GstNpcDetect:model. Neither finds people from straight above.
  * Faces are frontal faces of at least 20 pixels.
  *
@@ -336,9 +336,8 @@ static void gst_npc_detect_install_properties(GObjectClass *klass) {
       klass, PROP_INPUT_WIDTH,
       g_param_spec_uint(
           "input-width", "Input width",
-          "Width in pixels to which frames are scaled for the detector; a multiple of "
-          "32 for most networks. 0: what the model asks for (HOG: the frame's own, at "
-          "most 576 pixels high)",
+          "Width in pixels to which frames are scaled for the detector; a multiple of 32 for most "
+          "networks. 0: what the model asks for; for HOG, that of 720 rows",
           0, 8192, 0, kReady));
   g_object_class_install_property(
       klass, PROP_INPUT_HEIGHT,
