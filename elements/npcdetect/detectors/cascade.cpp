@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Faces by a boosted cascade, from the files of OpenCV.
+#include <filesystem>
+#include <opencv2/imgproc.hpp>
+#include <opencv2/objdetect.hpp>
+
+#include "detector.h"
+
+namespace npc {
+namespace {
+
+constexpr const char *kDirectories[] = {
+    "/usr/share/opencv4/haarcascades",
+    "/usr/local/share/opencv4/haarcascades",
+    "/usr/share/opencv/haarcascades",
+    "/usr/share/OpenCV/haarcascades",
+};
+constexpr const char *kFile = "haarcascade_frontalface_alt.xml";
+
+// A cascade says yes or no. Its yes counts as this, so that it is strong for any usual
+// `confidence`.
+constexpr float kConfidence = 0.9f;
+
+class Cascade final : public Detector {
+ public:
+  explicit Cascade(const std::string &path) {
+    bool loaded = false;
+    try {
+      loaded = classifier_.load(path);
+    } catch (const cv::Exception &) {
+      // Not even XML: as unusable as the wrong XML.
+    }
+    if (!loaded)
+      throw DetectorError(DetectorError::Kind::unusable,
+                          "The file " + path +
+                              " is not a cascade that OpenCV can read: set face-model to one, or "
+                              "leave it empty.");
+  }
+
+  PictureWish wish(cv::Size frame) const override { return {frame, CV_8UC1}; }
+
+  void detect(const cv::Mat &picture, float floor, std::vector<Detection> &found) override {
+    if (kConfidence < floor)
+      return;
+    std::vector<cv::Rect> faces;
+    classifier_.detectMultiScale(picture, faces, 1.1, 4);
+    for (const cv::Rect &face : faces)
+      found.push_back({face, kConfidence, "face"});
+  }
+
+ private:
+  cv::CascadeClassifier classifier_;
+};
+
+}  // namespace
+
+std::unique_ptr<Detector> make_cascade(const std::string &path) {
+  std::error_code ignored;
+  if (!path.empty()) {
+    if (!std::filesystem::is_regular_file(path, ignored))
+      throw DetectorError(
+          DetectorError::Kind::not_found,
+          "There is no file " + path + ": set face-model to a cascade, or leave it empty.");
+    return std::make_unique<Cascade>(path);
+  }
+  std::string searched;
+  for (const char *directory : kDirectories) {
+    const std::string candidate = std::string(directory) + "/" + kFile;
+    if (std::filesystem::is_regular_file(candidate, ignored))
+      return std::make_unique<Cascade>(candidate);
+    searched += std::string(searched.empty() ? "" : ", ") + directory;
+  }
+  throw DetectorError(DetectorError::Kind::not_found,
+                      std::string("There is no ") + kFile + " in " + searched +
+                          ": install the package opencv-data, or set face-model to a cascade.");
+}
+
+}  // namespace npc

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What every detector is: a picture in, boxes with a class and a confidence out.
+#pragma once
+
+#include <memory>
+#include <opencv2/core.hpp>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace npc {
+
+/// One object in a picture.
+struct Detection {
+  cv::Rect2f box;     ///< pixels of the picture; may reach beyond its edges
+  float confidence;   ///< 0 to 1
+  std::string label;  ///< class, a name as in gst_npc_name_is_valid()
+};
+
+/// What a detector wants to look at.
+struct PictureWish {
+  cv::Size size;  ///< the frame scaled to this
+  int type;       ///< CV_8UC1: luma, CV_8UC3: BGR
+};
+
+/// A detector cannot be made, or cannot go on. what() is a sentence for the user that says what to
+/// do.
+class DetectorError : public std::runtime_error {
+ public:
+  enum class Kind {
+    not_found,  ///< a file is not there
+    unusable,   ///< a file is there, but not what is needed
+    settings,   ///< the properties contradict each other or the model
+    failed,     ///< the library gave up in mid-stream
+  };
+  DetectorError(Kind kind, const std::string &sentence)
+      : std::runtime_error(sentence), kind_(kind) {}
+  Kind kind() const { return kind_; }
+
+ private:
+  Kind kind_;
+};
+
+/// Finds objects. Used by one thread at a time.
+class Detector {
+ public:
+  virtual ~Detector() = default;
+
+  /// What detect() is to be given when frames have the size `frame`.
+  virtual PictureWish wish(cv::Size frame) const = 0;
+
+  /// Appends what is in `picture` (as wished for, or a crop of it) with at least `floor` confidence
+  /// to `found`. Throws DetectorError.
+  virtual void detect(const cv::Mat &picture, float floor, std::vector<Detection> &found) = 0;
+};
+
+/// How a people detector is to be made; the npcdetect properties of the same names.
+struct DetectorSettings {
+  std::string model;  ///< path; empty: HOG
+  std::string labels;
+  std::vector<std::string> classes = {"person"};
+  cv::Size input;  ///< 0: the model's own
+};
+
+/// OpenCV's HOG people detector.
+std::unique_ptr<Detector> make_hog(const DetectorSettings &settings);
+
+/// A neural network from an ONNX or Darknet file. Throws DetectorError.
+std::unique_ptr<Detector> make_network(const DetectorSettings &settings);
+
+/// A Haar or LBP cascade for faces, from `path`, or if that is empty, OpenCV's frontal face from
+/// where distributions install it. Throws DetectorError.
+std::unique_ptr<Detector> make_cascade(const std::string &path);
+
+}  // namespace npc

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Neural networks from files that may be missing, torn, or something else altogether.
+#include "modelfile.h"
+
+#include <charconv>
+#include <cstdint>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <string_view>
+
+#include "detector.h"
+
+namespace npc {
+namespace {
+
+// What a small computer could still run; a larger file is a mistake, not a model.
+constexpr std::uintmax_t kFileMax = 1u << 30;
+
+std::string read_file(const std::string &path) {
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(path, error))
+    throw DetectorError(
+        DetectorError::Kind::not_found,
+        "There is no model file " + path +
+            ": set model to one (pipelines/get-model fetches one), or leave it empty "
+            "to use HOG.");
+  const std::uintmax_t size = std::filesystem::file_size(path, error);
+  if (error || size > kFileMax)
+    throw DetectorError(DetectorError::Kind::unusable,
+                        "The model file " + path + " is larger than 1 GiB: it is not a detector.");
+  std::string bytes(size, '\0');
+  std::ifstream file(path, std::ios::binary);
+  if (!file.read(bytes.data(), static_cast<std::streamsize>(size)))
+    throw DetectorError(DetectorError::Kind::not_found,
+                        "The model file " + path + " cannot be read: check its permissions.");
+  return bytes;
+}
+
+/// The value of `key=` in the [net] section, which is the first, of a Darknet configuration; 0 if
+/// it is not there.
+int net_option(std::string_view cfg, std::string_view key) {
+  bool in_net = false;
+  while (!cfg.empty()) {
+    const auto end = cfg.find('\n');
+    std::string line(cfg.substr(0, end));
+    cfg = end == std::string_view::npos ? std::string_view() : cfg.substr(end + 1);
+    std::erase_if(line, [](char c) { return c == ' ' || c == '\t' || c == '\r'; });
+    if (line.starts_with('['))
+      in_net = line == "[net]" || line == "[network]";
+    int value = 0;
+    if (in_net && line.starts_with(std::string(key) + "=") &&
+        std::from_chars(line.data() + key.size() + 1, line.data() + line.size(), value).ec ==
+            std::errc())
+      return value;
+  }
+  return 0;
+}
+
+/// One field of a protocol buffer message: its number, and its bytes or its integer.
+struct Field {
+  std::uint64_t number;
+  std::uint64_t integer = 0;
+  std::string_view bytes;
+};
+
+std::optional<std::uint64_t> take_varint(std::string_view &rest) {
+  std::uint64_t value = 0;
+  for (int shift = 0; shift < 64 && !rest.empty(); shift += 7) {
+    const auto byte = static_cast<unsigned char>(rest.front());
+    rest.remove_prefix(1);
+    value |= static_cast<std::uint64_t>(byte & 0x7f) << shift;
+    if (byte < 0x80)
+      return value;
+  }
+  return std::nullopt;
+}
+
+/// Cuts the next field off `rest`; nothing at the end or where the bytes make no sense.
+std::optional<Field> take_field(std::string_view &rest) {
+  const auto tag = take_varint(rest);
+  if (!tag)
+    return std::nullopt;
+  Field field{*tag >> 3, 0, {}};
+  const unsigned wire = *tag & 7;
+  std::uint64_t length = wire == 1 ? 8 : wire == 5 ? 4 : 0;
+  if (wire == 0 || wire == 2) {
+    const auto value = take_varint(rest);
+    if (!value)
+      return std::nullopt;
+    (wire == 0 ? field.integer : length) = *value;
+  } else if (wire != 1 && wire != 5) {
+    return std::nullopt;
+  }
+  if (length > rest.size())
+    return std::nullopt;
+  field.bytes = rest.substr(0, length);
+  rest.remove_prefix(length);
+  return field;
+}
+
+/// The bytes of the first field `number` in `message`.
+std::string_view submessage(std::string_view message, std::uint64_t number) {
+  while (const auto field = take_field(message))
+    if (field->number == number)
+      return field->bytes;
+  return {};
+}
+
+/// Width and height of the first input of three channels. OpenCV does not tell them. Field numbers
+/// are those of onnx.proto: ModelProto.graph 7, GraphProto.input 11, ValueInfoProto.type 2,
+/// TypeProto.tensor_type 1, Tensor.shape 2, TensorShapeProto.dim 1, Dimension.dim_value 1.
+cv::Size onnx_input(std::string_view model) {
+  std::string_view graph = submessage(model, 7);
+  while (const auto input = take_field(graph)) {
+    if (input->number != 11)
+      continue;
+    std::string_view shape = submessage(submessage(submessage(input->bytes, 2), 1), 2);
+    std::vector<std::uint64_t> sizes;
+    while (const auto dimension = take_field(shape)) {
+      std::string_view value = dimension->bytes;
+      const auto field = take_field(value);
+      sizes.push_back(field && field->number == 1 ? field->integer : 0);
+    }
+    if (sizes.size() == 4 && sizes[1] == 3 && sizes[2] <= 8192 && sizes[3] <= 8192)
+      return cv::Size(static_cast<int>(sizes[3]), static_cast<int>(sizes[2]));
+  }
+  return {};
+}
+
+/// OpenCV reads past the end of a torn .weights file without a word: compare with what the layers
+/// hold.
+void check_weights(cv::dnn::Net &net, const std::string &path, const std::string &weights) {
+  std::size_t numbers = 0;
+  for (const std::string &name : net.getLayerNames()) {
+    const auto layer = net.getLayer(net.getLayerId(name));
+    // Its blobs are the anchors of the .cfg.
+    if (layer->type == "Region")
+      continue;
+    for (const cv::Mat &blob : layer->blobs)
+      numbers += blob.total();
+  }
+  // major, minor, revision, then the number of pictures seen: 64 bits from version 0.2 on.
+  std::int32_t version[2] = {0, 0};
+  if (weights.size() >= sizeof version)
+    std::memcpy(version, weights.data(), sizeof version);
+  const std::size_t header = version[0] * 10 + version[1] >= 2 ? 20 : 16;
+  if (weights.size() < header + numbers * sizeof(float))
+    throw DetectorError(DetectorError::Kind::unusable,
+                        "The model file " + path +
+                            " is shorter than its .cfg says: it was torn in transfer, or the "
+                            "two do not belong together. Fetch both again.");
+}
+
+}  // namespace
+
+Model load_model(const std::string &path) {
+  const std::filesystem::path file(path);
+  const std::string extension = file.extension().string();
+  if (extension != ".onnx" && extension != ".weights")
+    throw DetectorError(DetectorError::Kind::settings,
+                        "The model " + path +
+                            " is neither ONNX (.onnx) nor Darknet (.weights, its .cfg beside it).");
+  const std::string bytes = read_file(path);
+  try {
+    if (extension == ".onnx")
+      return {cv::dnn::readNetFromONNX(bytes.data(), bytes.size()), ModelFormat::onnx,
+              onnx_input(bytes)};
+    const std::string cfg =
+        read_file(std::filesystem::path(file).replace_extension(".cfg").string());
+    Model model{cv::dnn::readNetFromDarknet(cfg.data(), cfg.size(), bytes.data(), bytes.size()),
+                ModelFormat::darknet,
+                cv::Size(net_option(cfg, "width"), net_option(cfg, "height"))};
+    check_weights(model.net, path, bytes);
+    return model;
+  } catch (const cv::Exception &error) {
+    throw DetectorError(DetectorError::Kind::unusable,
+                        "OpenCV cannot read the model " + path +
+                            ": it is torn, or uses what this version of OpenCV does not know (" +
+                            error.err + ").");
+  }
+}
+
+}  // namespace npc

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What a detection network puts out: recognised by its shape, turned into boxes.
+#pragma once
+
+#include <opencv2/core.hpp>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace npc {
+
+/// Ways to write boxes that are known.
+enum class OutputLayout {
+  /// OpenCV's layers for Darknet's [yolo] and [region]: a matrix a scale, rows of centre x, centre
+  /// y, width, height in
+  /// fractions of the input, objectness, and a score for each class that has the objectness in it
+  /// already.
+  darknet,
+  /// YOLOX: one tensor (1, cells, 5 + classes), cells of the strides 8, 16 and 32 in that order,
+  /// centre and the logarithm
+  /// of the size in strides, objectness and scores between 0 and 1.
+  yolox,
+  /// SSD: one tensor (1, 1, boxes, 7), rows of image, class, score, left, top, right, bottom in
+  /// fractions of the input.
+  ssd,
+};
+
+/// A box in pixels of the network's input.
+struct OutputBox {
+  cv::Rect2f box;
+  float confidence;
+  int index;  ///< class, from 0
+};
+
+/// The layout of `outputs` for an input of that size, if it is a known one.
+std::optional<OutputLayout> recognise_outputs(std::span<const cv::Mat> outputs, cv::Size input);
+
+/// How many classes the outputs tell apart; nothing for a layout whose shape does not say (SSD).
+std::optional<int> classes_in_outputs(OutputLayout layout, std::span<const cv::Mat> outputs);
+
+/// All boxes with at least `floor` confidence; numbers that are not finite are left out.
+std::vector<OutputBox> read_outputs(OutputLayout layout, std::span<const cv::Mat> outputs,
+                                    cv::Size input, float floor);
+
+/// The outputs' shapes, such as "1x85x22x22", for a sentence.
+std::string describe_outputs(std::span<const cv::Mat> outputs);
+
+}  // namespace npc

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// npcdetect: its settings, and what the streaming thread does.
+#pragma once
+
+#include <gst/video/video.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "../objectlocker.h"
+#include "detectors/detector.h"
+#include "gstnpcdetect.h"
+#include "picture.h"
+
+typedef enum {
+  GST_NPC_DETECT_DETECTOR_AUTO,
+  GST_NPC_DETECT_DETECTOR_HOG,
+  GST_NPC_DETECT_DETECTOR_NETWORK,
+} GstNpcDetectDetector;
+
+typedef enum {
+  GST_NPC_DETECT_FACES_OFF,
+  GST_NPC_DETECT_FACES_CASCADE,
+} GstNpcDetectFaces;
+
+namespace npc {
+
+constexpr double kDefaultConfidence = 0.5;
+
+/// The properties, as they were set. Under the object lock.
+struct DetectSettings {
+  GstNpcDetectDetector detector = GST_NPC_DETECT_DETECTOR_AUTO;
+  std::string model, labels, classes = "person";
+  double confidence = kDefaultConfidence;
+  guint input_width = 0, input_height = 0;
+  GstNpcDetectFaces faces = GST_NPC_DETECT_FACES_OFF;
+  std::string face_model;
+  GstClockTime interval = 0;
+  std::string mask;
+  std::string mask_error;  // why `mask` cannot be used; empty if it can
+  std::vector<Polygon> masks;
+};
+
+/// Under the object lock.
+struct DetectStats {
+  guint64 frames_in = 0, analysed = 0, skipped = 0, detect_time = 0;
+};
+
+/// What must outlive an input buffer that is given back early.
+struct FrameTimes {
+  explicit FrameTimes(GstBuffer *buffer)
+      : pts(GST_BUFFER_PTS(buffer)),
+        dts(GST_BUFFER_DTS(buffer)),
+        duration(GST_BUFFER_DURATION(buffer)),
+        offset(GST_BUFFER_OFFSET(buffer)),
+        offset_end(GST_BUFFER_OFFSET_END(buffer)),
+        flags(GST_BUFFER_FLAGS(buffer) & (GST_BUFFER_FLAG_DISCONT | GST_BUFFER_FLAG_RESYNC)) {}
+
+  GstClockTime pts, dts, duration;
+  guint64 offset, offset_end;
+  guint flags;
+};
+
+}  // namespace npc
+
+struct _GstNpcDetect {
+  GstElement parent;
+  GstPad *sinkpad, *srcpad;
+  struct GstNpcDetectState *state;
+};
+
+// C++ objects with destructors. The streaming thread owns all but `settings` and `stats`.
+struct GstNpcDetectState {
+  explicit GstNpcDetectState(GstNpcDetect *element) : element_(element) {}
+
+  bool start();
+  void stop();
+  bool set_caps(GstCaps *caps);
+  void reset_schedule() { next_ = GST_CLOCK_TIME_NONE; }
+  GstFlowReturn chain(GstBuffer *buffer);
+  void set_mask(const gchar *text);
+  void post(const npc::DetectorError &error);
+
+  npc::DetectSettings settings;  // under the object lock
+  npc::DetectStats stats;        // under the object lock
+
+ private:
+  bool is_due(GstClockTime time, GstClockTime interval);
+  GstClockTime time_of(const npc::FrameTimes &times);
+  bool detect(double confidence, std::vector<npc::Detection> &found);
+  GstFlowReturn push(const npc::FrameTimes &times, double confidence,
+                     const std::vector<npc::Detection> &found);
+
+  GstNpcDetect *element_;
+  std::vector<std::unique_ptr<npc::Detector>> detectors_;  // the first one chooses the picture
+  npc::Picture picture_;
+  GstVideoInfo info_{};
+  bool negotiated_ = false;
+  bool warned_ = false;  // of a frame that is not one; once until there is a good one
+  GstClockTime last_ = GST_CLOCK_TIME_NONE, next_ = GST_CLOCK_TIME_NONE;
+};

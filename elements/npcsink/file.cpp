@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Appends records to a file so that a reader never finds half a line that stays half.
+#include "file.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+namespace npc {
+namespace {
+
+// A pipe cannot be waited for together with a stop request; this is how late a stop may be.
+constexpr int kPollMilliseconds = 50;
+
+std::string message_of(int error) {
+  return std::generic_category().message(error);
+}
+
+class Descriptor {
+ public:
+  explicit Descriptor(int number = -1) : number_(number) {}
+  Descriptor(Descriptor &&other) noexcept : number_(std::exchange(other.number_, -1)) {}
+  Descriptor &operator=(Descriptor &&other) noexcept {
+    std::swap(number_, other.number_);
+    return *this;
+  }
+  ~Descriptor() {
+    if (number_ >= 0)
+      ::close(number_);
+  }
+  int get() const { return number_; }
+
+ private:
+  int number_;
+};
+
+class FileUpdater : public Updater {
+ public:
+  explicit FileUpdater(std::string path) : path_(std::move(path)) {}
+
+  std::string target() const override { return "file:" + path_; }
+  std::string connect(const Record &first, std::stop_token stop) override;
+  Outcome deliver(std::span<const Record> records, std::stop_token stop) override;
+  void close() noexcept override { file_ = Descriptor(); }
+
+ private:
+  std::string open_error(int error) const;
+  std::string write_error(int error) const;
+  bool ends_within_a_line() const;
+  Outcome write_regular(std::string_view line);
+  Outcome write_stream(std::string_view line, std::stop_token stop);
+  void take_back(off_t count);
+
+  const std::string path_;
+  Descriptor file_;
+  bool regular_ = false;
+  bool socket_ = false;
+};
+
+// The process's own streams are duplicated: opened anew, a redirected file would be written from
+// two places at once, and a socket, as systemd gives it, cannot be opened at all.
+int standard_stream(const std::string &path) {
+  if (path == "/dev/stdout")
+    return STDOUT_FILENO;
+  return path == "/dev/stderr" ? STDERR_FILENO : -1;
+}
+
+std::string FileUpdater::connect(const Record &, std::stop_token) {
+  close();
+  const int stream = standard_stream(path_);
+  // Without O_NONBLOCK the opening of a pipe waits for its reader.
+  Descriptor file(
+      stream >= 0 ? fcntl(stream, F_DUPFD_CLOEXEC, 3)
+                  : open(path_.c_str(),
+                         O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0644));
+  struct stat status;
+  if (file.get() < 0 || fstat(file.get(), &status) < 0)
+    return open_error(errno);
+  if (S_ISBLK(status.st_mode))
+    return "Will not write to \"" + path_ + "\": it is a disk, not a file. Choose another path.";
+  file_ = std::move(file);
+  regular_ = S_ISREG(status.st_mode);
+  socket_ = S_ISSOCK(status.st_mode);
+  if (regular_ && stream < 0 && ends_within_a_line()) {
+    // Left by a power cut: the next line must not be glued to it.
+    Outcome written = write_regular("\n");
+    if (written.confirmed == 0)
+      close();
+    return std::move(written.failure);
+  }
+  return {};
+}
+
+Outcome FileUpdater::deliver(std::span<const Record> records, std::stop_token stop) {
+  Outcome outcome;
+  for (const Record &record : records) {
+    if (stop.stop_requested())
+      break;
+    const std::string line = record.json + '\n';
+    Outcome written = regular_ ? write_regular(line) : write_stream(line, stop);
+    outcome.confirmed += written.confirmed;
+    if (written.confirmed == 0) {
+      outcome.failure = std::move(written.failure);
+      close();
+      break;
+    }
+  }
+  return outcome;
+}
+
+Outcome FileUpdater::write_regular(std::string_view line) {
+  std::size_t done = 0;
+  while (done < line.size()) {
+    const ssize_t count = write(file_.get(), line.data() + done, line.size() - done);
+    if (count >= 0) {
+      done += static_cast<std::size_t>(count);
+    } else if (errno != EINTR) {
+      const int error = errno;
+      take_back(static_cast<off_t>(done));
+      return {0, write_error(error)};
+    }
+  }
+  return {1, {}};
+}
+
+// Cuts off the last `count` bytes that were written, unless another process wrote after them.
+void FileUpdater::take_back(off_t count) {
+  const off_t end = lseek(file_.get(), 0, SEEK_CUR);
+  struct stat status;
+  if (count == 0 || end < count || fstat(file_.get(), &status) < 0 || status.st_size != end)
+    return;
+  if (ftruncate(file_.get(), end - count) == 0)
+    lseek(file_.get(), end - count, SEEK_SET);
+}
+
+Outcome FileUpdater::write_stream(std::string_view line, std::stop_token stop) {
+  while (!line.empty() && !stop.stop_requested()) {
+    pollfd poll_on = {file_.get(), POLLOUT, 0};
+    const int ready = poll(&poll_on, 1, kPollMilliseconds);
+    if (ready == 0 || (ready < 0 && errno == EINTR))
+      continue;
+    // Up to PIPE_BUF bytes a pipe that is ready takes whole and at once.
+    const std::size_t most = std::min<std::size_t>(line.size(), PIPE_BUF);
+    const ssize_t count = socket_ ? send(file_.get(), line.data(), most, MSG_DONTWAIT)
+                                  : write(file_.get(), line.data(), most);
+    if (count >= 0)
+      line.remove_prefix(static_cast<std::size_t>(count));
+    else if (errno != EINTR && errno != EAGAIN)
+      return {0, write_error(errno)};
+  }
+  return {line.empty() ? 1u : 0u, {}};
+}
+
+bool FileUpdater::ends_within_a_line() const {
+  const Descriptor file(open(path_.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  char last = '\n';
+  if (file.get() < 0 || lseek(file.get(), -1, SEEK_END) < 0 || read(file.get(), &last, 1) != 1)
+    return false;
+  return last != '\n';
+}
+
+std::string FileUpdater::open_error(int error) const {
+  struct stat status;
+  const bool there = stat(path_.c_str(), &status) == 0;
+  if (error == ENXIO && there && S_ISFIFO(status.st_mode))
+    return "Nobody reads the pipe \"" + path_ + "\".";
+  if (error == ENOENT) {
+    return "Cannot open \"" + path_ +
+           "\": its directory does not exist. Create the directory, or choose another path.";
+  }
+  return "Cannot open \"" + path_ + "\" for writing: " + message_of(error) + ".";
+}
+
+std::string FileUpdater::write_error(int error) const {
+  if (error == EPIPE)
+    return "Nobody reads \"" + path_ + "\" any more.";
+  return "Cannot write to \"" + path_ + "\": " + message_of(error) + ".";
+}
+
+}  // namespace
+
+std::unique_ptr<Updater> make_file_updater(const Uri &uri) {
+  uri.allow_parameters({});
+  if (!uri.user.empty() || !uri.host.empty() || uri.port)
+    throw UriError(uri.text, "a file has no host; write file:/path/to/file");
+  if (!uri.path.starts_with('/'))
+    throw UriError(uri.text, "the path must begin with a /, as in file:/var/log/npc/counts.jsonl");
+  std::string path = std::filesystem::path(uri.path).lexically_normal().string();
+  if (path.ends_with('/'))
+    throw UriError(uri.text, "this is a directory; add the name of a file");
+  return std::make_unique<FileUpdater>(std::move(path));
+}
+
+}  // namespace npc

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The file updater: JSON lines in a file, a pipe or a terminal.
+#pragma once
+
+#include <memory>
+
+#include "updater.h"
+
+namespace npc {
+
+/// `file:/path`, without parameters; the directory must be there, the file is created if need be.
+/// Lines are appended. `/dev/stdout` and `/dev/stderr` are those of the process, whatever they are.
+std::unique_ptr<Updater> make_file_updater(const Uri &uri);
+
+}  // namespace npc

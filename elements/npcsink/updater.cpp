@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The registry of updaters.
+#include "updater.h"
+
+#include "file.h"
+#include "mqtt.h"
+
+namespace npc {
+
+const Registry &Registry::standard() {
+  static const Registry registry = [] {
+    Registry made;
+    made.add("file", make_file_updater);
+    made.add("mqtt", make_mqtt_updater);
+    return made;
+  }();
+  return registry;
+}
+
+void Registry::add(const std::string &scheme, Factory factory) {
+  factories_.insert_or_assign(scheme, std::move(factory));
+}
+
+std::unique_ptr<Updater> Registry::make(std::string_view text) const {
+  const std::string scheme = scheme_of(text);
+  const auto found = factories_.find(scheme);
+  if (found != factories_.end())
+    return found->second(parse_uri(text));
+
+  std::string known;
+  for (const auto &[name, factory] : factories_)
+    known.append(known.empty() ? "" : ", ").append(name).append(":");
+  throw UriError(text, scheme.empty()
+                           ? "it must begin with one of " + known
+                           : "there is no updater " + scheme + ":, it must be one of " + known);
+}
+
+}  // namespace npc

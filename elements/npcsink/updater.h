@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What an updater is, and which kinds there are.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <memory>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "record.h"
+#include "uri.h"
+
+namespace npc {
+
+/// What became of a delivery.
+struct Outcome {
+  std::size_t confirmed = 0;  ///< records at the front that the far side has for certain
+  /// Why it was not all of them, as a sentence; empty if it was, or if a stop cut it short.
+  std::string failure;
+};
+
+/// Takes records to one place. All calls come from one thread, the updater's own, so they may wait;
+/// when `stop` is requested they return as soon as they can. What fails is tried again by the
+/// caller, for ever: an updater keeps no queue and does not retry.
+class Updater {
+ public:
+  virtual ~Updater() = default;
+
+  /// Where the records go, in words; the same for two URIs that mean the same place.
+  virtual std::string target() const = 0;
+
+  /// Opens the way anew, whatever is left of the last one. `first` is the first record that there
+  /// was. Returns why it failed, as a sentence, or nothing.
+  virtual std::string connect(const Record &first, std::stop_token stop) = 0;
+
+  /// Delivers records in their order. After a failure the way is closed.
+  virtual Outcome deliver(std::span<const Record> records, std::stop_token stop) = 0;
+
+  /// Called about once a second while the way is open and nothing waits. Returns why the way is
+  /// closed, as a sentence, or nothing.
+  virtual std::string idle() { return {}; }
+
+  /// Ends cleanly, within few seconds. connect() may follow.
+  virtual void close() noexcept = 0;
+};
+
+/// The kinds of updaters, by the scheme of their URI.
+class Registry {
+ public:
+  /// Makes an updater from a URI of its scheme. Throws UriError.
+  using Factory = std::function<std::unique_ptr<Updater>(const Uri &uri)>;
+
+  /// file and mqtt.
+  static const Registry &standard();
+
+  void add(const std::string &scheme, Factory factory);
+
+  /// Makes the updater that `text` names. Throws UriError.
+  std::unique_ptr<Updater> make(std::string_view text) const;
+
+ private:
+  std::map<std::string, Factory> factories_;
+};
+
+}  // namespace npc

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Parsing of URIs; the errors are sentences.
+#include "uri.h"
+
+#include <algorithm>
+#include <charconv>
+
+namespace npc {
+namespace {
+
+constexpr std::string_view kSpace = " \t\r\n\v\f";
+constexpr std::string_view kHidden = "***";
+
+bool is_alpha(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+bool is_hex(char c) {
+  return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
+std::string lower(std::string_view text) {
+  std::string result(text);
+  std::transform(result.begin(), result.end(), result.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  return result;
+}
+
+std::string decode(std::string_view text, std::string_view uri) {
+  std::string result;
+  result.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); i++) {
+    char c = text[i];
+    if (c == '%') {
+      if (i + 2 >= text.size() || !is_hex(text[i + 1]) || !is_hex(text[i + 2]))
+        throw UriError(uri, "a % must be followed by two hexadecimal digits; write %25 for a %");
+      unsigned value = 0;
+      std::from_chars(text.data() + i + 1, text.data() + i + 3, value, 16);
+      c = static_cast<char>(value);
+      i += 2;
+    }
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
+      throw UriError(uri, "it contains a control character");
+    result += c;
+  }
+  return result;
+}
+
+std::uint16_t parse_port(std::string_view text, std::string_view uri) {
+  unsigned port = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+  if (error != std::errc() || end != text.data() + text.size() || port < 1 || port > 65535)
+    throw UriError(uri, "the port must be a number from 1 to 65535");
+  return static_cast<std::uint16_t>(port);
+}
+
+bool is_host(std::string_view host, bool bracketed) {
+  return !host.empty() && std::all_of(host.begin(), host.end(), [bracketed](char c) {
+    if (bracketed)
+      return is_hex(c) || c == ':' || c == '.';
+    return is_alpha(c) || is_digit(c) || c == '-' || c == '.' || c == '_';
+  });
+}
+
+void parse_authority(std::string_view authority, Uri &uri) {
+  if (const auto at = authority.rfind('@'); at != std::string_view::npos) {
+    const std::string_view user = authority.substr(0, at);
+    if (user.find(':') != std::string_view::npos) {
+      throw UriError(uri.text,
+                     "a password must not be written here, where others can read it; put it in a "
+                     "file and give its name with ?password-file=/path/to/file");
+    }
+    if (user.empty())
+      throw UriError(uri.text, "there is no user name before the @");
+    uri.user = decode(user, uri.text);
+    authority.remove_prefix(at + 1);
+  }
+
+  const bool bracketed = authority.starts_with('[');
+  const auto host_end = bracketed ? authority.find(']') : authority.find(':');
+  if (bracketed && host_end == std::string_view::npos)
+    throw UriError(uri.text, "the ] after the IPv6 address is missing");
+  const std::string_view host =
+      bracketed ? authority.substr(1, host_end - 1) : authority.substr(0, host_end);
+  authority.remove_prefix(std::min(authority.size(), bracketed ? host_end + 1 : host.size()));
+  if (!authority.empty() && authority.front() != ':')
+    throw UriError(uri.text, "only :port may follow the ] of an IPv6 address");
+  if (!authority.empty() && authority.find(':', 1) != std::string_view::npos)
+    throw UriError(uri.text, "an IPv6 address must be in brackets, as in mqtt://[::1]:1883");
+  if (!authority.empty())
+    uri.port = parse_port(authority.substr(1), uri.text);
+  if (!host.empty() && !is_host(host, bracketed)) {
+    throw UriError(uri.text, bracketed ? "what is in brackets is not an IPv6 address"
+                                       : "the host name may have only letters, digits, -, . and _");
+  }
+  uri.host = lower(host);
+}
+
+void parse_query(std::string_view query, Uri &uri) {
+  while (!query.empty()) {
+    const auto end = query.find('&');
+    const std::string_view item = query.substr(0, end);
+    query.remove_prefix(end == std::string_view::npos ? query.size() : end + 1);
+    const auto equals = item.find('=');
+    if (equals == std::string_view::npos || equals == 0)
+      throw UriError(uri.text, "after the ? there must be name=value, separated by &");
+    std::string name = decode(item.substr(0, equals), uri.text);
+    std::string value = decode(item.substr(equals + 1), uri.text);
+    if (value.empty())
+      throw UriError(uri.text, "the parameter " + name + " has no value");
+    if (!uri.parameters.emplace(name, std::move(value)).second)
+      throw UriError(uri.text, "the parameter " + name + " is given twice");
+  }
+}
+
+// Also catches a password with an unescaped / ? or #, which ends the authority too early.
+std::string redact_one(std::string_view uri) {
+  const auto slashes = uri.find("://");
+  if (slashes == std::string_view::npos)
+    return std::string(uri);
+  const auto begin = slashes + 3;
+  const auto end = std::min(uri.find_first_of("/?#", begin), uri.size());
+  const std::string_view authority = uri.substr(begin, end - begin);
+  auto at = authority.rfind('@');
+  const auto colon = authority.find(':');
+  if (colon == std::string_view::npos)
+    return std::string(uri);
+  if (at == std::string_view::npos &&
+      !std::all_of(authority.begin() + static_cast<std::ptrdiff_t>(colon) + 1, authority.end(),
+                   is_digit) &&
+      !authority.starts_with('[')) {
+    at = uri.rfind('@');
+    at = at == std::string_view::npos ? at : at - begin;
+  }
+  if (at == std::string_view::npos || colon > at)
+    return std::string(uri);
+  return std::string(uri.substr(0, begin + colon + 1))
+      .append(kHidden)
+      .append(uri.substr(begin + at));
+}
+
+}  // namespace
+
+UriError::UriError(std::string_view text, std::string_view why)
+    : std::runtime_error("The updater \"" + redact(text) + "\" is refused: " + std::string(why) +
+                         ".") {}
+
+std::string scheme_of(std::string_view text) {
+  const auto colon = text.find(':');
+  if (colon == std::string_view::npos || colon == 0 || !is_alpha(text.front()))
+    return {};
+  const std::string_view scheme = text.substr(0, colon);
+  const bool valid = std::all_of(scheme.begin(), scheme.end(), [](char c) {
+    return is_alpha(c) || is_digit(c) || c == '+' || c == '-' || c == '.';
+  });
+  return valid ? lower(scheme) : std::string();
+}
+
+Uri parse_uri(std::string_view text) {
+  Uri uri;
+  uri.text = redact(text);
+  uri.scheme = scheme_of(text);
+  if (uri.scheme.empty())
+    throw UriError(text, "it does not begin with a scheme and a colon");
+  std::string_view rest = text.substr(uri.scheme.size() + 1);
+  if (rest.find('#') != std::string_view::npos)
+    throw UriError(text, "a # has no meaning here; write %23 for a #");
+
+  std::string_view query;
+  if (const auto mark = rest.find('?'); mark != std::string_view::npos) {
+    query = rest.substr(mark + 1);
+    rest = rest.substr(0, mark);
+  }
+  if (rest.starts_with("//")) {
+    uri.has_authority = true;
+    rest.remove_prefix(2);
+    const auto end = std::min(rest.find('/'), rest.size());
+    parse_authority(rest.substr(0, end), uri);
+    rest.remove_prefix(end);
+  }
+  uri.path = decode(rest, text);
+  parse_query(query, uri);
+  return uri;
+}
+
+void Uri::allow_parameters(std::initializer_list<std::string_view> names) const {
+  std::string known;
+  for (std::string_view name : names)
+    known.append(known.empty() ? "" : ", ").append(name);
+  for (const auto &[name, value] : parameters) {
+    if (std::find(names.begin(), names.end(), name) != names.end())
+      continue;
+    throw UriError(text, "it has no parameter " + name + "; " +
+                             (known.empty() ? scheme + ": takes none" : "there are " + known));
+  }
+}
+
+std::string Uri::parameter(const std::string &name, std::string_view otherwise) const {
+  const auto found = parameters.find(name);
+  return found == parameters.end() ? std::string(otherwise) : found->second;
+}
+
+std::string redact(std::string_view text) {
+  std::string result;
+  while (!text.empty()) {
+    const auto begin = std::min(text.find_first_not_of(kSpace), text.size());
+    result.append(text.substr(0, begin));
+    text.remove_prefix(begin);
+    const auto end = std::min(text.find_first_of(kSpace), text.size());
+    result.append(redact_one(text.substr(0, end)));
+    text.remove_prefix(end);
+  }
+  return result;
+}
+
+}  // namespace npc

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The URI that names an updater, taken apart.
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <map>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+namespace npc {
+
+/// Why a URI is refused: a sentence for the user.
+class UriError : public std::runtime_error {
+ public:
+  UriError(std::string_view text, std::string_view why);
+};
+
+/// `scheme:[//[user@]host[:port]][path][?name=value&…]`, percent-decoded.
+struct Uri {
+  std::string text;    ///< as it was written, for messages
+  std::string scheme;  ///< in lower case
+  bool has_authority = false;
+  std::string user;
+  std::string host;  ///< in lower case, an IPv6 address without its brackets
+  std::optional<std::uint16_t> port;
+  std::string path;
+  std::map<std::string, std::string> parameters;
+
+  /// Refuses parameters that are not among `names`, by name. Throws UriError.
+  void allow_parameters(std::initializer_list<std::string_view> names) const;
+  /// The value of a parameter, or `otherwise` if it is not given.
+  std::string parameter(const std::string &name, std::string_view otherwise) const;
+};
+
+/// The scheme of `text` in lower case, or nothing if it does not begin with one.
+std::string scheme_of(std::string_view text);
+
+/// Takes `text` apart. Throws UriError, also if there is a password in it.
+Uri parse_uri(std::string_view text);
+
+/// `text`, URIs separated by white space, with asterisks in place of passwords: what may be kept
+/// and shown of what a user typed.
+std::string redact(std::string_view text);
+
+}  // namespace npc

@@ -1,0 +1,446 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// npc-try: counts people live in the terminal. ./pipelines/try builds it and finds it something to
+// look at.
+#include <glib-unix.h>
+#include <gst/npc/npc.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace {
+
+using Words = std::vector<std::string>;
+
+// Of --find-camera.
+constexpr int kNoCamera = 3;
+// A camera that hangs must not keep the summary from who pressed Ctrl-C.
+constexpr guint kEndTimeoutMs = 5000;
+constexpr guint kBarWidth = 20;
+
+struct CharFree {
+  void operator()(gchar *text) const { g_free(text); }
+};
+using Text = std::unique_ptr<gchar, CharFree>;
+
+struct Options {
+  gchar *clip = nullptr;
+  gchar *model = nullptr;
+  gchar *mqtt = nullptr;
+  gboolean faces = FALSE;
+  gboolean fast = FALSE;
+  gboolean print_line = FALSE;
+  gboolean find_camera = FALSE;
+
+  Options() = default;
+  Options(const Options &) = delete;
+  Options &operator=(const Options &) = delete;
+  ~Options() {
+    g_free(clip);
+    g_free(model);
+    g_free(mqtt);
+  }
+};
+
+// A camera as the words that begin a launch line, and what to call it.
+struct Camera {
+  std::string name;
+  Words words;
+};
+
+bool parse_options(int argc, char **argv, Options &options) {
+  const GOptionEntry entries[] = {
+      {"clip", 0, 0, G_OPTION_ARG_FILENAME, &options.clip, "a video instead of a camera", "FILE"},
+      {"model", 0, 0, G_OPTION_ARG_FILENAME, &options.model, "a neural network instead of HOG",
+       "FILE"},
+      {"mqtt", 0, 0, G_OPTION_ARG_STRING, &options.mqtt, "send the records to a broker too", "URL"},
+      {"faces", 0, 0, G_OPTION_ARG_NONE, &options.faces, "count faces too", nullptr},
+      {"fast", 0, 0, G_OPTION_ARG_NONE, &options.fast, "a clip as fast as it can be analysed",
+       nullptr},
+      {"gst", 0, 0, G_OPTION_ARG_NONE, &options.print_line, "print the launch line and end",
+       nullptr},
+      {"find-camera", 0, 0, G_OPTION_ARG_NONE, &options.find_camera,
+       "name the camera and end; exit status 3 if there is none", nullptr},
+      {}};
+  g_autoptr(GOptionContext) context = g_option_context_new(nullptr);
+  g_option_context_add_main_entries(context, entries, nullptr);
+  g_option_context_add_group(context, gst_init_get_option_group());
+  g_autoptr(GError) error = nullptr;
+  if (!g_option_context_parse(context, &argc, &argv, &error)) {
+    g_printerr("npc-try: %s. See --help.\n", error->message);
+    return false;
+  }
+  if (argc > 1) {
+    g_printerr("npc-try: '%s' is not an option. See --help.\n", argv[1]);
+    return false;
+  }
+  return true;
+}
+
+GList *list_devices(const char *provider_name) {
+  g_autoptr(GstDeviceProvider) provider = gst_device_provider_factory_get_by_name(provider_name);
+  return provider != nullptr ? gst_device_provider_get_devices(provider) : nullptr;
+}
+
+void free_devices(GList *devices) {
+  g_list_free_full(devices, gst_object_unref);
+}
+
+std::string display_name(GstDevice *device) {
+  return Text(gst_device_get_display_name(device)).get();
+}
+
+std::optional<Camera> find_libcamera() {
+  GList *devices = list_devices("libcameraprovider");
+  std::optional<Camera> camera;
+  if (devices != nullptr) {
+    // Left open, libcamerasrc may choose a format without colour; the frame rate must be fixed too.
+    camera = {display_name(GST_DEVICE(devices->data)),
+              {"libcamerasrc", "!",
+               "video/x-raw,format=(string){NV12,YUY2},width=640,height=480,framerate=10/1"}};
+  }
+  free_devices(devices);
+  return camera;
+}
+
+// What comes out of a video node of the system's image processors is no picture of a camera.
+bool is_processor(const GstStructure *properties) {
+  const gchar *driver = gst_structure_get_string(properties, "v4l2.device.driver");
+  if (driver == nullptr)
+    return false;
+  const std::string name = driver;
+  return name.find("isp") != std::string::npos || name.find("codec") != std::string::npos ||
+         name == "pispbe" || name == "unicam" || name == "rp1-cfe";
+}
+
+std::optional<Camera> as_v4l2_camera(GstDevice *device) {
+  g_autoptr(GstStructure) properties = gst_device_get_properties(device);
+  if (properties == nullptr || !gst_device_has_classes(device, "Video/Source") ||
+      is_processor(properties))
+    return std::nullopt;
+  const gchar *path = gst_structure_get_string(properties, "device.path");
+  if (path == nullptr)
+    return std::nullopt;
+
+  // Left open, v4l2src takes the largest picture there is.
+  const std::string size = ",width=(int)[160,800],height=(int)[120,600]";
+  for (const Words &format : {Words{"video/x-raw"}, Words{"image/jpeg", "!", "jpegdec"}}) {
+    const std::string filter = format.front() + size;
+    g_autoptr(GstCaps) wanted = gst_caps_from_string(filter.c_str());
+    g_autoptr(GstCaps) offered = gst_device_get_caps(device);
+    if (offered == nullptr || !gst_caps_can_intersect(wanted, offered))
+      continue;
+    Camera camera = {display_name(device), {"v4l2src", std::string("device=") + path, "!", filter}};
+    camera.words.insert(camera.words.end(), format.begin() + 1, format.end());
+    return camera;
+  }
+  return std::nullopt;
+}
+
+std::optional<Camera> find_v4l2() {
+  GList *devices = list_devices("v4l2deviceprovider");
+  std::optional<Camera> camera;
+  for (GList *item = devices; item != nullptr && !camera; item = item->next)
+    camera = as_v4l2_camera(GST_DEVICE(item->data));
+  free_devices(devices);
+  return camera;
+}
+
+std::optional<Camera> find_camera() {
+  std::optional<Camera> camera = find_libcamera();
+  return camera ? camera : find_v4l2();
+}
+
+// The words of the launch line: --gst prints them, and the same words are run.
+Words make_line(const Options &options, const Camera &source) {
+  Words line = source.words;
+  auto add = [&line](const Words &words) { line.insert(line.end(), words.begin(), words.end()); };
+  const bool live = options.clip == nullptr || !options.fast;
+  if (options.clip != nullptr && live)
+    add({"!", "identity", "sync=true"});
+  // Live, a detector that is slower than the camera takes the newest frame.
+  add({"!", "queue", "name=frames", "max-size-buffers=2"});
+  if (live)
+    add({"leaky=downstream"});
+  add({"!", "npcdetect", "name=detect"});
+  if (options.model != nullptr)
+    add({std::string("model=") + options.model});
+  if (options.faces)
+    add({"faces=cascade"});
+  add({"!", "npccount", "camera=try", "!", "npcsink"});
+  if (options.mqtt != nullptr)
+    add({std::string("updaters=") + options.mqtt});
+  return line;
+}
+
+void print_line(const Words &line) {
+  const gchar *path = g_getenv("GST_PLUGIN_PATH");
+  if (path != nullptr)
+    g_print("GST_PLUGIN_PATH=%s ", Text(g_shell_quote(path)).get());
+  g_print("gst-launch-1.0 -e -m");
+  for (const std::string &word : line) {
+    const bool plain = word.find_first_not_of(
+                           "abcdefghijklmnopqrstuvwxyz"
+                           "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                           "0123456789-_=./:,@%+") == std::string::npos;
+    g_print(" %s", word == "!" || plain ? word.c_str() : Text(g_shell_quote(word.c_str())).get());
+  }
+  g_print("\n");
+}
+
+// The run: its pipeline, and what was seen of it.
+class Run {
+ public:
+  Run(GstElement *pipeline, bool faces) : pipeline_(pipeline), faces_(faces) {
+    loop_ = g_main_loop_new(nullptr, FALSE);
+    colours_ = isatty(STDOUT_FILENO) != 0 && g_getenv("NO_COLOR") == nullptr;
+  }
+  Run(const Run &) = delete;
+  Run &operator=(const Run &) = delete;
+  ~Run() {
+    gst_element_set_state(pipeline_, GST_STATE_NULL);
+    gst_object_unref(pipeline_);
+    g_main_loop_unref(loop_);
+  }
+
+  int play();
+
+ private:
+  static gboolean on_message(GstBus *, GstMessage *message, gpointer self) {
+    static_cast<Run *>(self)->see(message);
+    return G_SOURCE_CONTINUE;
+  }
+  static gboolean on_signal(gpointer self) {
+    static_cast<Run *>(self)->end();
+    return G_SOURCE_CONTINUE;
+  }
+  static gboolean on_timeout(gpointer self) {
+    g_main_loop_quit(static_cast<Run *>(self)->loop_);
+    return G_SOURCE_CONTINUE;
+  }
+  void probe(const char *element, const char *pad, GstPadProbeCallback callback);
+  void see(GstMessage *message);
+  void show(const GstNpcCounts &counts);
+  void report(GstMessage *message);
+  void end();
+  void summarise();
+
+  GstElement *pipeline_;
+  GMainLoop *loop_;
+  bool faces_;
+  bool colours_;
+  bool ending_ = false;
+  bool failed_ = false;
+  guint64 records_ = 0;
+  guint most_ = 0;
+  // Written by streaming threads.
+  std::atomic<guint64> seen_ = 0;
+  std::atomic<guint64> left_ = 0;
+};
+
+GstPadProbeReturn on_frame(GstPad *, GstPadProbeInfo *, gpointer counter) {
+  ++*static_cast<std::atomic<guint64> *>(counter);
+  return GST_PAD_PROBE_OK;
+}
+
+// Whatever carries memory behind npcdetect could be a picture.
+GstPadProbeReturn on_result(GstPad *, GstPadProbeInfo *info, gpointer counter) {
+  auto *left = static_cast<std::atomic<guint64> *>(counter);
+  if (GST_PAD_PROBE_INFO_TYPE(info) & GST_PAD_PROBE_TYPE_BUFFER_LIST) {
+    GstBufferList *list = GST_PAD_PROBE_INFO_BUFFER_LIST(info);
+    for (guint i = 0; i < gst_buffer_list_length(list); ++i)
+      *left += gst_buffer_n_memory(gst_buffer_list_get(list, i)) > 0;
+  } else {
+    *left += gst_buffer_n_memory(GST_PAD_PROBE_INFO_BUFFER(info)) > 0;
+  }
+  return GST_PAD_PROBE_OK;
+}
+
+void Run::probe(const char *element_name, const char *pad_name, GstPadProbeCallback callback) {
+  g_autoptr(GstElement) element = gst_bin_get_by_name(GST_BIN(pipeline_), element_name);
+  g_autoptr(GstPad) pad = gst_element_get_static_pad(element, pad_name);
+  gst_pad_add_probe(pad,
+                    GstPadProbeType(GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST),
+                    callback, callback == on_frame ? &seen_ : &left_, nullptr);
+}
+
+int Run::play() {
+  probe("frames", "sink", on_frame);
+  probe("detect", "src", on_result);
+  g_autoptr(GstBus) bus = gst_element_get_bus(pipeline_);
+  gst_bus_add_watch(bus, on_message, this);
+  const guint interrupt = g_unix_signal_add(SIGINT, on_signal, this);
+  const guint terminate = g_unix_signal_add(SIGTERM, on_signal, this);
+
+  gst_element_set_state(pipeline_, GST_STATE_PLAYING);
+  g_main_loop_run(loop_);
+  if (!failed_)
+    summarise();
+
+  g_source_remove(interrupt);
+  g_source_remove(terminate);
+  gst_bus_remove_watch(bus);
+  return failed_ || left_ > 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+void Run::see(GstMessage *message) {
+  switch (GST_MESSAGE_TYPE(message)) {
+    case GST_MESSAGE_ELEMENT: {
+      g_autoptr(GstNpcCounts) counts = gst_npc_counts_from_message(message);
+      if (counts != nullptr)
+        show(*counts);
+      break;
+    }
+    case GST_MESSAGE_WARNING:
+    case GST_MESSAGE_ERROR:
+      report(message);
+      break;
+    case GST_MESSAGE_EOS:
+      g_main_loop_quit(loop_);
+      break;
+    default:
+      break;
+  }
+}
+
+void Run::show(const GstNpcCounts &counts) {
+  ++records_;
+  most_ = std::max(most_, counts.people_max);
+  g_autoptr(GDateTime) time =
+      g_date_time_new_from_unix_local(static_cast<gint64>(counts.time / 1000));
+  std::string bar(std::min(counts.people, kBarWidth), '#');
+  if (counts.people > kBarWidth)
+    bar.back() = '+';
+  bar.resize(kBarWidth, ' ');
+  g_print("%s  people %2u %s%s%s  most %2u  moving %2u",
+          time != nullptr ? Text(g_date_time_format(time, "%H:%M:%S")).get() : "--:--:--",
+          counts.people, colours_ ? "\033[32m" : "", bar.c_str(), colours_ ? "\033[0m" : "",
+          counts.people_max, counts.moving);
+  if (faces_)
+    g_print("  faces %2u", counts.faces);
+  for (guint i = 0; i < counts.objects->len; ++i) {
+    const auto &object = g_array_index(counts.objects, GstNpcObjectCount, i);
+    g_print("  %s %u", object.name, object.count);
+  }
+  g_print("\n");
+}
+
+// What a user can do about an error that GStreamer's own elements post.
+const char *advice(const GError &error) {
+  if (g_error_matches(&error, GST_CORE_ERROR, GST_CORE_ERROR_MISSING_PLUGIN) ||
+      g_error_matches(&error, GST_STREAM_ERROR, GST_STREAM_ERROR_CODEC_NOT_FOUND))
+    return "Install GStreamer's plugin for that format, often in gstreamer1.0-libav.";
+  if (error.domain == GST_STREAM_ERROR)
+    return "Check that --clip names a video, and that --model fits npcdetect.";
+  if (error.domain == GST_RESOURCE_ERROR)
+    return "Check that the camera is plugged in and that no other program uses it, or look at a "
+           "video with --clip FILE.";
+  return "Run again with GST_DEBUG=3 to see more.";
+}
+
+void Run::report(GstMessage *message) {
+  g_autoptr(GError) error = nullptr;
+  if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_WARNING) {
+    gst_message_parse_warning(message, &error, nullptr);
+    g_printerr("Warning: %s\n", error->message);
+    return;
+  }
+  gst_message_parse_error(message, &error, nullptr);
+  g_printerr("Error: %s\n", error->message);
+  // Ours say themselves what to do.
+  if (GST_IS_ELEMENT(GST_MESSAGE_SRC(message)) &&
+      !g_str_has_prefix(G_OBJECT_TYPE_NAME(GST_MESSAGE_SRC(message)), "GstNpc"))
+    g_printerr("%s\n", advice(*error));
+  failed_ = true;
+  g_main_loop_quit(loop_);
+}
+
+void Run::end() {
+  if (ending_) {
+    g_main_loop_quit(loop_);
+    return;
+  }
+  ending_ = true;
+  gst_element_send_event(pipeline_, gst_event_new_eos());
+  g_timeout_add(kEndTimeoutMs, on_timeout, this);
+}
+
+void Run::summarise() {
+  guint64 analysed = 0;
+  g_autoptr(GstElement) detect = gst_bin_get_by_name(GST_BIN(pipeline_), "detect");
+  GstStructure *stats = nullptr;
+  g_object_get(detect, "stats", &stats, nullptr);
+  if (stats != nullptr) {
+    gst_structure_get_uint64(stats, "analysed", &analysed);
+    gst_structure_free(stats);
+  }
+  g_print("\n%10" G_GUINT64_FORMAT " frames seen\n", seen_.load());
+  g_print("%10" G_GUINT64_FORMAT " frames analysed\n", analysed);
+  g_print("%10" G_GUINT64_FORMAT " frames left the element\n", left_.load());
+  g_print("%10" G_GUINT64_FORMAT " records, at most %u people at once\n", records_, most_);
+}
+
+Camera clip_source(const char *path) {
+  return {Text(g_path_get_basename(path)).get(),
+          {"filesrc", std::string("location=") + path, "!", "decodebin"}};
+}
+
+GstElement *parse(const Words &line) {
+  std::vector<const gchar *> words;
+  for (const std::string &word : line)
+    words.push_back(word.c_str());
+  words.push_back(nullptr);
+  g_autoptr(GError) error = nullptr;
+  GstElement *pipeline =
+      gst_parse_launchv_full(words.data(), nullptr, GST_PARSE_FLAG_FATAL_ERRORS, &error);
+  if (error != nullptr) {
+    g_clear_object(&pipeline);
+    g_printerr("Error: %s\n", error->message);
+    if (g_error_matches(error, GST_PARSE_ERROR, GST_PARSE_ERROR_NO_SUCH_ELEMENT))
+      g_printerr("Start it with ./pipelines/try, which knows where the elements are.\n");
+  }
+  return pipeline;
+}
+
+int run(const Options &options) {
+  std::optional<Camera> source =
+      options.clip != nullptr ? clip_source(options.clip) : find_camera();
+  if (!source) {
+    g_printerr("There is no camera here. Plug one in, or look at a video with --clip FILE.\n");
+    return kNoCamera;
+  }
+  if (options.find_camera) {
+    g_print("%s\n", source->name.c_str());
+    return EXIT_SUCCESS;
+  }
+  const Words line = make_line(options, *source);
+  if (options.print_line) {
+    print_line(line);
+    return EXIT_SUCCESS;
+  }
+  GstElement *pipeline = parse(line);
+  if (pipeline == nullptr)
+    return EXIT_FAILURE;
+  g_print("Counting people in %s with %s. Ctrl-C ends it.\n", source->name.c_str(),
+          options.model != nullptr ? Text(g_path_get_basename(options.model)).get() : "HOG");
+  return Run(pipeline, options.faces != FALSE).play();
+}
+
+}  // namespace
+
+int main(int argc, char **argv) {
+  int status = 2;
+  {
+    Options options;
+    if (parse_options(argc, argv, options))
+      status = run(options);
+  }
+  if (gst_is_initialized())
+    gst_deinit();
+  return status;
+}

@@ -1,0 +1,74 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# The uninstalled plugin in meson's devenv, and what meson install leaves behind.
+# Usage: install.sh BUILD
+root=$(cd "$(dirname "$0")/../.." && pwd)
+# shellcheck source=tap.sh
+. "$root/tests/system/tap.sh"
+build=$1
+# What the caller set must not help.
+unset GST_PLUGIN_PATH GST_PLUGIN_PATH_1_0 GST_REGISTRY GST_REGISTRY_1_0 PKG_CONFIG_PATH
+export XDG_CACHE_HOME=$tmp/cache
+stage=$tmp/stage
+
+# shellcheck disable=SC2317 # cases are called by ok
+{
+  runs_in_devenv() {
+    for element in npcdetect npccount npcsink; do
+      meson devenv -C "$build" gst-inspect-1.0 "$element" >"$tmp/out"
+      has "$tmp/out" "Filename                 $(realpath "$build")/elements/libgstnpc.so"
+    done
+  }
+  leaves_registry_alone() {
+    [[ -s $build/registry.bin ]]
+    [[ ! -e $XDG_CACHE_HOME/gstreamer-1.0 ]]
+    fails 1 gst-inspect-1.0 --exists npcdetect
+  }
+  installs() {
+    DESTDIR=$stage meson install -C "$build" --no-rebuild --quiet
+    [[ -f $stage$(pkg-config --variable=pluginsdir gstreamer-1.0)/libgstnpc.so ]]
+  }
+  is_found() {
+    plugin=$(find "$stage" -name libgstnpc.so)
+    lib=$(find "$stage" -name 'libgstnpc-1.0.so')
+    for element in npcdetect npccount npcsink; do
+      LD_LIBRARY_PATH=${lib%/*} GST_PLUGIN_PATH=${plugin%/*} GST_REGISTRY=$tmp/installed.bin \
+        gst-inspect-1.0 "$element" >"$tmp/out"
+      has "$tmp/out" "Filename                 $plugin"
+    done
+  }
+  compiles_against() {
+    pc=$(find "$stage" -name gstreamer-npc-1.0.pc)
+    cat >"$tmp/app.c" <<'END'
+#include <gst/npc/npc.h>
+int main(int argc, char **argv) {
+  gst_init(&argc, &argv);
+  GstNpcCounts *counts = gst_npc_counts_new();
+  g_print("%s people %u\n", GST_NPC_COUNTS_CAPS, counts->people);
+  gst_npc_counts_free(counts);
+  return 0;
+}
+END
+    # A .pc file knows its prefix, not the stage.
+    mkdir "$tmp/pc"
+    sed "s#^prefix=#prefix=$stage#" "$pc" >"$tmp/pc/gstreamer-npc-1.0.pc"
+    flags=$(PKG_CONFIG_PATH=$tmp/pc pkg-config --cflags --libs gstreamer-npc-1.0)
+    # shellcheck disable=SC2086 # flags are words
+    cc -Wall -Werror "$tmp/app.c" -o "$tmp/app" $flags
+    lib=$(find "$stage" -name 'libgstnpc-1.0.so')
+    LD_LIBRARY_PATH=${lib%/*} "$tmp/app" >"$tmp/out"
+    has "$tmp/out" 'people 0'
+  }
+  installs_nothing_else() {
+    find "$stage" -type f -o -type l | sed "s#^$stage##" | sort >"$tmp/out"
+    ! grep -vE '/libgstnpc(-1\.0)?\.so|/gst/npc/npc[a-z]*\.h$|gstreamer-npc-1\.0\.pc$' "$tmp/out"
+  }
+}
+
+ok "meson devenv finds the plugin of the build" runs_in_devenv
+ok "the user's registry does not hear of it" leaves_registry_alone
+ok "meson install puts the plugin among GStreamer's" installs
+ok "gst-inspect-1.0 finds the installed elements" is_found
+ok "a C program is compiled with the installed pkg-config file" compiles_against
+ok "nothing else is installed" installs_nothing_else
+finish
