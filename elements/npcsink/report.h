@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What npcsink tells applications about its updaters, as structures.
+#pragma once
+
+#include <gst/gst.h>
+
+#include <vector>
+
+#include "worker.h"
+
+namespace npc {
+
+/// `npc-updater`: what the element message of that name holds. Transfer full.
+GstStructure *structure_of_event(const UpdaterEvent &event);
+
+/// `npc-sink-stats`: the value of the property `stats`. Transfer full.
+GstStructure *structure_of_stats(guint64 received, guint64 refused,
+                                 const std::vector<UpdaterStats> &updaters);
+
+}  // namespace npc
