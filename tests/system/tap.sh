@@ -49,6 +49,15 @@ has() {
   }
 }
 
+# lacks FILE TEXT: the file does not contain the text, or is shown.
+lacks() {
+  if grep -qF -- "$2" "$1"; then
+    echo "'$2' in:"
+    cat "$1"
+    return 1
+  fi
+}
+
 # fails STATUS COMMAND...: the command exits with that status.
 fails() {
   local status=0

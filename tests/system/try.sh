@@ -1,0 +1,144 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# pipelines/try and npc-try on clips, with Ctrl-C, with mistakes, and with a real broker.
+# Usage: try.sh BUILD
+root=$(cd "$(dirname "$0")/../.." && pwd)
+# shellcheck source=tap.sh
+. "$root/tests/system/tap.sh"
+unset GST_PLUGIN_PATH GST_PLUGIN_PATH_1_0 GST_REGISTRY GST_REGISTRY_1_0
+NPC_BUILD=$(realpath "$1")
+export NPC_BUILD NPC_SKIP_INSTALL=1 XDG_CACHE_HOME=$tmp/cache XDG_DATA_HOME=$tmp/data
+own_clip=$XDG_CACHE_HOME/no-picture-camera/vtest.avi
+
+# clip FRAMES FILE: a clip of ten frames a second.
+clip() {
+  gst-launch-1.0 -q videotestsrc num-buffers="$1" ! \
+    video/x-raw,format=YUY2,width=160,height=120,framerate=10/1 ! avimux ! filesink location="$2"
+}
+clip 50 "$tmp/short clip.avi"
+clip 600 "$tmp/long.avi"
+
+try() {
+  timeout 60 "$root/pipelines/try" "$@" >"$tmp/out" 2>"$tmp/err" </dev/null
+}
+
+# shellcheck disable=SC2317 # cases are called by ok
+{
+  helps() {
+    NPC_BUILD=$tmp/none try --help
+    has "$tmp/out" "Usage: pipelines/try"
+    [[ ! -e $tmp/none ]]
+  }
+  refuses() {
+    fails 2 try --no-such-option
+    has "$tmp/err" "'--no-such-option' is not an option"
+    fails 2 try --clip
+    has "$tmp/err" "--clip needs a value"
+    fails 1 try --clip "$tmp/none.avi"
+    has "$tmp/err" "there is no file '$tmp/none.avi'"
+    fails 1 try --model=/none.onnx
+  }
+  counts() {
+    try --fast --clip "$tmp/short clip.avi"
+    [[ $(grep -cE '^[0-9]{2}:[0-9]{2}:[0-9]{2}  people +0 +most +0  moving +0$' "$tmp/out") == 3 ]]
+    has "$tmp/out" "        50 frames seen"
+    has "$tmp/out" "        50 frames analysed"
+    has "$tmp/out" "         0 frames left the element"
+    has "$tmp/out" "         3 records"
+    has "$tmp/err" "get-model"
+    # Not a terminal: no colours.
+    lacks "$tmp/out" $'\e'
+  }
+  shows_faces() {
+    try --fast --faces --clip "$tmp/short clip.avi"
+    [[ $(grep -cE 'moving +0  faces +0$' "$tmp/out") == 3 ]]
+  }
+  ends_on_interrupt() {
+    "$root/pipelines/try" --clip "$tmp/long.avi" >"$tmp/out" 2>&1 &
+    for _ in {1..300}; do
+      grep -q ' people ' "$tmp/out" && break
+      sleep 0.1
+    done
+    kill -s "$1" $!
+    wait $!
+    has "$tmp/out" "frames analysed"
+    has "$tmp/out" " 0 frames left the element"
+    # At its own speed, 600 frames are a minute; nobody waited for the end.
+    lacks "$tmp/out" " 600 frames seen"
+  }
+  prints_line() {
+    try --gst --fast --clip "$tmp/short clip.avi"
+    [[ $(wc -l <"$tmp/out") == 1 ]]
+    GST_REGISTRY=$tmp/line.bin timeout 60 bash "$tmp/out" >"$tmp/launched"
+    [[ $(grep -c 'npc-counts, ' "$tmp/launched") == 3 ]]
+  }
+  takes_clip_without_camera() {
+    mkdir -p "${own_clip%/*}"
+    cp "$tmp/short clip.avi" "$own_clip"
+    try --fast
+    has "$tmp/out" "Counting people in vtest.avi with HOG"
+    has "$tmp/out" "3 records"
+  }
+  takes_fetched_model() {
+    mkdir -p "$XDG_DATA_HOME/no-picture-camera/models"
+    cp "$models"/yolo-fastest-1.1_body.* "$XDG_DATA_HOME/no-picture-camera/models"
+    try --fast --clip "$tmp/short clip.avi"
+    has "$tmp/out" "with yolo-fastest-1.1_body.weights"
+    lacks "$tmp/err" get-model
+    has "$tmp/out" "3 records"
+  }
+  explains_errors() {
+    echo "no video" >"$tmp/text.avi"
+    fails 1 try --clip "$tmp/text.avi"
+    has "$tmp/err" "Error: "
+    has "$tmp/err" "Check that --clip names a video"
+    echo "no network" >"$tmp/text.onnx"
+    fails 1 try --clip "$tmp/short clip.avi" --model "$tmp/text.onnx"
+    has "$tmp/err" "Error: "
+    fails 1 try --clip "$tmp/short clip.avi" --mqtt no-url
+    has "$tmp/err" "Error: "
+  }
+  sends_to_broker() {
+    port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    printf 'listener %s 127.0.0.1\nallow_anonymous true\n' "$port" >"$tmp/broker.conf"
+    PATH=$PATH:/usr/sbin mosquitto -c "$tmp/broker.conf" >"$tmp/broker.log" 2>&1 &
+    broker=$!
+    trap 'kill $broker' EXIT
+    for _ in {1..100}; do
+      grep -q running "$tmp/broker.log" && break
+      sleep 0.1
+    done
+    # Five messages: a status, and a record and its state for each of the two windows.
+    timeout 60 mosquitto_sub -p "$port" -t 'npc/#' -v -C 5 >"$tmp/received" &
+    subscriber=$!
+    for _ in {1..100}; do
+      grep -q SUBSCRIBE "$tmp/broker.log" && break
+      sleep 0.1
+    done
+    try --fast --clip "$tmp/short clip.avi" --mqtt "mqtt://127.0.0.1:$port"
+    wait $subscriber
+    has "$tmp/received" "/try/counts {"
+  }
+}
+
+models=${NPC_SHARED:-$root/../shared}/data/models
+ok "--help explains and builds nothing" helps
+ok "wrong options are refused" refuses
+ok "a clip is counted, one line a window, with a summary" counts
+ok "--faces adds faces" shows_faces
+ok "Ctrl-C ends it with a summary" ends_on_interrupt INT
+ok "so does SIGTERM" ends_on_interrupt TERM
+ok "--gst prints a line that runs" prints_line
+if "$NPC_BUILD/pipelines/npc-try" --find-camera >/dev/null 2>&1; then
+  skip "without a camera the clip is taken" "there is a camera"
+else
+  ok "without a camera the clip is taken" takes_clip_without_camera
+fi
+if [[ -d $models ]]; then
+  ok "a fetched detector is used" takes_fetched_model
+else
+  skip "a fetched detector is used" "no $models"
+fi
+ok "errors are sentences that say what to do" explains_errors
+ok "--mqtt sends the records to a broker" sends_to_broker
+finish
