@@ -1,16 +1,314 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// npccount: stub.
+// npccount: detections in, counts out.
+
+/**
+ * SECTION:element-npccount
+ * @title: npccount
+ * @short_description: follows people and things from frame to frame and counts them
+ * @see_also: npcdetect, npcsink
+ *
+ * npccount takes the detections of npcdetect, follows each person and thing from frame to frame,
+ * and says once in each window of #GstNpcCount:interval how many there were. It says so twice, in
+ * the same words: in an element message named `npc-counts` on the bus, and in a buffer of one line
+ * of JSON on the caps `application/x-npc-counts`, whose timestamp is the window's start and whose
+ * duration is its length.
+ *
+ * The message has these fields:
+ *
+ * * #GstClockTime `timestamp`: timestamp of the window's start, in ns
+ * * #GstClockTime `stream-time`: stream time of the window's start, in ns
+ * * #GstClockTime `running-time`: running time of the window's start, in ns
+ * * #GstClockTime `duration`: length of the window, in ns
+ * * #gint `version`: 1
+ * * #gchararray `site`, `camera`: the properties of these names
+ * * #gchararray `boot`: random name of this element's life, 16 hexadecimal digits
+ * * #guint64 `seq`: number of the record in that life, from 0. `site`, `camera`, `boot` and `seq`
+ *   name a record for ever
+ * * #guint64 `time`: end of the window, UTC, in ms since 1970
+ * * #guint64 `interval`: length of the window in ms
+ * * #guint `people`: people present, median over the window's frames
+ * * #guint `people_max`: the most people present in one frame
+ * * #guint `moving`: people present who move, median
+ * * #guint `faces`: faces present, median
+ * * #GstStructure `objects`: for each other class its name and how many are present (#guint),
+ * median
+ * * #GstStructure `lines`, `zones`: empty
+ * * #GstNpcCountsFlags `flags`: `partial`: a window that the end of the stream cut short;
+ *   `clock-unsynced`: the kernel says that no time server keeps the system's clock right, so `time`
+ *   may be wrong
+ *
+ * The JSON record has those from `version` on. gst_npc_counts_from_message() and
+ * gst_npc_counts_from_json() read them.
+ *
+ * ## What the numbers mean
+ *
+ * * **present**: a track that is confirmed, and was seen in this frame or at most 0.4 s ago. A
+ * track is confirmed when its detections stand for 0.23 s: seven frames at 30 frames a second, one
+ * at four and fewer. The first frame of a stream is believed at once. Between 2.5 frames a second
+ * and one, a track may miss one frame; with more than 1.25 s between frames, none.
+ * * **people**: present tracks of the class `person`. Someone who is hidden for less than a second
+ *   keeps their track. Weak detections extend tracks, they never begin one.
+ * * **moving**: people whose feet (the middle of the box's lower edge) moved faster than 0.2 of
+ *   their height a second, measured over about one second. Whoever was seen for less than half a
+ *   second does not count as moving yet, and whoever stops counts for about half a second more.
+ * * **faces**: present tracks of the class `face`. Faces are not assigned to people.
+ * * **objects**: present tracks of each other class. Once seen, a class stays listed, if only with
+ *   0. At most 32 classes are counted, in a record of at most 4096 bytes; characters that names
+ *   cannot have become `_`.
+ * * **median**: of an even number of frames, the mean of the middle two, rounded half up.
+ *
+ * ## Limits
+ *
+ * Counts are as good as the detections. Two people who cover each other in the picture for longer
+ * than 0.4 s count as one, and so does a person of whom nine tenths lie in the box of another who
+ * is more than 1.6 times as tall. With seconds between frames people are counted rightly, but who
+ * is who is a guess when several walk, and so is `moving`. At most 500 detections of a frame are
+ * looked at.
+ *
+ * ## Windows and time
+ *
+ * Windows follow one another in running time from the first frame on. The first frame or GAP event
+ * at or after a window's end closes it. A window with nobody in it gives a record of zeros; one in
+ * which no frame was analysed gives none, for then nobody knows. At the end of the stream the open
+ * window is closed; it is flagged `partial` if it is short.
+ *
+ * FLUSH_STOP, a new SEGMENT and time that goes back forget all tracks and the open window; so does
+ * the state READY. Caps with another size of frame forget the tracks only: the window goes on.
+ * `seq` and `boot` stay for as long as the element lives. Frames without a timestamp count as of
+ * now, by the pipeline's clock; those outside of the segment are left out.
+ *
+ * GAP events end here, and the element adds nothing to the pipeline's latency: a record comes when
+ * its window is over, so sinks must not wait for its timestamp (`sync=false`, as npcsink has it).
+ *
+ * ## Example launch lines
+ *
+ * |[
+ * gst-launch-1.0 -m filesrc location=vtest.avi ! decodebin ! npcdetect ! npccount ! fakesink
+ * ]| Shows an `npc-counts` message for each two seconds of a clip.
+ * |[
+ * gst-launch-1.0 -q filesrc location=vtest.avi ! decodebin ! npcdetect ! npccount ! fdsink
+ * ]| Prints a line of JSON for each of them.
+ *
+ * Since: 0.1
+ */
+
 #include "gstnpccount.h"
 
-struct _GstNpcCount {
-  GstElement parent;
+#include <gst/npc/npc.h>
+
+#include "state.h"
+
+GST_DEBUG_CATEGORY(npccount_debug);
+#define GST_CAT_DEFAULT npccount_debug
+
+namespace {
+
+GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE(
+    "sink", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS(GST_NPC_DETECTIONS_CAPS));
+GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE("src", GST_PAD_SRC, GST_PAD_ALWAYS,
+                                                            GST_STATIC_CAPS(GST_NPC_COUNTS_CAPS));
+
+enum Property {
+  PROP_0,
+  PROP_SITE,
+  PROP_CAMERA,
+  PROP_INTERVAL,
+  PROP_POST_MESSAGES,
 };
+
+constexpr guint64 kShortestInterval = 100 * GST_MSECOND;
+constexpr guint64 kLongestInterval = 3600 * GST_SECOND;
+
+}  // namespace
 
 G_DEFINE_TYPE(GstNpcCount, gst_npc_count, GST_TYPE_ELEMENT)
 GST_ELEMENT_REGISTER_DEFINE(npccount, "npccount", GST_RANK_NONE, GST_TYPE_NPC_COUNT)
 
-static void gst_npc_count_class_init(GstNpcCountClass *klass) {
-  gst_element_class_set_static_metadata(GST_ELEMENT_CLASS(klass), "stub", "Filter", "stub", "stub");
+static GstFlowReturn gst_npc_count_chain(GstPad *, GstObject *parent, GstBuffer *buffer) {
+  return GST_NPC_COUNT(parent)->state->chain(buffer);
 }
 
-static void gst_npc_count_init(GstNpcCount *) {}
+static gboolean gst_npc_count_sink_event(GstPad *pad, GstObject *parent, GstEvent *event) {
+  GstNpcCountState *state = GST_NPC_COUNT(parent)->state;
+  switch (GST_EVENT_TYPE(event)) {
+    case GST_EVENT_CAPS: {
+      GstCaps *caps;
+      gst_event_parse_caps(event, &caps);
+      const bool accepted = state->set_caps(caps);
+      gst_event_unref(event);
+      return accepted;
+    }
+    case GST_EVENT_SEGMENT: {
+      const GstSegment *segment;
+      gst_event_parse_segment(event, &segment);
+      if (!state->set_segment(segment)) {
+        gst_event_unref(event);
+        return FALSE;
+      }
+      break;
+    }
+    case GST_EVENT_GAP: {
+      GstClockTime pts, duration;
+      gst_event_parse_gap(event, &pts, &duration);
+      gst_event_unref(event);
+      return state->gap(pts, duration) == GST_FLOW_OK;
+    }
+    case GST_EVENT_FLUSH_STOP:
+      state->flush();
+      break;
+    case GST_EVENT_EOS:
+      state->finish();
+      break;
+    default:
+      break;
+  }
+  return gst_pad_event_default(pad, parent, event);
+}
+
+static GstStateChangeReturn gst_npc_count_change_state(GstElement *element,
+                                                       GstStateChange transition) {
+  GstNpcCountState *state = GST_NPC_COUNT(element)->state;
+  if (transition == GST_STATE_CHANGE_READY_TO_PAUSED && !state->start())
+    return GST_STATE_CHANGE_FAILURE;
+  const GstStateChangeReturn result =
+      GST_ELEMENT_CLASS(gst_npc_count_parent_class)->change_state(element, transition);
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY)
+    state->stop();
+  return result;
+}
+
+static void gst_npc_count_set_property(GObject *object, guint id, const GValue *value,
+                                       GParamSpec *pspec) {
+  GstNpcCountState *state = GST_NPC_COUNT(object)->state;
+  switch (id) {
+    case PROP_SITE:
+      state->set_name(&npc::CountSettings::site, "site", g_value_get_string(value));
+      break;
+    case PROP_CAMERA:
+      state->set_name(&npc::CountSettings::camera, "camera", g_value_get_string(value));
+      break;
+    case PROP_INTERVAL: {
+      npc::ObjectLocker lock(object);
+      state->settings.interval = g_value_get_uint64(value);
+      break;
+    }
+    case PROP_POST_MESSAGES: {
+      npc::ObjectLocker lock(object);
+      state->settings.post_messages = g_value_get_boolean(value) != FALSE;
+      break;
+    }
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
+      break;
+  }
+}
+
+static void gst_npc_count_get_property(GObject *object, guint id, GValue *value,
+                                       GParamSpec *pspec) {
+  npc::ObjectLocker lock(object);
+  const npc::CountSettings &settings = GST_NPC_COUNT(object)->state->settings;
+  auto set_name = [value](const npc::NameSetting &name) {
+    g_value_set_string(value, name.refused.value_or(name.value).c_str());
+  };
+  switch (id) {
+    case PROP_SITE:
+      set_name(settings.site);
+      break;
+    case PROP_CAMERA:
+      set_name(settings.camera);
+      break;
+    case PROP_INTERVAL:
+      g_value_set_uint64(value, settings.interval);
+      break;
+    case PROP_POST_MESSAGES:
+      g_value_set_boolean(value, settings.post_messages);
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
+      break;
+  }
+}
+
+static void gst_npc_count_finalize(GObject *object) {
+  delete GST_NPC_COUNT(object)->state;
+  G_OBJECT_CLASS(gst_npc_count_parent_class)->finalize(object);
+}
+
+static void gst_npc_count_install_properties(GObjectClass *klass) {
+  constexpr auto kPlaying = static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
+                                                     GST_PARAM_MUTABLE_PLAYING);
+  const npc::CountSettings initial;
+  /**
+   * GstNpcCount:site:
+   *
+   * Where the camera is: 1 to 64 letters, digits, `_` or `-`. It becomes a level of MQTT topics and
+   * a tag of databases. With another text the element does not start; in a running element the old
+   * name stays, with a warning. A change holds from the next record on.
+   */
+  g_object_class_install_property(
+      klass, PROP_SITE,
+      g_param_spec_string("site", "Site",
+                          "Where the camera is, in 1 to 64 letters, digits, _ or -: part of every "
+                          "record, of MQTT topics and of database tags",
+                          initial.site.value.c_str(), kPlaying));
+  /**
+   * GstNpcCount:camera:
+   *
+   * Which camera of the site it is, by the rules of #GstNpcCount:site.
+   */
+  g_object_class_install_property(
+      klass, PROP_CAMERA,
+      g_param_spec_string("camera", "Camera",
+                          "Which camera of the site it is, in 1 to 64 letters, digits, _ or -: "
+                          "give each camera of a site its own",
+                          initial.camera.value.c_str(), kPlaying));
+  /**
+   * GstNpcCount:interval:
+   *
+   * Length of a window, in ns. A change holds from the next window on.
+   */
+  g_object_class_install_property(
+      klass, PROP_INTERVAL,
+      g_param_spec_uint64("interval", "Interval",
+                          "Length of the windows in ns, 100 ms to 1 hour: there is one record for "
+                          "each. A change holds from the next window on",
+                          kShortestInterval, kLongestInterval, initial.interval, kPlaying));
+  /**
+   * GstNpcCount:post-messages:
+   *
+   * Whether each record is posted on the bus too.
+   */
+  g_object_class_install_property(
+      klass, PROP_POST_MESSAGES,
+      g_param_spec_boolean("post-messages", "Post messages",
+                           "Post an npc-counts element message on the bus for each record",
+                           initial.post_messages, kPlaying));
+}
+
+static void gst_npc_count_class_init(GstNpcCountClass *klass) {
+  GST_DEBUG_CATEGORY_INIT(npccount_debug, "npccount", 0, "detections in, counts out");
+  GObjectClass *object_class = G_OBJECT_CLASS(klass);
+  GstElementClass *element_class = GST_ELEMENT_CLASS(klass);
+  object_class->set_property = gst_npc_count_set_property;
+  object_class->get_property = gst_npc_count_get_property;
+  object_class->finalize = gst_npc_count_finalize;
+  gst_npc_count_install_properties(object_class);
+  element_class->change_state = GST_DEBUG_FUNCPTR(gst_npc_count_change_state);
+  gst_element_class_add_static_pad_template(element_class, &sink_template);
+  gst_element_class_add_static_pad_template(element_class, &src_template);
+  gst_element_class_set_static_metadata(
+      element_class, "No-picture counter", "Filter/Analyzer",
+      "Follows people and things from frame to frame and counts them in windows of time",
+      "The No-picture Camera project");
+}
+
+static void gst_npc_count_init(GstNpcCount *self) {
+  self->state = new GstNpcCountState(self);
+  self->sinkpad = gst_pad_new_from_static_template(&sink_template, "sink");
+  gst_pad_set_chain_function(self->sinkpad, GST_DEBUG_FUNCPTR(gst_npc_count_chain));
+  gst_pad_set_event_function(self->sinkpad, GST_DEBUG_FUNCPTR(gst_npc_count_sink_event));
+  gst_element_add_pad(GST_ELEMENT(self), self->sinkpad);
+  self->srcpad = gst_pad_new_from_static_template(&src_template, "src");
+  gst_pad_use_fixed_caps(self->srcpad);
+  gst_element_add_pad(GST_ELEMENT(self), self->srcpad);
+}

@@ -22,6 +22,11 @@ constexpr std::size_t kIntervals = 5;
 
 // Two boxes of one class that share more than this are one object seen twice.
 constexpr double kSame = 0.6;
+// So are two of different size when this much of the small one lies in the large one: detectors
+// that look at several scales (HOG) see a giant around a person, or around two. A child before an
+// adult is more than half as tall.
+constexpr double kNested = 0.85;
+constexpr double kNestedSize = 1.6;
 // A box is where it was predicted if it shares this much with the prediction...
 constexpr double kMatchOverlap = 0.3;
 // ...or if its anchor is within this many body heights of it, plus so many for each second since it
@@ -42,6 +47,13 @@ bool is_usable(const Detection &detection) {
       return false;
   return box.width >= 1 && box.height >= 1 && std::isfinite(detection.confidence) &&
          !detection.label.empty();
+}
+
+bool is_same(const Box &a, const Box &b) {
+  if (overlap(a, b) > kSame)
+    return true;
+  const double size = std::max(a.height, b.height) / std::min(a.height, b.height);
+  return size > kNestedSize && shared_area(a, b) > kNested * std::min(a.area(), b.area());
 }
 
 // How well a detection continues a track that was last seen `gap` ago; 0 if it cannot.
@@ -101,7 +113,7 @@ Time Tracker::note_interval(Time now) {
   }
   if (intervals_.size() == kIntervals)
     intervals_.erase(intervals_.begin());
-  intervals_.push_back(step);
+  intervals_.push_back(std::min(step, kKeepMost));
   std::vector<Time> sorted = intervals_;
   std::sort(sorted.begin(), sorted.end());
   interval_ = sorted[sorted.size() / 2];
@@ -122,7 +134,7 @@ std::vector<const Detection *> Tracker::select(std::span<const Detection> detect
   std::vector<const Detection *> chosen;
   for (const Detection *candidate : usable) {
     const bool known = std::any_of(chosen.begin(), chosen.end(), [&](const Detection *other) {
-      return other->label == candidate->label && overlap(other->box, candidate->box) > kSame;
+      return other->label == candidate->label && is_same(other->box, candidate->box);
     });
     if (!known)
       chosen.push_back(candidate);
@@ -172,7 +184,7 @@ void Tracker::extend(Time now, Item &item, const Detection &detection) {
 }
 
 void Tracker::begin(Time now, const Detection &detection) {
-  Item item{{}, Motion(now, detection.box, frame_), std::min(interval_, kConfirm), true};
+  Item item{{}, Motion(now, detection.box, frame_), std::min(interval_, kConfirm), now, true};
   item.track.id = ++last_id_;
   item.track.label = detection.label;
   item.track.box = detection.box;
@@ -204,10 +216,18 @@ bool Tracker::is_gone(const Item &item) const {
          box.centre_y() > frame_.height;
 }
 
+// How long a track that is not seen still counts. At few frames a second that bridges one frame, so
+// that a detector that flickers does not halve the count; with seconds between frames nothing is
+// bridged, for whoever is gone may be anywhere. And none is held for longer than it was seen.
+Time Tracker::hold_of(const Item &item) const {
+  const Time longest = std::clamp(interval_ * 5 / 4, kHold, kHoldMost);
+  return std::min(longest, item.track.last_seen - item.first_seen);
+}
+
 void Tracker::publish(Time now) {
   tracks_.clear();
   for (Item &item : items_) {
-    item.track.present = item.track.confirmed && now - item.track.last_seen <= kHold;
+    item.track.present = item.track.confirmed && now - item.track.last_seen <= hold_of(item);
     item.track.speed = item.motion.speed();
     tracks_.push_back(item.track);
   }

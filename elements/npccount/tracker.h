@@ -51,8 +51,12 @@ class Tracker {
   /// time between frames: at 30 frames a second it takes seven, at four or fewer one. Until that
   /// time is known, in the first frame, every strong detection is believed.
   static constexpr Time kConfirm = std::chrono::milliseconds(230);
-  /// A confirmed track that is not seen counts as present for this long.
+  /// A confirmed track that is not seen counts as present for this long, or for one and a quarter
+  /// times the usual time between frames, if that is longer, but not for more than kHoldMost and
+  /// not for longer than it was seen before. So one missed frame is bridged at one frame a second
+  /// and more, none at less.
   static constexpr Time kHold = std::chrono::milliseconds(400);
+  static constexpr Time kHoldMost = std::chrono::milliseconds(1250);
   /// A confirmed track that is not seen can be found again for this long, or for one and a half
   /// times the usual time between frames, if that is longer, but not for more than kKeepMost.
   static constexpr Time kKeep = std::chrono::seconds(1);
@@ -61,12 +65,13 @@ class Tracker {
   /// beyond that, those not seen for the longest time give way.
   static constexpr std::size_t kMost = 500;
 
-  /// Sets the size of the frames that follow. Boxes that touch its edge are taken as cut off.
+  /// Sets the size of the frames that follow, before the first of them. Boxes that touch its edge
+  /// are taken as cut off.
   void set_frame_size(const FrameSize &frame) { frame_ = frame; }
 
   /// Takes in one frame.
   ///
-  /// @param now its time; not before the last one's
+  /// @param now its time, not negative and not before the last one's
   /// @param detections what was seen; those that are not finite, empty or absurdly large are
   ///        ignored
   void update(Time now, std::span<const Detection> detections);
@@ -82,6 +87,7 @@ class Tracker {
     Track track;
     Motion motion;
     Time evidence;
+    Time first_seen;
     bool seen;
   };
   enum class Stage { kStrong, kWeak, kTentative };
@@ -94,6 +100,7 @@ class Tracker {
   void begin(Time now, const Detection &detection);
   void make_room();
   bool is_gone(const Item &item) const;
+  Time hold_of(const Item &item) const;
   void publish(Time now);
 
   FrameSize frame_;

@@ -28,7 +28,7 @@ using Owned = std::unique_ptr<T, Unref>;
 struct Person {
   double x, y, height;
 };
-inline constexpr Person kLeft = {0.31, 0.83, 0.5}, kRight = {0.72, 0.76, 0.38};
+inline constexpr Person kLeft = {0.3, 0.82, 0.36}, kRight = {0.72, 0.74, 0.36};
 
 inline void draw(cv::Mat &scene, const Person &person) {
   const double height = person.height * scene.rows;

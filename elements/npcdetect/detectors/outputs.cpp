@@ -34,8 +34,9 @@ std::pair<int, float> best_class(const float *first, int count) {
 
 void keep(std::vector<OutputBox> &boxes, const OutputBox &box, float floor) {
   const cv::Rect2f &b = box.box;
+  // An area is finite only if both sides are.
   if (box.confidence >= floor && std::isfinite(b.x) && std::isfinite(b.y) &&
-      std::isfinite(b.width) && std::isfinite(b.height) && b.width > 0 && b.height > 0)
+      std::isfinite(b.area()) && b.width > 0 && b.height > 0)
     boxes.push_back({b, std::min(box.confidence, 1.0f), box.index});
 }
 

@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// npccount: its settings, and what the streaming thread does.
+#include "state.h"
+
+#include <sys/random.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <utility>
+
+#include "clocksync.h"
+
+GST_DEBUG_CATEGORY_EXTERN(npccount_debug);
+#define GST_CAT_DEFAULT npccount_debug
+
+namespace {
+
+using npc::count::Time;
+
+// No stream runs for 146 years: times beyond are mistakes, and sums of them would overflow.
+constexpr GstClockTime kLatest = G_MAXINT64 / 2;
+
+// The system's clock is followed when it is set, not when it is nudged: windows stay evenly spaced.
+constexpr gint64 kClockStep = 100 * GST_MSECOND;
+
+constexpr const char *kNameRule = "a name has 1 to 64 letters, digits, _ or -";
+
+Time time_from(GstClockTime time) {
+  return Time(static_cast<Time::rep>(time));
+}
+
+GstClockTime time_to(Time time) {
+  return static_cast<GstClockTime>(time.count());
+}
+
+std::string new_boot() {
+  guint64 number;
+  if (getrandom(&number, sizeof number, 0) != static_cast<ssize_t>(sizeof number))
+    number = static_cast<guint64>(g_random_int()) << 32 | g_random_int();
+  g_autofree gchar *text = g_strdup_printf("%016" G_GINT64_MODIFIER "x", number);
+  return text;
+}
+
+// Others' detectors have classes like `traffic light`; in a record they must be names.
+std::string name_of(const char *label) {
+  std::string name(label);
+  name.resize(std::min<std::size_t>(name.size(), GST_NPC_NAME_MAX));
+  for (char &c : name)
+    if (!g_ascii_isalnum(c) && c != '_' && c != '-')
+      c = '_';
+  return name;
+}
+
+// Text from a user, fit for a message.
+std::string quoted(const std::string &text) {
+  g_autofree gchar *valid = g_utf8_make_valid(text.c_str(), -1);
+  return '"' + std::string(valid) + '"';
+}
+
+void copy_name(gchar (&to)[GST_NPC_NAME_MAX + 1], const std::string &name) {
+  g_strlcpy(to, name.c_str(), sizeof to);
+}
+
+// What no reader would take counts for nothing: with many long names, the last classes give way.
+void shorten(GstNpcCounts *counts) {
+  while (counts->objects->len > 0) {
+    g_autofree gchar *json = gst_npc_counts_to_json(counts);
+    g_autofree gchar *lines = gst_npc_counts_to_line_protocol(counts);
+    if (std::max(strlen(json), strlen(lines)) <= GST_NPC_RECORD_MAX)
+      return;
+    g_array_set_size(counts->objects, counts->objects->len - 1);
+  }
+}
+
+void read_detections(GstBuffer *buffer, std::vector<npc::count::Detection> &detections) {
+  detections.clear();
+  gpointer walk = nullptr;
+  GstNpcDetection found;
+  while (gst_npc_buffer_iterate_detections(buffer, &walk, &found))
+    detections.push_back({name_of(found.label),
+                          {found.x, found.y, found.width, found.height},
+                          found.confidence,
+                          found.weak != FALSE});
+}
+
+}  // namespace
+
+GstNpcCountState::GstNpcCountState(GstNpcCount *element)
+    : element_(element), boot_(new_boot()), window_(time_from(settings.interval)) {
+  gst_segment_init(&segment_, GST_FORMAT_TIME);
+}
+
+bool GstNpcCountState::start() {
+  const npc::CountSettings current = copy_settings();
+  for (const auto &[property, name] :
+       {std::pair{"site", &current.site}, std::pair{"camera", &current.camera}}) {
+    if (!name->refused)
+      continue;
+    GST_ELEMENT_ERROR(
+        element_, RESOURCE, SETTINGS,
+        ("The property %s cannot be %s: %s.", property, quoted(*name->refused).c_str(), kNameRule),
+        (nullptr));
+    return false;
+  }
+  window_ = npc::count::Window(time_from(current.interval));
+  return true;
+}
+
+void GstNpcCountState::stop() {
+  flush();
+  negotiated_ = false;
+  utc_base_.reset();
+}
+
+void GstNpcCountState::flush() {
+  forget();
+  gst_segment_init(&segment_, GST_FORMAT_TIME);
+}
+
+void GstNpcCountState::forget() {
+  tracker_.reset();
+  window_.reset();
+  last_.reset();
+}
+
+bool GstNpcCountState::set_caps(GstCaps *caps) {
+  const GstStructure *structure = gst_caps_get_structure(caps, 0);
+  int width = 0, height = 0, numerator = 0, denominator = 1;
+  if (!gst_structure_get_int(structure, "width", &width) ||
+      !gst_structure_get_int(structure, "height", &height) ||
+      !gst_structure_get_fraction(structure, "framerate", &numerator, &denominator)) {
+    GST_ERROR_OBJECT(element_, "caps are not fixed: %" GST_PTR_FORMAT, static_cast<void *>(caps));
+    return false;
+  }
+  // Boxes of one size of frame mean nothing in another. What was counted so far stands.
+  if (width != frame_.width || height != frame_.height)
+    tracker_.reset();
+  frame_ = {static_cast<double>(width), static_cast<double>(height)};
+  tracker_.set_frame_size(frame_);
+  frame_duration_ = numerator > 0
+                        ? time_from(gst_util_uint64_scale_int(GST_SECOND, denominator, numerator))
+                        : Time::zero();
+  GstCaps *counts = gst_caps_from_string(GST_NPC_COUNTS_CAPS);
+  negotiated_ = gst_pad_push_event(element_->srcpad, gst_event_new_caps(counts));
+  gst_caps_unref(counts);
+  return negotiated_;
+}
+
+bool GstNpcCountState::set_segment(const GstSegment *segment) {
+  if (segment->format != GST_FORMAT_TIME) {
+    GST_ELEMENT_ERROR(element_, STREAM, FORMAT,
+                      ("npccount counts in time: the stream before it must be timed, as that of "
+                       "npcdetect is."),
+                      ("segment in format %s", gst_format_get_name(segment->format)));
+    return false;
+  }
+  if (!gst_segment_is_equal(segment, &segment_)) {
+    forget();
+    gst_segment_copy_into(segment, &segment_);
+  }
+  return true;
+}
+
+npc::CountSettings GstNpcCountState::copy_settings() {
+  npc::ObjectLocker lock(element_);
+  return settings;
+}
+
+// The running time of a timestamp, or of now if there is none; none if it lies outside of the
+// segment.
+std::optional<Time> GstNpcCountState::running_time(GstClockTime pts) {
+  GstClockTime running;
+  if (GST_CLOCK_TIME_IS_VALID(pts)) {
+    running = gst_segment_to_running_time(&segment_, GST_FORMAT_TIME, pts);
+  } else {
+    running = gst_element_get_current_running_time(GST_ELEMENT(element_));
+    if (!GST_CLOCK_TIME_IS_VALID(running))
+      running = gst_util_get_timestamp();
+  }
+  if (running > kLatest)
+    return std::nullopt;
+  return time_from(running);
+}
+
+Time GstNpcCountState::duration_of(GstClockTime duration) const {
+  return GST_CLOCK_TIME_IS_VALID(duration) ? time_from(std::min(duration, kLatest))
+                                           : frame_duration_;
+}
+
+GstFlowReturn GstNpcCountState::chain(GstBuffer *buffer) {
+  read_detections(buffer, detections_);
+  const GstClockTime pts = GST_BUFFER_PTS(buffer), duration = GST_BUFFER_DURATION(buffer);
+  gst_buffer_unref(buffer);
+  if (!negotiated_)
+    return GST_FLOW_NOT_NEGOTIATED;
+  const std::optional<Time> now = running_time(pts);
+  if (!now) {
+    GST_DEBUG_OBJECT(element_, "frame at %" GST_TIME_FORMAT " lies outside of the segment",
+                     GST_TIME_ARGS(pts));
+    return GST_FLOW_OK;
+  }
+  const GstFlowReturn flow = come_to(*now, *now, copy_settings());
+  if (flow != GST_FLOW_OK)
+    return flow;
+  tracker_.update(*now, detections_);
+  const npc::count::FrameCounts counts = npc::count::count_tracks(tracker_.tracks());
+  window_.add(*now, duration_of(duration), counts);
+  GST_LOG_OBJECT(element_, "%zu detections at %" GST_TIME_FORMAT ": %u people, %u moving, %u faces",
+                 detections_.size(), GST_TIME_ARGS(time_to(*now)), counts.people, counts.moving,
+                 counts.faces);
+  return GST_FLOW_OK;
+}
+
+GstFlowReturn GstNpcCountState::gap(GstClockTime pts, GstClockTime duration) {
+  const std::optional<Time> start = GST_CLOCK_TIME_IS_VALID(pts) ? running_time(pts) : std::nullopt;
+  if (!start)
+    return GST_FLOW_OK;
+  return come_to(*start, *start + duration_of(duration), copy_settings());
+}
+
+// Time has come to `end`, by a frame or a gap that begins at `start`.
+GstFlowReturn GstNpcCountState::come_to(Time start, Time end, const npc::CountSettings &current) {
+  if (last_ && start < *last_) {
+    GST_INFO_OBJECT(element_, "time went back from %" GST_TIME_FORMAT " to %" GST_TIME_FORMAT,
+                    GST_TIME_ARGS(time_to(*last_)), GST_TIME_ARGS(time_to(start)));
+    forget();
+  }
+  last_ = start;
+  window_.set_length(time_from(current.interval));
+  const auto closed = window_.advance(end);
+  return closed ? emit(*closed, current) : GST_FLOW_OK;
+}
+
+void GstNpcCountState::finish() {
+  if (const auto closed = window_.finish())
+    emit(*closed, copy_settings());
+  forget();
+}
+
+// UTC in ns at a running time.
+gint64 GstNpcCountState::utc_of(Time running) {
+  const GstClockTime now = gst_element_get_current_running_time(GST_ELEMENT(element_));
+  const gint64 utc = g_get_real_time() * 1000;
+  // A pipeline that prerolls has no clock yet: running time begins when it plays.
+  if (now > kLatest)
+    return GST_STATE(element_) < GST_STATE_PLAYING ? utc + running.count() : utc;
+  const gint64 base = utc - static_cast<gint64>(now);
+  if (!utc_base_ || std::abs(base - *utc_base_) > kClockStep)
+    utc_base_ = base;
+  return std::max<gint64>(*utc_base_ + running.count(), 0);
+}
+
+GstFlowReturn GstNpcCountState::emit(const npc::count::WindowCounts &window,
+                                     const npc::CountSettings &current) {
+  const auto counts = std::unique_ptr<GstNpcCounts, decltype(&gst_npc_counts_free)>(
+      gst_npc_counts_new(), gst_npc_counts_free);
+  copy_name(counts->site, current.site.value);
+  copy_name(counts->camera, current.camera.value);
+  copy_name(counts->boot, boot_);
+  counts->seq = seq_++;
+  counts->time = utc_of(window.start + window.length) / GST_MSECOND;
+  counts->interval = gst_util_uint64_scale_round(time_to(window.length), 1, GST_MSECOND);
+  counts->people = window.people;
+  counts->people_max = window.most_people;
+  counts->moving = window.moving;
+  counts->faces = window.faces;
+  for (const auto &[name, count] : window.objects) {
+    GstNpcObjectCount object = {{}, count};
+    copy_name(object.name, name);
+    g_array_append_val(counts->objects, object);
+  }
+  counts->flags = static_cast<GstNpcCountsFlags>(
+      (window.partial ? GST_NPC_COUNTS_FLAG_PARTIAL : 0) |
+      (npc::count::system_clock_is_unsynced() ? GST_NPC_COUNTS_FLAG_CLOCK_UNSYNCED : 0));
+  shorten(counts.get());
+
+  const GstClockTime running = time_to(window.start), length = time_to(window.length);
+  const GstClockTime pts =
+      gst_segment_position_from_running_time(&segment_, GST_FORMAT_TIME, running);
+  const GstClockTime stream_time = gst_segment_to_stream_time(&segment_, GST_FORMAT_TIME, pts);
+  g_autofree gchar *json = gst_npc_counts_to_json(counts.get());
+  GST_DEBUG_OBJECT(element_, "%s", json);
+  gchar *line = g_strconcat(json, "\n", nullptr);
+  GstBuffer *buffer = gst_buffer_new_wrapped(line, strlen(line));
+  GST_BUFFER_PTS(buffer) = pts;
+  GST_BUFFER_DURATION(buffer) = length;
+
+  if (current.post_messages)
+    gst_element_post_message(GST_ELEMENT(element_),
+                             gst_npc_counts_new_message(GST_OBJECT(element_), counts.get(), pts,
+                                                        stream_time, running, length));
+  return gst_pad_push(element_->srcpad, buffer);
+}
+
+void GstNpcCountState::set_name(npc::NameSetting npc::CountSettings::*which, const char *property,
+                                const gchar *name) {
+  const std::string text = name != nullptr ? name : "";
+  std::string kept;
+  {
+    npc::ObjectLocker lock(element_);
+    npc::NameSetting &setting = settings.*which;
+    const bool good = gst_npc_name_is_valid(text.c_str());
+    if (good)
+      setting = {text, std::nullopt};
+    else if (GST_STATE(element_) < GST_STATE_PAUSED)
+      setting.refused = text;
+    if (good || GST_STATE(element_) < GST_STATE_PAUSED)
+      return;
+    kept = setting.value;
+  }
+  GST_ELEMENT_WARNING(element_, RESOURCE, SETTINGS,
+                      ("The property %s cannot be %s: %s. It stays %s.", property,
+                       quoted(text).c_str(), kNameRule, quoted(kept).c_str()),
+                      (nullptr));
+}

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Neural networks: outputs known by their shape, labels, and model files that are not what they
+// should be.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+
+#include "npcdetect/detectors/detector.h"
+#include "npcdetect/detectors/labels.h"
+#include "npcdetect/detectors/modelfile.h"
+#include "npcdetect/detectors/outputs.h"
+
+namespace npc {
+namespace {
+
+namespace fs = std::filesystem;
+
+const cv::Size kInput(64, 32);
+
+cv::Mat tensor(std::vector<int> shape) {
+  return cv::Mat(shape, CV_32F, cv::Scalar(0));
+}
+
+TEST(Outputs, AreKnownByTheirShape) {
+  const std::vector<cv::Mat> darknet = {tensor({10, 6}), tensor({40, 6})};
+  EXPECT_EQ(recognise_outputs(darknet, kInput), OutputLayout::darknet);
+  EXPECT_EQ(classes_in_outputs(OutputLayout::darknet, darknet), 1);
+  // Strides 8, 16, 32 of 64x32: 8*4 + 4*2 + 2*1 cells.
+  const std::vector<cv::Mat> yolox = {tensor({1, 42, 85})};
+  EXPECT_EQ(recognise_outputs(yolox, kInput), OutputLayout::yolox);
+  EXPECT_EQ(classes_in_outputs(OutputLayout::yolox, yolox), 80);
+  const std::vector<cv::Mat> ssd = {tensor({1, 1, 100, 7})};
+  EXPECT_EQ(recognise_outputs(ssd, kInput), OutputLayout::ssd);
+  EXPECT_EQ(classes_in_outputs(OutputLayout::ssd, ssd), std::nullopt);
+}
+
+TEST(Outputs, OthersAreNotKnown) {
+  for (const std::vector<cv::Mat> &outputs : {std::vector<cv::Mat>{},
+                                              {tensor({1, 85, 22, 22})},
+                                              {tensor({1, 41, 85})},
+                                              {tensor({1, 42, 5})},
+                                              {tensor({10, 6}), tensor({10, 7})},
+                                              {tensor({10, 5})},
+                                              {cv::Mat(10, 6, CV_64F)},
+                                              {tensor({1, 1, 100, 7}), tensor({1, 1, 100, 7})}})
+    EXPECT_EQ(recognise_outputs(outputs, kInput), std::nullopt) << describe_outputs(outputs);
+  EXPECT_EQ(describe_outputs(std::vector<cv::Mat>{tensor({1, 85, 22}), tensor({3, 4})}),
+            "1x85x22 and 3x4");
+}
+
+TEST(Outputs, DarknetBoxes) {
+  cv::Mat rows = tensor({2, 7});
+  // Centre, size, objectness, two classes.
+  const float box[] = {0.5f, 0.25f, 0.25f, 0.5f, 0.9f, 0.2f, 0.8f};
+  std::copy(std::begin(box), std::end(box), rows.ptr<float>(1));
+  const auto boxes = read_outputs(OutputLayout::darknet, std::vector{rows}, kInput, 0.1f);
+  ASSERT_EQ(boxes.size(), 1u);
+  EXPECT_EQ(boxes[0].box, cv::Rect2f(24, 0, 16, 16));
+  EXPECT_FLOAT_EQ(boxes[0].confidence, 0.8f);
+  EXPECT_EQ(boxes[0].index, 1);
+  EXPECT_TRUE(read_outputs(OutputLayout::darknet, std::vector{rows}, kInput, 0.81f).empty());
+}
+
+TEST(Outputs, YoloxBoxes) {
+  cv::Mat cells = tensor({1, 42, 6});
+  // The second cell of the second row of stride 16: 32 cells of stride 8 and 4 + 1 of stride 16
+  // come before it.
+  float *cell = cells.ptr<float>() + (32 + 4 + 1) * 6;
+  cell[0] = 0.5f;
+  cell[1] = 0.25f;
+  cell[2] = std::log(2.0f);
+  cell[3] = std::log(1.0f);
+  cell[4] = 0.8f;
+  cell[5] = 0.5f;
+  const auto boxes = read_outputs(OutputLayout::yolox, std::vector{cells}, kInput, 0.1f);
+  ASSERT_EQ(boxes.size(), 1u);
+  EXPECT_NEAR(boxes[0].box.x, 24 - 16, 1e-4);
+  EXPECT_NEAR(boxes[0].box.y, 20 - 8, 1e-4);
+  EXPECT_NEAR(boxes[0].box.width, 32, 1e-4);
+  EXPECT_NEAR(boxes[0].box.height, 16, 1e-4);
+  EXPECT_NEAR(boxes[0].confidence, 0.4, 1e-6);
+}
+
+TEST(Outputs, SsdBoxes) {
+  cv::Mat rows = tensor({1, 1, 3, 7});
+  const float found[] = {0, 15, 0.7f, 0.25f, 0.5f, 0.5f, 1.0f};
+  std::copy(std::begin(found), std::end(found), rows.ptr<float>());
+  const float ended[] = {-1, 15, 0.9f, 0, 0, 1, 1};
+  std::copy(std::begin(ended), std::end(ended), rows.ptr<float>() + 7);
+  const auto boxes = read_outputs(OutputLayout::ssd, std::vector{rows}, kInput, 0.1f);
+  ASSERT_EQ(boxes.size(), 1u);
+  EXPECT_EQ(boxes[0].box, cv::Rect2f(16, 16, 16, 16));
+  EXPECT_EQ(boxes[0].index, 15);
+}
+
+TEST(Outputs, NumbersThatAreNoneAreLeftOut) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const float infinity = std::numeric_limits<float>::infinity();
+  for (float bad : {nan, infinity, -infinity, 1e30f}) {
+    cv::Mat darknet(2, 6, CV_32F, cv::Scalar(bad));
+    cv::Mat yolox = tensor({1, 42, 6});
+    yolox.setTo(bad);
+    cv::Mat ssd = tensor({1, 1, 3, 7});
+    ssd.setTo(bad);
+    for (const auto &[layout, output] :
+         {std::pair(OutputLayout::darknet, darknet), std::pair(OutputLayout::yolox, yolox),
+          std::pair(OutputLayout::ssd, ssd)})
+      for (const OutputBox &box : read_outputs(layout, std::vector{output}, kInput, 0.1f)) {
+        EXPECT_TRUE(std::isfinite(box.box.area()));
+        EXPECT_LE(box.confidence, 1.0f);
+      }
+  }
+}
+
+TEST(Labels, BecomeNames) {
+  EXPECT_EQ(label_as_name("traffic light"), "traffic_light");
+  EXPECT_EQ(label_as_name("caf\xc3\xa9/bar"), "caf___bar");
+  EXPECT_EQ(label_as_name(std::string(100, 'a')).size(), 64u);
+  EXPECT_EQ(coco_labels().size(), 80u);
+  EXPECT_EQ(coco_labels()[0], "person");
+  EXPECT_EQ(coco_labels()[79], "toothbrush");
+}
+
+/// A directory for bad files, gone at the end.
+class ModelFiles : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = (fs::temp_directory_path() / "npc-models-XXXXXX").string();
+    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
+    directory_ = pattern;
+    const char *shared = std::getenv("NPC_SHARED");
+    models_ = fs::path(shared != nullptr ? shared : "") / "data" / "models";
+  }
+  void TearDown() override { fs::remove_all(directory_); }
+
+  fs::path write(const std::string &name, const std::string &bytes) {
+    std::ofstream(directory_ / name, std::ios::binary) << bytes;
+    return directory_ / name;
+  }
+
+  /// The sentence with which a detector for `settings` is refused.
+  static std::string refusal(const DetectorSettings &settings) {
+    try {
+      make_network(settings);
+    } catch (const DetectorError &error) {
+      return error.what();
+    }
+    return "accepted";
+  }
+  static std::string refusal(const fs::path &model) {
+    DetectorSettings settings;
+    settings.model = model.string();
+    return refusal(settings);
+  }
+
+  fs::path directory_, models_;
+};
+
+#define EXPECT_SAYS(sentence, words) \
+  EXPECT_NE((sentence).find(words), std::string::npos) << (sentence)
+
+TEST_F(ModelFiles, ThatAreNoneAreRefusedWithASentence) {
+  EXPECT_SAYS(refusal(directory_ / "absent.onnx"), "no model file");
+  EXPECT_SAYS(refusal(write("model.pt", "x")), "neither ONNX");
+  EXPECT_SAYS(refusal(directory_), "neither ONNX");
+  EXPECT_SAYS(refusal(write("empty.onnx", "")), "cannot read the model");
+  EXPECT_SAYS(refusal(write("text.onnx", "this is not a model")), "cannot read the model");
+  EXPECT_SAYS(refusal(write("alone.weights", "x")), "alone.cfg");
+  write("broken.cfg", "[net]\nwidth=320\nheight=320\nchannels=3\n[nonsense]\n");
+  EXPECT_SAYS(refusal(write("broken.weights", std::string(100, '\0'))), "cannot read the model");
+}
+
+TEST_F(ModelFiles, WithATornEndAreRefused) {
+  const fs::path cfg = models_ / "yolo-fastest-1.1_body.cfg";
+  if (!fs::exists(cfg))
+    GTEST_SKIP() << "no " << cfg;
+  fs::copy_file(cfg, directory_ / "torn.cfg");
+  std::ifstream whole(models_ / "yolo-fastest-1.1_body.weights", std::ios::binary);
+  const std::string bytes((std::istreambuf_iterator<char>(whole)), {});
+  EXPECT_SAYS(refusal(write("torn.weights", bytes.substr(0, bytes.size() - 4))),
+              "shorter than its .cfg");
+  EXPECT_SAYS(refusal(write("torn.weights", bytes.substr(0, 10))), "shorter than its .cfg");
+  EXPECT_EQ(refusal(write("torn.weights", bytes)), "accepted");
+}
+
+TEST_F(ModelFiles, OfAnUnknownKindAreToldByTheirShape) {
+  if (!fs::exists(models_ / "fastestdet_352.onnx"))
+    GTEST_SKIP() << "no models in " << models_;
+  EXPECT_SAYS(refusal(models_ / "fastestdet_352.onnx"),
+              "puts out 1x85x22x22 for pictures of 352x352");
+}
+
+TEST_F(ModelFiles, TellTheirInputSize) {
+  if (!fs::exists(models_ / "yolox_nano_coco.onnx"))
+    GTEST_SKIP() << "no models in " << models_;
+  EXPECT_EQ(load_model((models_ / "yolo-fastest-1.1_body.weights").string()).input,
+            cv::Size(320, 320));
+  EXPECT_EQ(load_model((models_ / "fastestdet_352.onnx").string()).input, cv::Size(352, 352));
+}
+
+TEST_F(ModelFiles, SettingsThatDoNotFitTheModelAreRefused) {
+  DetectorSettings settings;
+  settings.model = (models_ / "yolox_nano_coco.onnx").string();
+  if (!fs::exists(settings.model))
+    GTEST_SKIP() << "no " << settings.model;
+  settings.classes = {"person", "unicorn"};
+  EXPECT_SAYS(refusal(settings), "does not know the class unicorn");
+  settings.classes = {"person", "traffic_light"};
+  EXPECT_EQ(refusal(settings), "accepted");
+  settings.labels = write("two.names", "person\ncar\n").string();
+  EXPECT_SAYS(refusal(settings), "names 2 classes, but the model");
+  settings.labels = "/nowhere/coco.names";
+  EXPECT_SAYS(refusal(settings), "cannot be opened");
+  DetectorSettings odd;
+  odd.model = (models_ / "fastestdet_352.onnx").string();
+  odd.input = cv::Size(640, 480);
+  EXPECT_SAYS(refusal(odd), "does not work on pictures of 640x480");
+}
+
+}  // namespace
+}  // namespace npc

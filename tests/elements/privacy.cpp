@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// No frame gets out of npcdetect: not as memory, not as metadata, not beside the buffers, and no
+// element takes it for video.
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <filesystem>
+
+#include "scene.h"
+
+namespace npc::test {
+namespace {
+
+const cv::Size kSize(320, 240);
+
+struct Free {
+  void operator()(GstEvent *event) const { gst_event_unref(event); }
+  void operator()(GList *list) const { gst_plugin_feature_list_free(list); }
+};
+
+class Privacy : public testing::Test {
+ protected:
+  void SetUp() override {
+    harness_.reset(gst_harness_new("npcdetect"));
+    element_.reset(gst_harness_find_element(harness_.get(), "npcdetect"));
+    gst_harness_set_src_caps(harness_.get(), frame_caps(GST_VIDEO_FORMAT_NV12, kSize).release());
+  }
+
+  Owned<GstBuffer> frame() { return make_frame(draw_scene(kSize), GST_VIDEO_FORMAT_NV12); }
+
+  Owned<GstBuffer> analyse(GstBuffer *input) {
+    EXPECT_EQ(gst_harness_push(harness_.get(), input), GST_FLOW_OK);
+    return Owned<GstBuffer>(gst_harness_pull(harness_.get()));
+  }
+
+  Owned<GstHarness> harness_;
+  Owned<GstElement> element_;
+};
+
+/// The metas on a buffer that are not regions of interest with exactly our parameter.
+int foreign_metas(GstBuffer *buffer) {
+  int foreign = 0;
+  gpointer state = nullptr;
+  while (GstMeta *meta = gst_buffer_iterate_meta(buffer, &state)) {
+    if (meta->info->api != GST_VIDEO_REGION_OF_INTEREST_META_API_TYPE) {
+      ++foreign;
+      continue;
+    }
+    auto *region = reinterpret_cast<GstVideoRegionOfInterestMeta *>(meta);
+    foreign +=
+        g_list_length(region->params) != 1 ||
+        !gst_structure_has_name(static_cast<GstStructure *>(region->params->data), "npc-detection");
+  }
+  return foreign;
+}
+
+TEST_F(Privacy, OutputHasNoMemory) {
+  Owned<GstBuffer> output = analyse(frame().release());
+  EXPECT_EQ(gst_buffer_n_memory(output.get()), 0u);
+  EXPECT_EQ(gst_buffer_get_size(output.get()), 0u);
+  EXPECT_EQ(strong_detections(output.get()).size(), 2u);
+}
+
+TEST_F(Privacy, NoForeignMetaPasses) {
+  // Tag-less: GstBaseTransform would copy it. It holds the frame, as the original-buffer meta of
+  // gst-plugins-rs does.
+  static const gchar *no_tags[] = {nullptr};
+  static const GstMetaInfo *info =
+      gst_meta_register_custom("NpcTestOriginal", no_tags, nullptr, nullptr, nullptr);
+  ASSERT_NE(info, nullptr);
+  Owned<GstBuffer> input = frame(), hidden = frame();
+  GstCustomMeta *custom = gst_buffer_add_custom_meta(input.get(), "NpcTestOriginal");
+  gst_structure_set(gst_custom_meta_get_structure(custom), "frame", GST_TYPE_BUFFER, hidden.get(),
+                    nullptr);
+  gst_buffer_add_parent_buffer_meta(input.get(), hidden.get());
+  GstVideoRegionOfInterestMeta *region =
+      gst_buffer_add_video_region_of_interest_meta(input.get(), "crop", 1, 1, 9, 9);
+  gst_video_region_of_interest_meta_add_param(
+      region, gst_structure_new("crop", "frame", GST_TYPE_BUFFER, hidden.get(), nullptr));
+
+  Owned<GstBuffer> output = analyse(input.release());
+  EXPECT_EQ(foreign_metas(output.get()), 0);
+  EXPECT_FALSE(gst_buffer_get_meta(output.get(), info->api));
+  EXPECT_FALSE(gst_buffer_get_parent_buffer_meta(output.get()));
+  // Nothing holds the hidden frame any longer.
+  EXPECT_EQ(GST_MINI_OBJECT_REFCOUNT_VALUE(hidden.get()), 1);
+}
+
+TEST_F(Privacy, NoPicturePassesBesideTheBuffers) {
+  Owned<GstBuffer> hidden = frame();
+  Owned<GstCaps> caps = frame_caps(GST_VIDEO_FORMAT_NV12, kSize);
+  GstSample *sample = gst_sample_new(hidden.get(), caps.get(), nullptr, nullptr);
+  gst_harness_push_event(harness_.get(),
+                         gst_event_new_tag(gst_tag_list_new(GST_TAG_IMAGE, sample, nullptr)));
+  auto holding = [sample] {
+    return gst_structure_new("picture", "sample", GST_TYPE_SAMPLE, sample, nullptr);
+  };
+  for (GstEventType type : {GST_EVENT_CUSTOM_DOWNSTREAM, GST_EVENT_CUSTOM_DOWNSTREAM_OOB,
+                            GST_EVENT_CUSTOM_DOWNSTREAM_STICKY, GST_EVENT_CUSTOM_BOTH})
+    gst_harness_push_event(harness_.get(), gst_event_new_custom(type, holding()));
+  // Even the events that pass leave what they carry behind.
+  GstEvent *gap = gst_event_new_gap(GST_SECOND, GST_SECOND);
+  gst_structure_set(gst_event_writable_structure(gap), "sample", GST_TYPE_SAMPLE, sample, nullptr);
+  gst_harness_push_event(harness_.get(), gap);
+  analyse(frame().release());
+  gst_harness_push_event(harness_.get(), gst_event_new_eos());
+
+  std::string passed;
+  while (GstEvent *event = gst_harness_try_pull_event(harness_.get())) {
+    const std::unique_ptr<GstEvent, Free> owned(event);
+    passed += std::string(GST_EVENT_TYPE_NAME(event)) + " ";
+    const GstStructure *structure = gst_event_get_structure(event);
+    EXPECT_FALSE(structure != nullptr && gst_structure_has_field(structure, "sample"))
+        << GST_EVENT_TYPE_NAME(event);
+  }
+  EXPECT_EQ(passed, "stream-start caps segment gap eos ");
+  gst_sample_unref(sample);
+}
+
+TEST_F(Privacy, NoQueryReachesBehindIt) {
+  GstQuery *query =
+      gst_query_new_custom(GST_QUERY_CUSTOM, gst_structure_new_empty("give-me-the-frame"));
+  bool asked = false;
+  gst_pad_add_probe(
+      harness_->srcpad, GST_PAD_PROBE_TYPE_QUERY_UPSTREAM,
+      [](GstPad *, GstPadProbeInfo *, gpointer seen) {
+        *static_cast<bool *>(seen) = true;
+        return GST_PAD_PROBE_OK;
+      },
+      &asked, nullptr);
+  EXPECT_FALSE(gst_pad_peer_query(harness_->sinkpad, query));
+  EXPECT_FALSE(asked);
+  gst_query_unref(query);
+}
+
+// A camera with two buffers never waits: when detections leave, its buffer is back, and it went
+// back before detection began.
+TEST_F(Privacy, BuffersGoBackBeforeDetection) {
+  GstVideoInfo info;
+  gst_video_info_set_format(&info, GST_VIDEO_FORMAT_NV12, kSize.width, kSize.height);
+  Owned<GstCaps> caps = frame_caps(GST_VIDEO_FORMAT_NV12, kSize);
+  GstBufferPool *pool = gst_buffer_pool_new();
+  GstStructure *config = gst_buffer_pool_get_config(pool);
+  gst_buffer_pool_config_set_params(config, caps.get(), static_cast<guint>(info.size), 2, 2);
+  ASSERT_TRUE(gst_buffer_pool_set_config(pool, config));
+  ASSERT_TRUE(gst_buffer_pool_set_active(pool, TRUE));
+  GstBufferPoolAcquireParams no_waiting = {};
+  no_waiting.flags = GST_BUFFER_POOL_ACQUIRE_FLAG_DONTWAIT;
+
+  struct Check {
+    GstBufferPool *pool;
+    GstBufferPoolAcquireParams *params;
+    int free_at_output = 0;
+  } check{pool, &no_waiting};
+  gst_pad_add_probe(
+      harness_->sinkpad, GST_PAD_PROBE_TYPE_BUFFER,
+      [](GstPad *, GstPadProbeInfo *, gpointer data) {
+        auto *check = static_cast<Check *>(data);
+        GstBuffer *both[2] = {nullptr, nullptr};
+        for (GstBuffer *&buffer : both)
+          if (gst_buffer_pool_acquire_buffer(check->pool, &buffer, check->params) == GST_FLOW_OK)
+            check->free_at_output++;
+        for (GstBuffer *buffer : both)
+          if (buffer != nullptr)
+            gst_buffer_unref(buffer);
+        return GST_PAD_PROBE_OK;
+      },
+      &check, nullptr);
+
+  for (int i = 0; i < 5; ++i) {
+    GstBuffer *buffer = nullptr;
+    ASSERT_EQ(gst_buffer_pool_acquire_buffer(pool, &buffer, &no_waiting), GST_FLOW_OK);
+    analyse(buffer);
+  }
+  EXPECT_EQ(check.free_at_output, 10);
+  gst_buffer_pool_set_active(pool, FALSE);
+  gst_object_unref(pool);
+}
+
+TEST_F(Privacy, AFrameIsFreedBeforeItIsAnalysed) {
+  struct Freed {
+    GstElement *element;
+    guint64 analysed = G_MAXUINT64, detect_time = G_MAXUINT64;
+  } freed{element_.get()};
+  Owned<GstBuffer> drawn = frame();
+  GstMapInfo map;
+  ASSERT_TRUE(gst_buffer_map(drawn.get(), &map, GST_MAP_READ));
+  GstBuffer *input = gst_buffer_new_wrapped_full(
+      GST_MEMORY_FLAG_READONLY, map.data, map.size, 0, map.size, &freed, [](gpointer data) {
+        auto *seen = static_cast<Freed *>(data);
+        GstStructure *stats = nullptr;
+        g_object_get(seen->element, "stats", &stats, nullptr);
+        gst_structure_get_uint64(stats, "analysed", &seen->analysed);
+        gst_structure_get_uint64(stats, "detect-time", &seen->detect_time);
+        gst_structure_free(stats);
+      });
+  Owned<GstBuffer> output = analyse(input);
+  EXPECT_EQ(freed.analysed, 0u);
+  EXPECT_EQ(freed.detect_time, 0u);
+  EXPECT_EQ(strong_detections(output.get()).size(), 2u);
+  gst_buffer_unmap(drawn.get(), &map);
+}
+
+// Every installed element that shows, encodes or converts video, not a chosen few.
+TEST(PrivacyLinks, NoVideoElementAcceptsDetections) {
+  std::unique_ptr<GList, Free> all(
+      gst_registry_get_feature_list(gst_registry_get(), GST_TYPE_ELEMENT_FACTORY));
+  Owned<GstCaps> caps(gst_caps_from_string(GST_NPC_DETECTIONS_CAPS));
+  int tried = 0;
+  for (GList *item = all.get(); item != nullptr; item = item->next) {
+    auto *factory = GST_ELEMENT_FACTORY(item->data);
+    const std::string klass = gst_element_factory_get_metadata(factory, GST_ELEMENT_METADATA_KLASS);
+    auto is = [&klass](const char *word) { return klass.find(word) != std::string::npos; };
+    if (!(is("Video") || is("Image")) ||
+        !(is("Sink") || is("Encoder") || is("Converter") || is("Scaler") || is("Effect")))
+      continue;
+    const std::string name = GST_OBJECT_NAME(factory);
+    // A bin that takes anything until it has chosen a sink, which then refuses.
+    if (name == "autovideosink")
+      continue;
+    EXPECT_FALSE(gst_element_factory_can_sink_any_caps(factory, caps.get()))
+        << name << " (" << klass << ")";
+    ++tried;
+  }
+  // So that an empty registry does not pass.
+  EXPECT_GE(tried, 10);
+}
+
+TEST(PrivacyLinks, LinkingToVideoElementsFails) {
+  for (const char *name : {"videoconvert", "videoscale", "jpegenc", "pngenc", "theoraenc",
+                           "xvimagesink", "ximagesink", "udpsink"}) {
+    Owned<GstElement> pipeline(gst_pipeline_new(nullptr));
+    GstElement *detect = gst_element_factory_make("npcdetect", nullptr);
+    gst_bin_add(GST_BIN(pipeline.get()), detect);
+    GstElement *other = gst_element_factory_make(name, nullptr);
+    if (other == nullptr)
+      continue;
+    gst_bin_add(GST_BIN(pipeline.get()), other);
+    // A sink that takes anything may be linked: what it gets is empty.
+    EXPECT_EQ(gst_element_link(detect, other), std::string(name) == "udpsink") << name;
+  }
+}
+
+TEST(PrivacyLinks, AFilesinkBehindItWritesNothing) {
+  gchar *directory = g_dir_make_tmp("npc-privacy-XXXXXX", nullptr);
+  ASSERT_NE(directory, nullptr);
+  const std::string path = std::string(directory) + "/out";
+  GError *error = nullptr;
+  Owned<GstElement> pipeline(
+      gst_parse_launch(("videotestsrc num-buffers=3 ! video/x-raw,width=320,height=240 ! npcdetect "
+                        "! filesink location=" +
+                        path)
+                           .c_str(),
+                       &error));
+  ASSERT_EQ(error, nullptr);
+  gst_element_set_state(pipeline.get(), GST_STATE_PLAYING);
+  Owned<GstBus> bus(gst_element_get_bus(pipeline.get()));
+  Owned<GstMessage> message(
+      gst_bus_timed_pop_filtered(bus.get(), 60 * GST_SECOND,
+                                 static_cast<GstMessageType>(GST_MESSAGE_EOS | GST_MESSAGE_ERROR)));
+  ASSERT_TRUE(message);
+  EXPECT_EQ(GST_MESSAGE_TYPE(message.get()), GST_MESSAGE_EOS);
+  gst_element_set_state(pipeline.get(), GST_STATE_NULL);
+  EXPECT_TRUE(std::filesystem::exists(path));
+  EXPECT_EQ(std::filesystem::file_size(path), 0u);
+  std::filesystem::remove_all(directory);
+  g_free(directory);
+}
+
+}  // namespace
+}  // namespace npc::test
