@@ -329,6 +329,14 @@ static GstFlowReturn gst_npc_sink_render(GstBaseSink *base, GstBuffer *buffer) {
 
 static gboolean gst_npc_sink_event(GstBaseSink *base, GstEvent *event) {
   GstNpcSink *self = GST_NPC_SINK(base);
+  // Records are sparse: a pipeline must not wait for the first one before it plays, so the sink
+  // prerolls on the segment that precedes it. (With async=false, the usual way out, decodebin and
+  // GStreamer 1.22 lose the EOS of the pipeline.) The base class holds the preroll lock.
+  if (GST_EVENT_TYPE(event) == GST_EVENT_SEGMENT &&
+      gst_base_sink_do_preroll(base, GST_MINI_OBJECT(event)) != GST_FLOW_OK) {
+    gst_event_unref(event);
+    return FALSE;
+  }
   if (GST_EVENT_TYPE(event) == GST_EVENT_EOS) {
     const gint64 begin = g_get_monotonic_time();
     const GstClockTime timeout = drain_timeout(self);
@@ -482,7 +490,6 @@ static void gst_npc_sink_class_init(GstNpcSinkClass *klass) {
 
 static void gst_npc_sink_init(GstNpcSink *self) {
   self->state = new State();
-  // Records are sparse and late by nature: neither preroll nor the clock may hold them.
+  // Records are late by nature: the clock must not hold them.
   gst_base_sink_set_sync(GST_BASE_SINK(self), FALSE);
-  gst_base_sink_set_async_enabled(GST_BASE_SINK(self), FALSE);
 }

@@ -164,14 +164,26 @@ TEST_F(NpcSink, TakesCountsOnly) {
   }
 }
 
+TEST_F(NpcSink, PrerollsBeforeTheFirstRecord) {
+  // An hour of the clip would pass before the first record.
+  GstElement *pipeline = gst_parse_launch(
+      "videotestsrc ! video/x-raw,width=64,height=48 ! npcdetect ! npccount "
+      "interval=3600000000000 ! npcsink",
+      nullptr);
+  ASSERT_NE(pipeline, nullptr);
+  gst_element_set_state(pipeline, GST_STATE_PAUSED);
+  EXPECT_EQ(gst_element_get_state(pipeline, nullptr, nullptr, 60 * GST_SECOND),
+            GST_STATE_CHANGE_SUCCESS);
+  gst_element_set_state(pipeline, GST_STATE_NULL);
+  gst_object_unref(pipeline);
+}
+
 TEST_F(NpcSink, HasTheDefaultsOfASinkForSparseData) {
-  gboolean sync = TRUE, async = TRUE;
+  gboolean sync = TRUE;
   guint64 timeout = 0;
   gchar *updaters = nullptr;
-  g_object_get(sink_, "sync", &sync, "async", &async, "drain-timeout", &timeout, "updaters",
-               &updaters, nullptr);
+  g_object_get(sink_, "sync", &sync, "drain-timeout", &timeout, "updaters", &updaters, nullptr);
   EXPECT_FALSE(sync);
-  EXPECT_FALSE(async);
   EXPECT_EQ(timeout, 5 * GST_SECOND);
   EXPECT_STREQ(updaters, "");
   g_free(updaters);
@@ -380,7 +392,7 @@ TEST_F(NpcSink, GoesUpAndDownTwice) {
     set_updaters("file:" + path(std::to_string(round)));
     for (GstState state : {GST_STATE_READY, GST_STATE_PAUSED, GST_STATE_PLAYING, GST_STATE_PAUSED,
                            GST_STATE_READY, GST_STATE_NULL})
-      EXPECT_EQ(gst_element_set_state(sink_, state), GST_STATE_CHANGE_SUCCESS);
+      EXPECT_NE(gst_element_set_state(sink_, state), GST_STATE_CHANGE_FAILURE);
   }
   for (guint64 round = 0; round < 2; round++) {
     play();
