@@ -143,8 +143,10 @@ Options parse_options(int argc, char **argv) {
     options.detectors.push_back(parse_detector(text));
   for (const std::string &text : original_texts)
     options.originals.push_back(parse_size(text));
-  for (const std::string &text : limit_texts)
-    options.limits.insert(parse_limit(text));
+  for (const std::string &text : limit_texts) {
+    const auto [name, limit] = parse_limit(text);
+    options.limits[name] = limit;
+  }
   check(options);
   return options;
 }
@@ -211,17 +213,10 @@ bool within_limits(const ClipReport &report, const Options &options) {
     const auto limit = options.limits.find(row.detector);
     if (limit == options.limits.end())
       continue;
-    const double error = row.people().mean_absolute;
-    if (error > limit->second) {
-      std::cerr << "accuracy: " << row.detector << " is off by " << error << " people, more than "
-                << limit->second << ".\n";
-      good = false;
-    }
-    if (original && error >= *original) {
-      std::cerr << "accuracy: " << row.detector << " is off by " << error
-                << " people, the original algorithm by " << *original << ".\n";
-      good = false;
-    }
+    const std::string wrong = complaint(row.people().mean_absolute, limit->second, original);
+    if (!wrong.empty())
+      std::cerr << "accuracy: " << row.detector << ": " << wrong << "\n";
+    good = good && wrong.empty();
   }
   return good;
 }

@@ -105,6 +105,13 @@ TEST(Score, ErrorsAreThoseOfTheWindows) {
   EXPECT_DOUBLE_EQ(error_of(windows, &Counts::moving).mean_absolute, 0.5);
 }
 
+TEST(Score, ComplainsAboutWhatIsTooFarOff) {
+  EXPECT_EQ(complaint(0.8, 0.8, 5.4), "");
+  EXPECT_EQ(complaint(0.8, 0.8, std::nullopt), "");
+  EXPECT_NE(complaint(0.81, 0.8, 5.4).find("more than 0.8"), std::string::npos);
+  EXPECT_NE(complaint(0.5, 0.8, 0.5).find("original algorithm by 0.5"), std::string::npos);
+}
+
 TEST(Original, TheLowestBoxSuppressesWhatItCovers) {
   // The small one lies in the low one; the high one is covered to a half only.
   const cv::Rect low(0, 100, 100, 200);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <sstream>
 
 namespace npc::accuracy {
 
@@ -56,6 +57,15 @@ Error error_of(std::span<const Window> windows, int Counts::*number) {
   const auto total = static_cast<double>(windows.size());
   return {error.mean_absolute / total, error.bias / total, error.exact / total,
           error.within_one / total};
+}
+
+std::string complaint(double error, double limit, std::optional<double> original) {
+  std::ostringstream text;
+  if (error > limit)
+    text << "It is off by " << error << " people, more than " << limit << ". ";
+  if (original && error >= *original)
+    text << "It is off by " << error << " people, the original algorithm by " << *original << ". ";
+  return text.str();
 }
 
 int covered_frames(std::span<const Window> windows) {

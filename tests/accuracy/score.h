@@ -2,7 +2,9 @@
 // How far counts are from the truth, window by window.
 #pragma once
 
+#include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "truth.h"
@@ -40,6 +42,10 @@ std::vector<Window> cut_windows(std::span<const Counts> frames, int length);
 void compare(std::vector<Window> &windows, std::span<const Counts> truth);
 
 Error error_of(std::span<const Window> windows, int Counts::*number);
+
+// What is wrong with a mean absolute error, as sentences: that it is above the limit, or not below
+// that of the original algorithm, if that is known. Empty if nothing is.
+std::string complaint(double error, double limit, std::optional<double> original);
 
 // The frames of the clip that lie in a window.
 int covered_frames(std::span<const Window> windows);
