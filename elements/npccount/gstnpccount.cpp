@@ -42,10 +42,11 @@
  *
  * ## What the numbers mean
  *
- * * **present**: a track that is confirmed, and was seen in this frame or at most 0.4 s ago. A
- * track is confirmed when its detections stand for 0.23 s: seven frames at 30 frames a second, one
- * at four and fewer. The first frame of a stream is believed at once. Between 2.5 frames a second
- * and one, a track may miss one frame; with more than 1.25 s between frames, none.
+ * * **present**: a track that is confirmed, and was seen in this frame or at most 0.4 s ago. It is
+ *   confirmed when its detections stand for 0.23 s: seven frames at 30 frames a second, one at four
+ *   and fewer. The first frame of a stream is believed at once. Between 2.5 frames a second and
+ * one, a track may miss one frame; with more than 1.25 s between frames, none. No track is held for
+ *   longer than it was seen before.
  * * **people**: present tracks of the class `person`. Someone who is hidden for less than a second
  *   keeps their track. Weak detections extend tracks, they never begin one.
  * * **moving**: people whose feet (the middle of the box's lower edge) moved faster than 0.2 of
@@ -60,10 +61,10 @@
  * ## Limits
  *
  * Counts are as good as the detections. Two people who cover each other in the picture for longer
- * than 0.4 s count as one, and so does a person of whom nine tenths lie in the box of another who
- * is more than 1.6 times as tall. With seconds between frames people are counted rightly, but who
- * is who is a guess when several walk, and so is `moving`. At most 500 detections of a frame are
- * looked at.
+ * than 0.4 s count as one, and so does a person whose box lies, but for 15 %, in that of somebody
+ * more than 1.6 times as tall: a small child right before an adult. With seconds between frames
+ * people are counted rightly, but who is who is a guess when several walk, and so is `moving`. At
+ * most 500 detections of a frame are looked at.
  *
  * ## Windows and time
  *

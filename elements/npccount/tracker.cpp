@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <iterator>
 #include <numeric>
 #include <utility>
 
@@ -23,8 +22,8 @@ constexpr std::size_t kIntervals = 5;
 // Two boxes of one class that share more than this are one object seen twice.
 constexpr double kSame = 0.6;
 // So are two of different size when this much of the small one lies in the large one: detectors
-// that look at several scales (HOG) see a giant around a person, or around two. A child before an
-// adult is more than half as tall.
+// that look at several scales (HOG) see a giant around a person, or around two. Children of five
+// eighths of an adult's height are still people of their own.
 constexpr double kNested = 0.85;
 constexpr double kNestedSize = 1.6;
 // A box is where it was predicted if it shares this much with the prediction...
