@@ -45,8 +45,8 @@
  * * **present**: a track that is confirmed, and was seen in this frame or at most 0.4 s ago. It is
  *   confirmed when its detections stand for 0.23 s: seven frames at 30 frames a second, one at four
  *   and fewer. The first frame of a stream is believed at once. Between 2.5 frames a second and
- * one, a track may miss one frame; with more than 1.25 s between frames, none. No track is held for
- *   longer than it was seen before.
+ *   one, a track may miss one frame; with more than 1.25 s between frames, none. No track is held
+ *   for longer than it was seen before.
  * * **people**: present tracks of the class `person`. Someone who is hidden for less than a second
  *   keeps their track. Weak detections extend tracks, they never begin one.
  * * **moving**: people whose feet (the middle of the box's lower edge) moved faster than 0.2 of
