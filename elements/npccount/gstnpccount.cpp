@@ -115,7 +115,16 @@ enum Property {
   PROP_CAMERA,
   PROP_INTERVAL,
   PROP_POST_MESSAGES,
+  PROP_LINES,
+  PROP_ZONES,
+  PROP_STATE_FILE,
 };
+
+enum Signal {
+  SIGNAL_RESET,
+  SIGNALS,
+};
+guint signals[SIGNALS];
 
 constexpr guint64 kShortestInterval = 100 * GST_MSECOND;
 constexpr guint64 kLongestInterval = 3600 * GST_SECOND;
@@ -198,6 +207,18 @@ static void gst_npc_count_set_property(GObject *object, guint id, const GValue *
       state->settings.post_messages = g_value_get_boolean(value) != FALSE;
       break;
     }
+    case PROP_LINES:
+      state->set_lines(g_value_get_string(value));
+      break;
+    case PROP_ZONES:
+      state->set_zones(g_value_get_string(value));
+      break;
+    case PROP_STATE_FILE: {
+      const gchar *path = g_value_get_string(value);
+      npc::ObjectLocker lock(object);
+      state->settings.state_file = path != nullptr ? path : "";
+      break;
+    }
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
       break;
@@ -224,15 +245,97 @@ static void gst_npc_count_get_property(GObject *object, guint id, GValue *value,
     case PROP_POST_MESSAGES:
       g_value_set_boolean(value, settings.post_messages);
       break;
+    case PROP_LINES:
+      g_value_set_string(value, settings.lines.text.c_str());
+      break;
+    case PROP_ZONES:
+      g_value_set_string(value, settings.zones.text.c_str());
+      break;
+    case PROP_STATE_FILE:
+      g_value_set_string(value, settings.state_file.c_str());
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
       break;
   }
 }
 
+static void gst_npc_count_reset(GstNpcCount *self, const gchar *name) {
+  self->state->reset(name);
+}
+
 static void gst_npc_count_finalize(GObject *object) {
   delete GST_NPC_COUNT(object)->state;
   G_OBJECT_CLASS(gst_npc_count_parent_class)->finalize(object);
+}
+
+static void gst_npc_count_install_places(GObjectClass *klass) {
+  constexpr auto kPlaying = static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
+                                                     GST_PARAM_MUTABLE_PLAYING);
+  constexpr auto kReady = static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
+                                                   GST_PARAM_MUTABLE_READY);
+  /**
+   * GstNpcCount:lines:
+   *
+   * Lines whose crossings are counted, separated by semicolons: a name (it begins with a letter),
+   * the two ends `x1`, `y1`, `x2`, `y2` in fractions of the frame, and options:
+   *
+   * * `class`: the class that is counted (person)
+   * * `band`: half of the width of the band along the line, a share of the frame's height, 0 to 0.5
+   *   (without it 0.1 of the height of each body)
+   * * `settle`: how long somebody must stay on a side, in ms, 0 to 60000 (200)
+   *
+   * Whoever walks along the line from its first end to its second has side A on the right hand and
+   * side B on the left; `in` is from A to B. So `door,x1=0.5,y1=0,x2=0.5,y2=1` counts who goes
+   * rightward as in, and `door,x1=0,y1=0.5,x2=1,y2=0.5` who goes upward. To turn it round, swap the
+   * ends.
+   *
+   * With lines that cannot work the element does not start; in a running element the old lines
+   * stay, with a warning. A change holds from the next frame on. A line that keeps its name keeps
+   * its totals.
+   */
+  g_object_class_install_property(
+      klass, PROP_LINES,
+      g_param_spec_string("lines", "Lines",
+                          "Lines to count crossings of, in fractions of the frame: "
+                          "door,x1=0.5,y1=0,x2=0.5,y2=1; exit,... (here rightward is in: from the "
+                          "right hand to the left of who walks from end 1 to end 2). Options: "
+                          "class=person, band=0.02 (half the width of the band, a share of the "
+                          "frame's height; default 0.1 body heights), settle=200 (ms)",
+                          "", kPlaying));
+  /**
+   * GstNpcCount:zones:
+   *
+   * Zones in which people are counted, separated by semicolons: a name (it begins with a letter),
+   * the corners as `points=<x,y,x,y,x,y>` in order and in fractions of the frame, and the options
+   * of #GstNpcCount:lines. Up to 64 corners, whose sides must not cross or touch.
+   *
+   * Zones that cannot work are refused as lines are.
+   */
+  g_object_class_install_property(
+      klass, PROP_ZONES,
+      g_param_spec_string("zones", "Zones",
+                          "Zones to count people in, polygons in fractions of the frame: "
+                          "queue,points=<0.1,0.1,0.4,0.1,0.4,0.6>; desk,... with the options of "
+                          "lines",
+                          "", kPlaying));
+  /**
+   * GstNpcCount:state-file:
+   *
+   * Path of a file that keeps the totals of the lines over restarts, one for each element. It is
+   * read when the element starts, and written anew when a window ends in which totals changed, and
+   * when the element stops. After a power cut there is the old file or the new one, never a half.
+   *
+   * A file that is broken or of another kind is renamed to `….bad` with a warning, and totals begin
+   * at 0. If it cannot be written there is one warning; counting goes on and each window tries
+   * again.
+   */
+  g_object_class_install_property(
+      klass, PROP_STATE_FILE,
+      g_param_spec_string("state-file", "State file",
+                          "File that keeps the totals of lines over restarts; empty: totals begin "
+                          "at 0 with each process",
+                          "", kReady));
 }
 
 static void gst_npc_count_install_properties(GObjectClass *klass) {
@@ -277,13 +380,15 @@ static void gst_npc_count_install_properties(GObjectClass *klass) {
   /**
    * GstNpcCount:post-messages:
    *
-   * Whether each record is posted on the bus too.
+   * Whether each record and each crossing of a line is posted on the bus.
    */
   g_object_class_install_property(
       klass, PROP_POST_MESSAGES,
       g_param_spec_boolean("post-messages", "Post messages",
-                           "Post an npc-counts element message on the bus for each record",
+                           "Post an npc-counts element message on the bus for each record, and an "
+                           "npc-crossing message for each crossing of a line",
                            initial.post_messages, kPlaying));
+  gst_npc_count_install_places(klass);
 }
 
 static void gst_npc_count_class_init(GstNpcCountClass *klass) {
@@ -294,6 +399,19 @@ static void gst_npc_count_class_init(GstNpcCountClass *klass) {
   object_class->get_property = gst_npc_count_get_property;
   object_class->finalize = gst_npc_count_finalize;
   gst_npc_count_install_properties(object_class);
+  /**
+   * GstNpcCount::reset:
+   * @npccount: the element
+   * @name: (nullable): a line, or %NULL or an empty text for all
+   *
+   * Totals begin at 0 again, those in the state file too: `in_total` and `out_total` of the record
+   * of the open window are 0 or count from here. May be emitted from any thread and in any state.
+   * There is a warning on the bus if there is no such line.
+   */
+  signals[SIGNAL_RESET] = g_signal_new_class_handler(
+      "reset", G_TYPE_FROM_CLASS(klass),
+      static_cast<GSignalFlags>(G_SIGNAL_RUN_LAST | G_SIGNAL_ACTION),
+      G_CALLBACK(gst_npc_count_reset), nullptr, nullptr, nullptr, G_TYPE_NONE, 1, G_TYPE_STRING);
   element_class->change_state = GST_DEBUG_FUNCPTR(gst_npc_count_change_state);
   gst_element_class_add_static_pad_template(element_class, &sink_template);
   gst_element_class_add_static_pad_template(element_class, &src_template);
