@@ -32,13 +32,24 @@
  * * #guint `faces`: faces present, median
  * * #GstStructure `objects`: for each other class its name and how many are present (#guint),
  * median
- * * #GstStructure `lines`, `zones`: empty
+ * * #GstStructure `lines`: for each line of #GstNpcCount:lines, in their order, a structure of
+ *   #guint `in`, `out` (crossings in the window) and #guint64 `in_total`, `out_total`
+ * * #GstStructure `zones`: for each zone of #GstNpcCount:zones a structure of #guint `people`
+ *   (median), `people_max`, `entered` and #guint64 `dwell` (ms)
  * * #GstNpcCountsFlags `flags`: `partial`: a window that the end of the stream cut short;
  *   `clock-unsynced`: the kernel says that no time server keeps the system's clock right, so `time`
  *   may be wrong
  *
  * The JSON record has those from `version` on. gst_npc_counts_from_message() and
  * gst_npc_counts_from_json() read them.
+ *
+ * Each crossing of a line is an element message of its own, `npc-crossing`, when it is counted:
+ *
+ * * #GstClockTime `timestamp`, `stream-time`, `running-time`: those of the frame, in ns
+ * * #gchararray `site`, `camera`, `line`: where
+ * * #gchararray `direction`: `in` or `out`
+ * * #gchararray `class`: what crossed, as the line has it
+ * * #guint64 `in_total`, `out_total`: totals of the line with this crossing
  *
  * ## What the numbers mean
  *
@@ -56,6 +67,21 @@
  * * **objects**: present tracks of each other class. Once seen, a class stays listed, if only with
  *   0. At most 32 classes are counted, in a record of at most 4096 bytes; characters that names
  *   cannot have become `_`.
+ * * **in**, **out**: tracks that settled on one side of a line and then on the other: 0.2 s there
+ *   without a break, beyond a band of 0.1 body heights to either side. In between, the path of the
+ *   feet must have led through the segment, ends included, and not round it; an end on the frame's
+ *   edge has no beyond. So who trembles, stops or turns on the line counts nothing, and who is
+ *   first seen beyond it counts nothing. A track is counted in and out in turn, never twice the
+ * same way. With no more than one frame a second a crossing may be told a second or two late.
+ * * **in_total**, **out_total**: since the element was made, or since the #GstNpcCount:state-file
+ *   or the last #GstNpcCount::reset. They never fall otherwise.
+ * * **zones**: `people` are the present tracks of the zone's class whose feet are in it; who comes
+ *   and goes must settle as with lines. `entered` are those who settled inside after they had been
+ *   outside; who was inside when first seen did not enter, unless at the frame's left, right or
+ *   lower edge: they came in over that. A side of a zone on the frame's edge is no border. `dwell`
+ *   is the mean length of the stays that ended in the window, from border to border, 0 if none
+ *   did. A stay ends outside, or where its track was last seen; a track is kept for 1 s (with
+ *   0.7 s and more between frames, for one and a half of those) and its stay with it.
  * * **median**: of an even number of frames, the mean of the middle two, rounded half up.
  *
  * ## Limits
@@ -73,10 +99,10 @@
  * which no frame was analysed gives none, for then nobody knows. At the end of the stream the open
  * window is closed; it is flagged `partial` if it is short.
  *
- * FLUSH_STOP, a new SEGMENT and time that goes back forget all tracks and the open window; so does
- * the state READY. Caps with another size of frame forget the tracks only: the window goes on.
- * `seq` and `boot` stay for as long as the element lives. Frames without a timestamp count as of
- * now, by the pipeline's clock; those outside of the segment are left out.
+ * FLUSH_STOP, a new SEGMENT and time that goes back forget all tracks and the open window, but no
+ * totals; so does the state READY. Caps with another size of frame forget the tracks only: the
+ * window goes on. `seq` and `boot` stay for as long as the element lives. Frames without a
+ * timestamp count as of now, by the pipeline's clock; those outside of the segment are left out.
  *
  * GAP events end here, and the element adds nothing to the pipeline's latency: a record comes when
  * its window is over, so sinks must not wait for its timestamp (`sync=false`, as npcsink has it).
@@ -89,6 +115,11 @@
  * |[
  * gst-launch-1.0 -q filesrc location=vtest.avi ! decodebin ! npcdetect ! npccount ! fdsink
  * ]| Prints a line of JSON for each of them.
+ * |[
+ * gst-launch-1.0 -m filesrc location=vtest.avi ! decodebin ! npcdetect ! npccount
+ * lines="door,x1=0.5,y1=0,x2=0.5,y2=1" zones="lawn,points=<0,0.5,0.5,0.5,0.5,1,0,1>" ! fakesink
+ * ]| Counts who walks over the middle of the picture, rightward as in, and who is in its lower left
+ * quarter.
  *
  * Since: 0.1
  */

@@ -43,18 +43,14 @@ Settler::Settled Settler::move(Time now, double position, Time settle) {
   return settled;
 }
 
-// Stays on a side for a share of the step. Returns the side if it settles there.
+// Stays on a side for a share of the step. Returns the side if it is settled there.
 Side Settler::stay(Side side, double share, Time step, Time settle) {
   if (side != side_) {
     side_ = side;
     stayed_ = Time::zero();
-    settled_ = false;
   }
   stayed_ += Time(static_cast<Time::rep>(share * static_cast<double>(step.count())));
-  if (side == Side::kNone || settled_ || stayed_ + kRounding < settle)
-    return Side::kNone;
-  settled_ = true;
-  return side;
+  return stayed_ + kRounding < settle ? Side::kNone : side;
 }
 
 double half_band(const std::optional<double> &band, double height, const FrameSize &frame) {

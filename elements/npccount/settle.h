@@ -23,8 +23,8 @@ class Settler {
     Side after = Side::kNone;   ///< the side on which it ended
   };
 
-  /// Goes to @p position, where it is at @p now, not before the last time. A stay of @p settle
-  /// settles, once for each stay.
+  /// Goes to @p position, where it is at @p now, not before the last time. From @p settle on a stay
+  /// is settled, in each step anew.
   Settled move(Time now, double position, Time settle);
 
   /// When it was last moved.
@@ -38,7 +38,6 @@ class Settler {
   double position_ = 0;
   Side side_ = Side::kNone;  // of the stay that goes on
   Time stayed_{};
-  bool settled_ = false;  // that stay did
 };
 
 /// Half of the band's width where none is set, in body heights: beyond what a standing person's box

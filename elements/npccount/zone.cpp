@@ -61,12 +61,13 @@ bool is_on_edge(const Point &a, const Point &b) {
   return (a.x == b.x && (a.x == 0 || a.x == 1)) || (a.y == b.y && (a.y == 0 || a.y == 1));
 }
 
-double distance(const Point &a, const Point &b, const Point &point) {
+double squared_distance(const Point &a, const Point &b, const Point &point) {
   const double across = b.x - a.x, down = b.y - a.y;
   const double share =
       ((point.x - a.x) * across + (point.y - a.y) * down) / (across * across + down * down);
   const double nearest = std::clamp(share, 0.0, 1.0);
-  return std::hypot(point.x - a.x - nearest * across, point.y - a.y - nearest * down);
+  const double x = point.x - a.x - nearest * across, y = point.y - a.y - nearest * down;
+  return x * x + y * y;
 }
 
 bool came_over_edge(const Box &box, const FrameSize &frame) {
@@ -144,7 +145,7 @@ double Zone::depth_of(const Box &box, const FrameSize &frame) const {
   const Point anchor{
       std::clamp(box.centre_x(), kInside * frame.width, (1 - kInside) * frame.width),
       std::clamp(box.bottom(), kInside * frame.height, (1 - kInside) * frame.height)};
-  double border = kDeep;
+  double border = kDeep * kDeep;
   bool inside = false;
   const std::vector<Point> &points = definition_.points;
   for (std::size_t i = 0; i < points.size(); i++) {
@@ -152,12 +153,12 @@ double Zone::depth_of(const Box &box, const FrameSize &frame) const {
     const Point a{from.x * frame.width, from.y * frame.height};
     const Point b{to.x * frame.width, to.y * frame.height};
     if (!is_on_edge(from, to))
-      border = std::min(border, distance(a, b, anchor));
+      border = std::min(border, squared_distance(a, b, anchor));
     if ((a.y > anchor.y) != (b.y > anchor.y) &&
         anchor.x < a.x + (anchor.y - a.y) * (b.x - a.x) / (b.y - a.y))
       inside = !inside;
   }
-  return inside ? border : -border;
+  return inside ? std::sqrt(border) : -std::sqrt(border);
 }
 
 void Zone::follow(Visit &visit, Time now, const Box &box, const FrameSize &frame) {

@@ -287,5 +287,23 @@ RC_GTEST_PROP(Dwell, IsThatOfTheTruthWithinAFrame, ()) {
   RC_ASSERT(off <= period && off >= -period);
 }
 
+// As far as it can be: the distance to a border with corners does not change evenly.
+RC_GTEST_PROP(Dwell, DoesNotDependOnTheFrameRate, ()) {
+  const Path path = all_seen(*any_path());
+  const auto seen = [](const Path &steps) {
+    Zone zone({"zone", "person", {{0.5, 0}, {1, 0}, {1, 1}, {0.5, 1}}, {}, 200ms});
+    for (const Step &step : steps) {
+      const Track track = track_at(1, step);
+      zone.update(step.time, {&track, 1}, kPicture);
+    }
+    zone.update(steps.back().time + 1s, {}, kPicture);
+    return zone.close();
+  };
+  const ZoneCounts once = seen(path), twice = seen(doubled(path));
+  RC_ASSERT(once.entered == twice.entered);
+  RC_ASSERT(once.dwell - twice.dwell < 1us && twice.dwell - once.dwell < 1us);
+  RC_CLASSIFY(once.dwell > 0s, "some stayed");
+}
+
 }  // namespace
 }  // namespace npc::count

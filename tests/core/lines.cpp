@@ -78,6 +78,19 @@ TEST(Lines, WhoWalksAlongTheLineAndOffAtItsSideCrosses) {
   EXPECT_EQ(walk(half, path), (Crossed{1, 0}));
 }
 
+TEST(Lines, WhoPassesTheWholeSegmentAlongItMeetsIt) {
+  const LineDefinition half = line(0.5, 0.25, 0.5, 0.5);
+  const auto along = [&](double from, double to) {
+    Path path = straight({220, from}, {320, from}, 100, 100ms);
+    path.push_back({path.back().time + 1s, 320, to});
+    const Path rest = straight({330, to}, {420, to}, 100, 100ms, path.back().time + 100ms);
+    path.insert(path.end(), rest.begin(), rest.end());
+    return walk(half, path);
+  };
+  EXPECT_EQ(along(60, 300), (Crossed{1, 0}));
+  EXPECT_EQ(along(60, 100), (Crossed{0, 0}));
+}
+
 TEST(Lines, StopAndGoOnTheLineCountsOnce) {
   Path path = straight({220, 300}, {316, 300}, kSpeed, 100ms);
   for (int i = 0; i < 300; i++) {
@@ -206,6 +219,24 @@ TEST(Lines, ADropOutOnTheLineIsBridged) {
   for (Step &step : path)
     step.seen = step.x < 295 || step.x > 345;
   EXPECT_EQ(walk(middle(), path), (Crossed{1, 0}));
+}
+
+TEST(Lines, WhereSomebodyMightBeIsNotWhereTheyAre) {
+  // Lost before the line, carried over it by the prediction, found again where they stopped.
+  Line door(middle());
+  Line::Crossings all;
+  for (int frame = 0; frame < 40; frame++) {
+    const Time now = frame * 100ms;
+    Track track = track_at(1, {now, 300, 300});
+    if (frame > 10 && frame < 20) {
+      track.last_seen = 1s;
+      track.box.x += 15 * (frame - 10);
+    }
+    const Line::Crossings crossed = door.update(now, {&track, 1}, kPicture);
+    all.in += crossed.in;
+    all.out += crossed.out;
+  }
+  EXPECT_EQ(all.in + all.out, 0u);
 }
 
 TEST(Lines, OnlyTheirClassCounts) {

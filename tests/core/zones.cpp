@@ -141,6 +141,15 @@ TEST(Zones, AStayEndsWhereItsTrackWasLastSeen) {
   EXPECT_EQ(zone.known(), 0u);
 }
 
+TEST(Zones, AGlimpseIsNoStay) {
+  // First seen just inside, on the way out.
+  Zone zone(inner());
+  show(zone, straight({195, 250}, {100, 250}, 80, 100ms));
+  const ZoneCounts counts = zone.close();
+  EXPECT_EQ(counts.most_people, 1u);
+  EXPECT_EQ(counts.dwell, Time::zero());
+}
+
 TEST(Zones, DwellIsTheMeanOfStays) {
   Zone zone(inner());
   for (std::uint64_t id = 1; id <= 2; id++)
