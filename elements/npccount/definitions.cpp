@@ -144,7 +144,7 @@ bool does_record_fit(const std::string &site, const std::string &camera,
   widest->seq = widest->interval = G_MAXINT64;
   widest->time = G_MAXINT64 / GST_MSECOND;
   widest->people = widest->people_max = widest->moving = widest->faces = G_MAXUINT;
-  widest->flags = static_cast<GstNpcCountsFlags>(G_MAXUINT);
+  widest->flags = static_cast<GstNpcCountsFlags>(2 * GST_NPC_COUNTS_FLAG_REPLAYED - 1);  // all
   for (const count::LineDefinition &line : definitions.lines) {
     GstNpcLineCount entry = {{}, G_MAXUINT, G_MAXUINT, G_MAXINT64, G_MAXINT64};
     name_entry(entry.name, line.name);
