@@ -56,19 +56,23 @@ bool is_same(const Box &a, const Box &b) {
   return size > kNestedSize && shared_area(a, b) > kNested * std::min(a.area(), b.area());
 }
 
-// How well a detection continues a track that was last seen `gap` ago; 0 if it cannot.
-double likeness(const Box &predicted, const Box &seen, Time gap) {
+// From anchor to anchor, in body heights.
+double distance(const Box &a, const Box &b) {
+  return std::hypot(a.centre_x() - b.centre_x(), a.bottom() - b.bottom()) * 2 /
+         (a.height + b.height);
+}
+
+// How well a detection continues a track that was last seen `gap` ago at `last`; 0 if it cannot.
+double likeness(const Box &predicted, const Box &last, const Box &seen, Time gap) {
   const double shared = overlap(predicted, seen);
-  const double height = (predicted.height + seen.height) / 2;
-  const double distance =
-      std::hypot(predicted.centre_x() - seen.centre_x(), predicted.bottom() - seen.bottom()) /
-      height;
+  // People turn round: after seconds, where they were is as good a guess as where they went.
+  const double away = std::min(distance(predicted, seen), distance(last, seen));
   const double reach = std::min(kMatchDistance + kMatchSpeed * seconds(gap), kMatchDistanceMost);
   const double size = predicted.height / seen.height;
-  const bool near = distance <= reach && size < kMatchSize && size > 1 / kMatchSize;
+  const bool near = away <= reach && size < kMatchSize && size > 1 / kMatchSize;
   if (shared < kMatchOverlap && !near)
     return 0;
-  return shared + std::exp(-distance);
+  return shared + std::exp(-away);
 }
 
 }  // namespace
@@ -159,13 +163,17 @@ void Tracker::match(Time now, Stage stage, std::vector<const Detection *> &unmat
   if (candidates.empty() || unmatched.empty())
     return;
 
+  // False alarms flash here and there: a wide reach would make them the walk of somebody.
+  const Time longest = stage == Stage::kTentative ? interval_ : Time::max();
   std::vector<double> gains;
   gains.reserve(candidates.size() * unmatched.size());
-  for (const Item *item : candidates)
+  for (const Item *item : candidates) {
+    const Time gap = std::min(now - item->track.last_seen, longest);
     for (const Detection *detection : unmatched)
       gains.push_back(item->track.label == detection->label
-                          ? likeness(item->track.box, detection->box, now - item->track.last_seen)
+                          ? likeness(item->track.box, item->last_box, detection->box, gap)
                           : 0);
+  }
   const std::vector<int> columns = assign(gains, candidates.size(), unmatched.size());
   for (std::size_t row = 0; row < candidates.size(); row++)
     if (columns[row] != kUnassigned)
@@ -176,6 +184,7 @@ void Tracker::match(Time now, Stage stage, std::vector<const Detection *> &unmat
 void Tracker::extend(Time now, Item &item, const Detection &detection) {
   item.motion.correct(now, detection.box, frame_);
   item.track.box = item.motion.box();
+  item.last_box = item.track.box;
   item.track.last_seen = now;
   item.seen = true;
   if (!detection.weak)
@@ -184,7 +193,9 @@ void Tracker::extend(Time now, Item &item, const Detection &detection) {
 }
 
 void Tracker::begin(Time now, const Detection &detection) {
-  Item item{{}, Motion(now, detection.box, frame_), std::min(interval_, kConfirm), now, true};
+  Item item{
+      {},  Motion(now, detection.box, frame_), std::min(interval_, kConfirm), detection.box, now,
+      true};
   item.track.id = ++last_id_;
   item.track.label = detection.label;
   item.track.box = detection.box;

@@ -87,6 +87,7 @@ class Tracker {
     Track track;
     Motion motion;
     Time evidence;
+    Box last_box;  // when it was last seen
     Time first_seen;
     bool seen;
   };

@@ -198,6 +198,24 @@ bool make_delivery(GstNpcSink *self) {
   return true;
 }
 
+bool open_delivery(GstNpcSink *self) {
+  {
+    ObjectLock lock(self);
+    self->state->received = 0;
+    self->state->refused = 0;
+  }
+  return make_delivery(self);
+}
+
+void close_delivery(GstNpcSink *self) {
+  std::shared_ptr<npc::Delivery> ended;
+  {
+    ObjectLock lock(self);
+    self->state->delivery.swap(ended);
+  }
+  discard(self, std::move(ended));
+}
+
 bool start_delivery(GstNpcSink *self) {
   State &state = *self->state;
   bool changed;
@@ -311,6 +329,14 @@ static GstFlowReturn gst_npc_sink_render(GstBaseSink *base, GstBuffer *buffer) {
 
 static gboolean gst_npc_sink_event(GstBaseSink *base, GstEvent *event) {
   GstNpcSink *self = GST_NPC_SINK(base);
+  // Records are sparse: a pipeline must not wait for the first one before it plays, so the sink
+  // prerolls on the segment that precedes it. (With async=false, the usual way out, decodebin and
+  // GStreamer 1.22 lose the EOS of the pipeline.) The base class holds the preroll lock.
+  if (GST_EVENT_TYPE(event) == GST_EVENT_SEGMENT &&
+      gst_base_sink_do_preroll(base, GST_MINI_OBJECT(event)) != GST_FLOW_OK) {
+    gst_event_unref(event);
+    return FALSE;
+  }
   if (GST_EVENT_TYPE(event) == GST_EVENT_EOS) {
     const gint64 begin = g_get_monotonic_time();
     const GstClockTime timeout = drain_timeout(self);
@@ -340,39 +366,22 @@ static gboolean gst_npc_sink_unlock_stop(GstBaseSink *base) {
   return TRUE;
 }
 
-static gboolean gst_npc_sink_start(GstBaseSink *base) {
-  GstNpcSink *self = GST_NPC_SINK(base);
-  {
-    ObjectLock lock(self);
-    self->state->received = 0;
-    self->state->refused = 0;
-  }
-  return make_delivery(self);
-}
-
-static gboolean gst_npc_sink_stop(GstBaseSink *base) {
-  GstNpcSink *self = GST_NPC_SINK(base);
-  std::shared_ptr<npc::Delivery> ended;
-  {
-    ObjectLock lock(self);
-    self->state->delivery.swap(ended);
-  }
-  discard(self, std::move(ended));
-  return TRUE;
-}
-
 static GstStateChangeReturn gst_npc_sink_change_state(GstElement *element,
                                                       GstStateChange transition) {
   GstNpcSink *self = GST_NPC_SINK(element);
-  if (transition == GST_STATE_CHANGE_READY_TO_PAUSED && !start_delivery(self))
+  // Not in GstBaseSink's start(), which adds an error of its own to ours.
+  if ((transition == GST_STATE_CHANGE_NULL_TO_READY && !open_delivery(self)) ||
+      (transition == GST_STATE_CHANGE_READY_TO_PAUSED && !start_delivery(self)))
     return GST_STATE_CHANGE_FAILURE;
   const GstStateChangeReturn result =
       GST_ELEMENT_CLASS(gst_npc_sink_parent_class)->change_state(element, transition);
-  const bool ends =
-      transition == GST_STATE_CHANGE_PAUSED_TO_READY ||
-      (transition == GST_STATE_CHANGE_READY_TO_PAUSED && result == GST_STATE_CHANGE_FAILURE);
-  if (ends)
+  const bool failed = result == GST_STATE_CHANGE_FAILURE;
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY ||
+      (transition == GST_STATE_CHANGE_READY_TO_PAUSED && failed))
     stop_delivery(self);
+  if (transition == GST_STATE_CHANGE_READY_TO_NULL ||
+      (transition == GST_STATE_CHANGE_NULL_TO_READY && failed))
+    close_delivery(self);
   return result;
 }
 
@@ -473,8 +482,6 @@ static void gst_npc_sink_class_init(GstNpcSinkClass *klass) {
       "The No-picture Camera developers");
 
   GstBaseSinkClass *base_class = GST_BASE_SINK_CLASS(klass);
-  base_class->start = GST_DEBUG_FUNCPTR(gst_npc_sink_start);
-  base_class->stop = GST_DEBUG_FUNCPTR(gst_npc_sink_stop);
   base_class->unlock = GST_DEBUG_FUNCPTR(gst_npc_sink_unlock);
   base_class->unlock_stop = GST_DEBUG_FUNCPTR(gst_npc_sink_unlock_stop);
   base_class->event = GST_DEBUG_FUNCPTR(gst_npc_sink_event);
@@ -483,7 +490,6 @@ static void gst_npc_sink_class_init(GstNpcSinkClass *klass) {
 
 static void gst_npc_sink_init(GstNpcSink *self) {
   self->state = new State();
-  // Records are sparse and late by nature: neither preroll nor the clock may hold them.
+  // Records are late by nature: the clock must not hold them.
   gst_base_sink_set_sync(GST_BASE_SINK(self), FALSE);
-  gst_base_sink_set_async_enabled(GST_BASE_SINK(self), FALSE);
 }

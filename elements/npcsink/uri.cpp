@@ -130,12 +130,13 @@ std::string redact_one(std::string_view uri) {
   const auto colon = authority.find(':');
   if (colon == std::string_view::npos)
     return std::string(uri);
-  if (at == std::string_view::npos &&
-      !std::all_of(authority.begin() + static_cast<std::ptrdiff_t>(colon) + 1, authority.end(),
-                   is_digit) &&
-      !authority.starts_with('[')) {
-    at = uri.rfind('@');
-    at = at == std::string_view::npos ? at : at - begin;
+  if (at == std::string_view::npos) {
+    // After a port only a query may hold an @.
+    const bool port = authority.starts_with('[') ||
+                      std::all_of(authority.begin() + static_cast<std::ptrdiff_t>(colon) + 1,
+                                  authority.end(), is_digit);
+    const auto last = uri.substr(0, port ? uri.find('?', begin) : uri.size()).rfind('@');
+    at = last == std::string_view::npos ? last : last - begin;
   }
   if (at == std::string_view::npos || colon > at)
     return std::string(uri);

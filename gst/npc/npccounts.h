@@ -34,7 +34,7 @@ G_BEGIN_DECLS
  *
  * The longest record that a reader accepts, in bytes of JSON or of line protocol, without the
  * newline at its end. It holds for the text that is read and for the one that would be written of
- * it, so that whatever was accepted can be passed on.
+ * it in the same form, so that whatever was accepted can be passed on.
  */
 #define GST_NPC_RECORD_MAX 4096
 
@@ -186,6 +186,9 @@ GST_NPC_API void gst_npc_counts_free(GstNpcCounts *counts);
  * `people`, `people_max`, `moving`, `faces` (guint), `objects` (structure: a guint for each class),
  * `lines` and `zones` (structure: a structure of the numbers for each name), `flags`
  * (#GstNpcCountsFlags). All of them are always there.
+ *
+ * GStreamer before 1.26 remembers the name of each field for as long as the process lives: do not
+ * make structures of records from strangers who may invent a new name each time.
  *
  * Returns: (transfer full): the record as a structure
  */

@@ -3,6 +3,7 @@
 // with a record: copy it, put it in a value, post it.
 #include <limits>
 #include <random>
+#include <vector>
 
 #include "records.h"
 
@@ -27,15 +28,13 @@ void expect_round_trips(const Counts &counts) {
   ASSERT_TRUE(read.counts) << read.message;
   EXPECT_EQ(to_json(read.counts), json);
 
-  for (GstSerializeFlags format : {GST_SERIALIZE_FLAG_NONE, GST_SERIALIZE_FLAG_BACKWARD_COMPAT}) {
-    const std::string text = own(gst_structure_serialize(structure.get(), format));
-    const Structure parsed = own(gst_structure_from_string(text.c_str(), nullptr));
-    ASSERT_TRUE(parsed) << text;
-    EXPECT_TRUE(gst_structure_is_equal(structure.get(), parsed.get())) << text;
-    read = from_structure(parsed);
-    ASSERT_TRUE(read.counts) << read.message;
-    EXPECT_EQ(to_json(read.counts), json);
-  }
+  const std::string text = own(gst_structure_to_string(structure.get()));
+  const Structure parsed = own(gst_structure_from_string(text.c_str(), nullptr));
+  ASSERT_TRUE(parsed) << text;
+  EXPECT_TRUE(gst_structure_is_equal(structure.get(), parsed.get())) << text;
+  read = from_structure(parsed);
+  ASSERT_TRUE(read.counts) << read.message;
+  EXPECT_EQ(to_json(read.counts), json);
 }
 
 void expect_is_example(const Counts &counts) {
@@ -117,6 +116,25 @@ TEST(Counts, HaveTheDocumentedStructure) {
     gst_structure_free(owned);
 }
 
+// The form with brackets, which people write and newer versions of GStreamer print.
+TEST(Counts, AreReadFromTheTextOfAStructure) {
+  ASSERT_NE(GST_TYPE_NPC_COUNTS_FLAGS, G_TYPE_INVALID);
+  const Structure structure = own(gst_structure_from_string(
+      "npc-counts, version=(int)1, site=(string)home, camera=(string)door, boot=(string)5f0c, "
+      "seq=(guint64)48213, time=(guint64)1767225600000, interval=(guint64)2000, people=(uint)3, "
+      "people_max=(uint)4, moving=(uint)1, faces=(uint)1, objects=(structure)[objects, "
+      "car=(uint)2;], lines=(structure)[lines, door=(structure)[line, in=(uint)5, out=(uint)4, "
+      "in_total=(guint64)1204, out_total=(guint64)1187;];], zones=(structure)[zones, "
+      "queue=(structure)[zone, people=(uint)2, people_max=(uint)3, entered=(uint)4, "
+      "dwell=(guint64)31000;];], flags=(GstNpcCountsFlags)GST_NPC_COUNTS_FLAG_DEGRADED;",
+      nullptr));
+  ASSERT_TRUE(structure);
+  EXPECT_TRUE(gst_structure_is_equal(structure.get(), to_structure(example()).get()));
+  Answer read = from_structure(structure);
+  ASSERT_TRUE(read.counts) << read.message;
+  expect_is_example(read.counts);
+}
+
 TEST(Counts, WriteEveryKeyOfAnEmptyRecord) {
   const Counts counts = named("a", "b", "c");
   EXPECT_EQ(to_json(counts),
@@ -176,8 +194,14 @@ TEST(Counts, RoundTripWhateverTheyAre) {
       text += letters[below(letters.size())];
     return text;
   };
+  // GLib never forgets the name of a field: new ones in each round would look like a leak.
+  std::vector<std::string> pool;
+  for (int i = 0; i < 60; i++)
+    pool.push_back(name(GST_NPC_NAME_MAX - 2) + std::to_string(i));
+  // The distance keeps the names in a table apart.
+  auto pick = [&](guint64 i) { return pool[(i * 20 + below(20)) % pool.size()]; };
   for (int round = 0; round < 300; round++) {
-    Counts counts = named(name(64), name(64), name(64));
+    Counts counts = named(name(GST_NPC_NAME_MAX), name(GST_NPC_NAME_MAX), name(GST_NPC_NAME_MAX));
     counts->seq = wide();
     counts->time = number(kTimeMax);
     counts->interval = wide();
@@ -186,13 +210,12 @@ TEST(Counts, RoundTripWhateverTheyAre) {
     counts->moving = narrow();
     counts->faces = narrow();
     counts->flags = static_cast<GstNpcCountsFlags>(below(64));
-    // The index keeps the names apart.
     for (guint64 i = below(4); i > 0; i--)
-      add_object(counts, name(20) + std::to_string(i), narrow());
+      add_object(counts, pick(i), narrow());
     for (guint64 i = below(4); i > 0; i--)
-      add_line(counts, name(20) + std::to_string(i), narrow(), narrow(), wide(), wide());
+      add_line(counts, pick(i), narrow(), narrow(), wide(), wide());
     for (guint64 i = below(4); i > 0; i--)
-      add_zone(counts, name(20) + std::to_string(i), narrow(), narrow(), narrow(), wide());
+      add_zone(counts, pick(i), narrow(), narrow(), narrow(), wide());
     SCOPED_TRACE(round);
     expect_round_trips(counts);
     if (HasFatalFailure())

@@ -69,5 +69,7 @@ static gboolean know_the_caps(void) {
 
 int main(int argc, char **argv) {
   gst_init(&argc, &argv);
-  return read_a_message() && read_a_text() && read_detections() && know_the_caps() ? 0 : 1;
+  const gboolean good = read_a_message() && read_a_text() && read_detections() && know_the_caps();
+  gst_deinit();
+  return good ? 0 : 1;
 }

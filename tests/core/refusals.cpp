@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // What GstNpcCounts does not take: from strangers with a sentence, from the program with a critical
 // warning.
+#include <algorithm>
 #include <functional>
 #include <vector>
 
@@ -193,16 +194,22 @@ TEST(Refusals, BeginBeyondTheLongestRecord) {
   expect_refused(from_lines(to_lines(counts)), GST_NPC_ERROR_TOO_LARGE, "4096", "lines");
   expect_refused(from_json(std::string(10000000, ' ')), GST_NPC_ERROR_TOO_LARGE, "4096", "blanks");
 
-  // A short text that would become a long record.
-  std::string lines;
-  for (int i = 0; i < 200; i++)
-    lines += "\"l" + std::to_string(i) + "\":{},";
-  expect_refused(from_json(with(kExampleJson, "\"door\":{", lines + "\"door\":{")),
-                 GST_NPC_ERROR_TOO_LARGE, "4096", "defaults");
+  // Short texts that would become long records.
+  std::string json, lines = "npc,camera=b,site=a people=0i,seq=0i,interval=0i,boot=\"c\" 0";
+  for (int i = 0; i < 90; i++) {
+    json += "\"l" + std::to_string(i) + "\":{},";
+    lines += "\nnpc_line,camera=b,line=" + std::to_string(i) + ",site=a x=1i 0";
+  }
+  json = with(kExampleJson, "\"door\":{", json + "\"door\":{");
+  ASSERT_LT(std::max(json.size(), lines.size()), size_t{GST_NPC_RECORD_MAX});
+  expect_refused(from_json(json), GST_NPC_ERROR_TOO_LARGE, "4096", "JSON defaults");
+  expect_refused(from_lines(lines), GST_NPC_ERROR_TOO_LARGE, "4096", "lines' defaults");
   Structure wide = to_structure(example());
   const Structure table = own(gst_structure_new_empty("objects"));
-  for (int i = 0; i < 5000; i++)
-    gst_structure_set(table.get(), ("o" + std::to_string(i)).c_str(), G_TYPE_UINT, 1, nullptr);
+  // GLib never forgets the name of a field, so these are some that it knows already.
+  for (GQuark i = 1; i <= 700; i++)
+    gst_structure_set(table.get(), g_quark_to_string(i), G_TYPE_UINT, 1, nullptr);
+  ASSERT_EQ(gst_structure_n_fields(table.get()), 700);
   gst_structure_set(wide.get(), "objects", GST_TYPE_STRUCTURE, table.get(), nullptr);
   expect_refused(from_structure(wide), GST_NPC_ERROR_TOO_LARGE, "4096", "wide");
 }

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The pipelines of the measurement.
+#include "clip.h"
+
+#include <gst/npc/npc.h>
+#include <gst/video/video.h>
+
+#include <chrono>
+#include <cmath>
+#include <memory>
+#include <stdexcept>
+
+namespace npc::accuracy {
+namespace {
+
+// Longer than any window takes on a slow machine: what is silent for so long hangs.
+constexpr GstClockTime kSilence = 300 * GST_SECOND;
+
+template <typename T, void (*release)(T *)>
+struct Release {
+  void operator()(T *object) const { release(object); }
+};
+template <typename T>
+struct Unref {
+  void operator()(T *object) const { gst_object_unref(object); }
+};
+template <typename T>
+using Object = std::unique_ptr<T, Unref<T>>;
+using Message = std::unique_ptr<GstMessage, Release<GstMessage, gst_message_unref>>;
+using Sample = std::unique_ptr<GstSample, Release<GstSample, gst_sample_unref>>;
+using Caps = std::unique_ptr<GstCaps, Release<GstCaps, gst_caps_unref>>;
+using Structure = std::unique_ptr<GstStructure, Release<GstStructure, gst_structure_free>>;
+
+// A running pipeline that is stopped when it goes out of scope.
+class Pipeline {
+ public:
+  Pipeline(const std::string &clip, const std::string &line) {
+    g_autoptr(GError) error = nullptr;
+    pipeline_.reset(gst_parse_launch_full(("filesrc name=clip ! decodebin ! " + line).c_str(),
+                                          nullptr, GST_PARSE_FLAG_FATAL_ERRORS, &error));
+    if (!pipeline_)
+      throw std::runtime_error(error->message);
+    gst_object_ref_sink(pipeline_.get());
+    bus_.reset(gst_element_get_bus(pipeline_.get()));
+    g_object_set(element("clip").get(), "location", clip.c_str(), nullptr);
+    gst_element_set_state(pipeline_.get(), GST_STATE_PLAYING);
+  }
+  ~Pipeline() {
+    if (pipeline_)
+      gst_element_set_state(pipeline_.get(), GST_STATE_NULL);
+  }
+  Pipeline(const Pipeline &) = delete;
+  Pipeline &operator=(const Pipeline &) = delete;
+
+  Object<GstElement> element(const char *name) const {
+    return Object<GstElement>(gst_bin_get_by_name(GST_BIN(pipeline_.get()), name));
+  }
+
+  // The next message of an element, or nothing at the end of the stream.
+  Message next() const {
+    Message message(gst_bus_timed_pop_filtered(
+        bus_.get(), kSilence,
+        static_cast<GstMessageType>(GST_MESSAGE_ELEMENT | GST_MESSAGE_EOS | GST_MESSAGE_ERROR)));
+    if (!message)
+      throw std::runtime_error("nothing came from the pipeline for five minutes");
+    if (GST_MESSAGE_TYPE(message.get()) == GST_MESSAGE_ERROR) {
+      g_autoptr(GError) error = nullptr;
+      g_autofree gchar *details = nullptr;
+      gst_message_parse_error(message.get(), &error, &details);
+      throw std::runtime_error(std::string(error->message) +
+                               (details != nullptr ? std::string(" (") + details + ")" : ""));
+    }
+    if (GST_MESSAGE_TYPE(message.get()) == GST_MESSAGE_EOS)
+      message.reset();
+    return message;
+  }
+
+ private:
+  Object<GstElement> pipeline_;
+  Object<GstBus> bus_;
+};
+
+double rate_of(const GstCaps *caps) {
+  GstVideoInfo info;
+  if (caps == nullptr || !gst_video_info_from_caps(&info, caps) || info.fps_n <= 0)
+    throw std::runtime_error("the clip does not say how many frames a second it has");
+  return static_cast<double>(info.fps_n) / info.fps_d;
+}
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+// A record as it came: its window in ns of the clip.
+struct Record {
+  guint64 start = 0;
+  guint64 duration = 0;
+  Counts counted;
+};
+
+bool read_record(GstMessage *message, Record &record) {
+  const std::unique_ptr<GstNpcCounts, Release<GstNpcCounts, gst_npc_counts_free>> counts(
+      gst_npc_counts_from_message(message));
+  if (!counts)
+    return false;
+  const GstStructure *fields = gst_message_get_structure(message);
+  if (!gst_structure_get_uint64(fields, "timestamp", &record.start) ||
+      !gst_structure_get_uint64(fields, "duration", &record.duration))
+    throw std::runtime_error("a record came without timestamp or duration");
+  record.counted = {static_cast<int>(counts->people), static_cast<int>(counts->moving)};
+  return true;
+}
+
+// Frame k is at k / rate seconds.
+int frame_at(guint64 time, double rate) {
+  return static_cast<int>(std::lround(static_cast<double>(time) / GST_SECOND * rate));
+}
+
+// Frames come in pipelines of our own, where appsink is there but its library is not needed.
+Sample pull(GstElement *sink) {
+  GstSample *sample = nullptr;
+  g_signal_emit_by_name(sink, "try-pull-sample", kSilence, &sample);
+  return Sample(sample);
+}
+
+class MappedFrame {
+ public:
+  explicit MappedFrame(GstSample *sample) {
+    GstVideoInfo info;
+    if (!gst_video_info_from_caps(&info, gst_sample_get_caps(sample)) ||
+        !gst_video_frame_map(&frame_, &info, gst_sample_get_buffer(sample), GST_MAP_READ))
+      throw std::runtime_error("a frame of the clip cannot be read");
+  }
+  ~MappedFrame() { gst_video_frame_unmap(&frame_); }
+  MappedFrame(const MappedFrame &) = delete;
+  MappedFrame &operator=(const MappedFrame &) = delete;
+
+  cv::Mat picture() const {
+    return {GST_VIDEO_FRAME_HEIGHT(&frame_), GST_VIDEO_FRAME_WIDTH(&frame_), CV_8UC3,
+            GST_VIDEO_FRAME_PLANE_DATA(&frame_, 0),
+            static_cast<std::size_t>(GST_VIDEO_FRAME_PLANE_STRIDE(&frame_, 0))};
+  }
+
+ private:
+  GstVideoFrame frame_;
+};
+
+}  // namespace
+
+Pass run_pipeline(const std::string &clip, const std::string &detector, std::uint64_t interval) {
+  const auto start = std::chrono::steady_clock::now();
+  const Pipeline pipeline(clip, "npcdetect name=detect " + detector + " ! npccount interval=" +
+                                    std::to_string(interval) + " ! fakesink sync=false");
+  std::vector<Record> records;
+  while (const Message message = pipeline.next()) {
+    Record record;
+    if (read_record(message.get(), record))
+      records.push_back(record);
+  }
+  Pass pass;
+  pass.seconds = seconds_since(start);
+  const Object<GstElement> detect = pipeline.element("detect");
+  const Object<GstPad> pad(gst_element_get_static_pad(detect.get(), "sink"));
+  pass.frames_per_second = rate_of(Caps(gst_pad_get_current_caps(pad.get())).get());
+  GstStructure *fields = nullptr;
+  g_object_get(detect.get(), "stats", &fields, nullptr);
+  const Structure stats(fields);
+  guint64 frames = 0;
+  guint64 analysed = 0;
+  gst_structure_get(stats.get(), "frames-in", G_TYPE_UINT64, &frames, "analysed", G_TYPE_UINT64,
+                    &analysed, nullptr);
+  pass.frames = static_cast<int>(frames);
+  pass.analysed = static_cast<int>(analysed);
+  for (const Record &record : records)
+    pass.windows.push_back(
+        {frame_at(record.start, pass.frames_per_second),
+         std::min(frame_at(record.start + record.duration, pass.frames_per_second), pass.frames),
+         record.counted,
+         {}});
+  return pass;
+}
+
+Pass each_frame(const std::string &clip, const std::function<void(const cv::Mat &)> &see) {
+  const auto start = std::chrono::steady_clock::now();
+  const Pipeline pipeline(clip,
+                          "videoconvert ! video/x-raw,format=BGR ! appsink name=frames "
+                          "sync=false max-buffers=4");
+  const Object<GstElement> frames = pipeline.element("frames");
+  Pass pass;
+  while (const Sample sample = pull(frames.get())) {
+    const MappedFrame frame(sample.get());
+    pass.frames_per_second = rate_of(gst_sample_get_caps(sample.get()));
+    see(frame.picture());
+    pass.frames++;
+  }
+  // The stream has ended, or says why not.
+  while (pipeline.next()) {
+  }
+  pass.analysed = pass.frames;
+  pass.seconds = seconds_since(start);
+  return pass;
+}
+
+}  // namespace npc::accuracy

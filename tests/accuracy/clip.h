@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// A clip through the real pipeline, and the same clip frame by frame.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <opencv2/core.hpp>
+#include <string>
+#include <vector>
+
+#include "score.h"
+
+namespace npc::accuracy {
+
+// What one pass over a clip gave.
+struct Pass {
+  std::vector<Window> windows;   // without the truth
+  double frames_per_second = 0;  // of the clip itself
+  int frames = 0;                // that came in
+  int analysed = 0;
+  double seconds = 0;  // from the start to the end of the stream, decoding included
+};
+
+// Runs `filesrc ! decodebin ! npcdetect PROPERTIES ! npccount ! fakesink` as fast as it goes and
+// collects the records that npccount posts. detector: properties of npcdetect as in gst-launch-1.0.
+// interval: length of a window in ns. Throws std::runtime_error with the reason if there is no
+// record to be had.
+Pass run_pipeline(const std::string &clip, const std::string &detector, std::uint64_t interval);
+
+// Hands each frame, CV_8UC3 BGR, to `see`, and returns how many there were and how long it took; no
+// windows. Throws std::runtime_error if the clip cannot be decoded.
+Pass each_frame(const std::string &clip, const std::function<void(const cv::Mat &)> &see);
+
+}  // namespace npc::accuracy

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The figures as a table for people and as JSON for plots.
+#pragma once
+
+#include <filesystem>
+#include <ostream>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "clip.h"
+#include "score.h"
+
+namespace npc::accuracy {
+
+// One detector on one clip.
+struct Row {
+  std::string detector;
+  Pass pass;  // its windows compared with the truth
+
+  Error people() const { return error_of(pass.windows, &Counts::people); }
+  Error moving() const { return error_of(pass.windows, &Counts::moving); }
+};
+
+struct ClipReport {
+  std::string clip;
+  double window_seconds = 0;
+  std::vector<Row> rows;
+};
+
+void print_table(std::ostream &out, const ClipReport &report);
+
+// Throws std::runtime_error if the file cannot be written.
+void write_json(const std::filesystem::path &file, std::span<const ClipReport> reports);
+
+}  // namespace npc::accuracy

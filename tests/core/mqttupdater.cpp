@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The mqtt updater where no broker is: what it says, and that a stop ends its waits.
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "../waiting.h"
+#include "npcsink/delivery.h"
+#include "numbered.h"
+
+namespace {
+
+using npc::Delivery;
+using npc::Drained;
+using npc::test::eventually;
+using npc::test::numbered;
+using std::chrono::hours;
+using std::chrono::milliseconds;
+
+// A loopback port on which connections are taken by the kernel, and nobody answers.
+class SilentServer {
+ public:
+  SilentServer() : socket_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address = {};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof(address);
+    EXPECT_EQ(bind(socket_, reinterpret_cast<sockaddr *>(&address), size), 0);
+    EXPECT_EQ(getsockname(socket_, reinterpret_cast<sockaddr *>(&address), &size), 0);
+    port_ = ntohs(address.sin_port);
+  }
+  ~SilentServer() { close(socket_); }
+
+  void listen() { EXPECT_EQ(::listen(socket_, 8), 0); }
+  int accept() { return ::accept4(socket_, nullptr, nullptr, SOCK_CLOEXEC); }
+  std::string host() const { return "127.0.0.1:" + std::to_string(port_); }
+
+ private:
+  int socket_;
+  int port_ = 0;
+};
+
+class MqttUpdater : public testing::Test {
+ protected:
+  MqttUpdater() { options_.retry_first = options_.retry_last = hours(1); }
+
+  void start(const std::string &updaters) {
+    delivery_ = std::make_unique<Delivery>(updaters, npc::Registry::standard(), options_,
+                                           [](const npc::UpdaterEvent &) {});
+    delivery_->start();
+    delivery_->push(numbered(0));
+  }
+
+  std::string failure() {
+    EXPECT_TRUE(eventually([&] { return delivery_->stats()[0].failed == 1; }));
+    return delivery_->stats()[0].last_error;
+  }
+
+  npc::WorkerOptions options_;
+  SilentServer server_;
+  std::unique_ptr<Delivery> delivery_;
+};
+
+TEST_F(MqttUpdater, SaysThatThereIsNoBroker) {
+  start("mqtt://" + server_.host());  // Bound, but nobody listens.
+  EXPECT_EQ(failure(), "There is no MQTT broker to reach at " + server_.host() +
+                           ": check the host and the port, and whether it runs.");
+  EXPECT_EQ(delivery_->stats()[0].pending, 1u);
+}
+
+TEST_F(MqttUpdater, SaysThatTheServerIsNoBroker) {
+  server_.listen();
+  start("mqtt://" + server_.host());
+  const int connection = server_.accept();
+  ASSERT_EQ(write(connection, "HTTP/1.1 400 Bad Request\r\n\r\n", 28), 28);
+  close(connection);
+  EXPECT_EQ(failure(), "There is no MQTT broker to reach at " + server_.host() +
+                           ": check the host and the port, and whether it runs.");
+}
+
+TEST_F(MqttUpdater, StopsWhileAServerIsSilent) {
+  server_.listen();
+  start("mqtt://" + server_.host());
+  const int connection = server_.accept();
+  char connect = 0;
+  ASSERT_EQ(read(connection, &connect, 1), 1);
+  EXPECT_EQ(connect, 0x10);  // CONNECT was sent: now it waits for the answer.
+  delivery_->stop();
+  EXPECT_EQ(delivery_->stats()[0].failed, 0u);
+  EXPECT_EQ(delivery_->stats()[0].pending, 1u);
+  close(connection);
+}
+
+TEST_F(MqttUpdater, SaysThatAHostIsNotFound) {
+  start("mqtt://no-such-host.invalid");
+  const std::string why = failure();
+  EXPECT_TRUE(why.starts_with("The host \"no-such-host.invalid\" is not found: ")) << why;
+}
+
+TEST_F(MqttUpdater, SaysThatThePasswordFileIsMissing) {
+  start("mqtt://me@" + server_.host() + "/?password-file=/no/such/file");
+  EXPECT_EQ(failure(),
+            "The password file \"/no/such/file\" cannot be read: No such file or directory.");
+}
+
+TEST_F(MqttUpdater, SaysThatThePasswordFileIsEmpty) {
+  std::string name = (std::filesystem::temp_directory_path() / "npcsink-XXXXXX").string();
+  const int file = mkstemp(name.data());
+  ASSERT_GE(file, 0);
+  ASSERT_EQ(write(file, "\n", 1), 1);
+  close(file);
+  start("mqtt://me@" + server_.host() + "/?password-file=" + name);
+  EXPECT_EQ(failure(), "The password file \"" + name +
+                           "\" must hold a password of 1 to 65535 bytes in its first line.");
+  std::filesystem::remove(name);
+}
+
+// Paho frees what its clients share together with the last of them.
+TEST_F(MqttUpdater, ManyComeAndGoAtTheSameTime) {
+  options_.retry_first = options_.retry_last = milliseconds(1);
+  std::string updaters;
+  for (int i = 1; i <= 8; i++)
+    updaters += "mqtt://127.0.0." + std::to_string(i) + server_.host().substr(9) + " ";
+  start(updaters);
+  for (std::size_t i = 0; i < 8; i++)
+    EXPECT_TRUE(eventually([&] { return delivery_->stats()[i].failed > 5; }));
+}
+
+}  // namespace

@@ -1,0 +1,380 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// URIs, queue, worker and delivery of npcsink, with an updater that fails on purpose.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "../waiting.h"
+#include "npcsink/delivery.h"
+#include "numbered.h"
+
+namespace {
+
+using npc::Delivery;
+using npc::Drained;
+using npc::Outcome;
+using npc::Record;
+using npc::Registry;
+using npc::test::eventually;
+using npc::test::numbered;
+using std::chrono::hours;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// What a fake updater is told to do, and what it saw; shared with the test.
+struct Script {
+  std::mutex mutex;
+  std::condition_variable_any changed;
+  std::deque<std::string> connect_failures;  // one for each call, then success
+  std::deque<Outcome> outcomes;              // one for each delivery, then success
+  std::deque<std::string> idle_failures;
+  bool stuck = false;  // deliveries wait for a stop
+  bool throws = false;
+  std::vector<std::string> delivered;
+  std::string first;
+  int connects = 0;
+  int closes = 0;
+
+  std::vector<std::string> seen() {
+    std::lock_guard lock(mutex);
+    return delivered;
+  }
+  int connected() {
+    std::lock_guard lock(mutex);
+    return connects;
+  }
+};
+
+template <typename T>
+T next(std::deque<T> &list) {
+  T item = list.front();
+  list.pop_front();
+  return item;
+}
+
+class FakeUpdater : public npc::Updater {
+ public:
+  FakeUpdater(std::string target, Script &script) : target_(std::move(target)), script_(script) {}
+
+  std::string target() const override { return target_; }
+
+  std::string connect(const Record &first, std::stop_token) override {
+    std::lock_guard lock(script_.mutex);
+    script_.first = first.json;
+    script_.connects++;
+    if (script_.throws)
+      throw std::runtime_error("out of luck");
+    return script_.connect_failures.empty() ? std::string() : next(script_.connect_failures);
+  }
+
+  Outcome deliver(std::span<const Record> records, std::stop_token stop) override {
+    std::unique_lock lock(script_.mutex);
+    if (script_.stuck && !script_.changed.wait(lock, stop, [this] { return !script_.stuck; }))
+      return {};
+    Outcome outcome =
+        script_.outcomes.empty() ? Outcome{records.size(), {}} : next(script_.outcomes);
+    for (const Record &record : records.first(outcome.confirmed))
+      script_.delivered.push_back(record.json);
+    return outcome;
+  }
+
+  std::string idle() override {
+    std::lock_guard lock(script_.mutex);
+    return script_.idle_failures.empty() ? std::string() : next(script_.idle_failures);
+  }
+
+  void close() noexcept override {
+    std::lock_guard lock(script_.mutex);
+    script_.closes++;
+  }
+
+ private:
+  const std::string target_;
+  Script &script_;
+};
+
+class Updaters : public testing::Test {
+ protected:
+  Updaters() {
+    registry_.add("one", [this](const npc::Uri &uri) {
+      return std::make_unique<FakeUpdater>(uri.path, one_);
+    });
+    registry_.add("two", [this](const npc::Uri &uri) {
+      return std::make_unique<FakeUpdater>(uri.path, two_);
+    });
+    options_.retry_first = milliseconds(1);
+    options_.retry_last = milliseconds(4);
+    options_.idle = milliseconds(1);
+  }
+
+  void make(const std::string &updaters) {
+    delivery_ = std::make_unique<Delivery>(updaters, registry_, options_,
+                                           [this](const npc::UpdaterEvent &event) {
+                                             std::lock_guard lock(mutex_);
+                                             events_.push_back(event);
+                                           });
+  }
+
+  void push(int from, int to) {
+    for (int i = from; i < to; i++)
+      delivery_->push(numbered(i));
+  }
+
+  npc::UpdaterStats stats(std::size_t index = 0) { return delivery_->stats().at(index); }
+
+  std::vector<npc::UpdaterEvent> events() {
+    std::lock_guard lock(mutex_);
+    return events_;
+  }
+
+  static std::vector<std::string> numbers(int from, int to) {
+    std::vector<std::string> texts;
+    for (int i = from; i < to; i++)
+      texts.push_back(numbered(i).json);
+    return texts;
+  }
+
+  Script one_, two_;
+  Registry registry_;
+  npc::WorkerOptions options_;
+  std::mutex mutex_;
+  std::vector<npc::UpdaterEvent> events_;
+  std::unique_ptr<Delivery> delivery_;
+};
+
+TEST_F(Updaters, DeliverInOrder) {
+  make("one:a");
+  delivery_->start();
+  push(0, 1000);
+  EXPECT_EQ(delivery_->drain(seconds(30)), Drained::kAll);
+  delivery_->stop();
+  EXPECT_EQ(one_.seen(), numbers(0, 1000));
+  EXPECT_EQ(stats().updater, "one:a");
+  EXPECT_EQ(stats().delivered, 1000u);
+  EXPECT_EQ(stats().pending, 0u);
+  EXPECT_EQ(stats().dropped, 0u);
+  EXPECT_EQ(stats().failed, 0u);
+  EXPECT_EQ(one_.closes, 1);
+  EXPECT_EQ(one_.connects, 1);
+  EXPECT_EQ(one_.first, numbered(0).json);
+}
+
+TEST_F(Updaters, DoNotConnectBeforeThereIsARecord) {
+  make("one:a");
+  delivery_->start();
+  std::this_thread::sleep_for(milliseconds(20));
+  delivery_->stop();
+  EXPECT_EQ(one_.connects, 0);
+  EXPECT_TRUE(events().empty());
+}
+
+TEST_F(Updaters, TryAgainForEver) {
+  for (int i = 0; i < 20; i++)
+    one_.connect_failures.push_back(i < 10 ? "No way." : "Still no way.");
+  make("one:a");
+  delivery_->start();
+  push(0, 10);
+  ASSERT_TRUE(eventually([&] { return one_.seen() == numbers(0, 10); }));
+  ASSERT_TRUE(eventually([&] { return stats().delivered == 10; }));
+  EXPECT_EQ(stats().failed, 20u);
+  EXPECT_TRUE(stats().connected);
+  EXPECT_EQ(stats().last_error, "Still no way.");
+  delivery_->stop();
+  EXPECT_FALSE(stats().connected);
+
+  // Twenty failures for two reasons are two messages.
+  const auto events = this->events();
+  ASSERT_EQ(events.size(), 4u);
+  EXPECT_EQ(events[0].reason, "No way.");
+  EXPECT_FALSE(events[0].stats.connected);
+  EXPECT_GE(events[0].stats.pending, 1u);
+  EXPECT_EQ(events[1].reason, "Still no way.");
+  EXPECT_TRUE(events[2].stats.connected);
+  EXPECT_EQ(events[2].reason, "");
+  EXPECT_FALSE(events[3].stats.connected);
+  EXPECT_EQ(events[3].reason, "The sink was stopped.");
+}
+
+TEST_F(Updaters, KeepWhatWasNotConfirmed) {
+  one_.outcomes = {{2, "Lost."}, {0, "Lost again."}, {1, "Lost once more."}};
+  make("one:a");
+  push(0, 6);
+  delivery_->start();
+  EXPECT_EQ(delivery_->drain(seconds(30)), Drained::kAll);
+  EXPECT_EQ(one_.seen(), numbers(0, 6));
+  EXPECT_EQ(stats().delivered, 6u);
+  EXPECT_EQ(stats().failed, 3u);
+  EXPECT_EQ(one_.connected(), 4);
+}
+
+TEST_F(Updaters, ReconnectWithoutWaitingForARecord) {
+  make("one:a");
+  delivery_->start();
+  push(0, 1);
+  ASSERT_TRUE(eventually([&] { return one_.seen().size() == 1; }));
+  {
+    std::lock_guard lock(one_.mutex);
+    one_.idle_failures.push_back("Gone.");
+  }
+  EXPECT_TRUE(eventually([&] { return one_.connected() == 2 && stats().connected; }));
+  EXPECT_EQ(stats().last_error, "Gone.");
+  EXPECT_EQ(one_.first, numbered(0).json);
+}
+
+TEST_F(Updaters, SurviveExceptions) {
+  one_.throws = true;
+  make("one:a");
+  delivery_->start();
+  push(0, 1);
+  ASSERT_TRUE(eventually([&] { return stats().failed > 1; }));
+  EXPECT_EQ(stats().last_error, "The updater failed: out of luck.");
+  {
+    std::lock_guard lock(one_.mutex);
+    one_.throws = false;
+  }
+  EXPECT_EQ(delivery_->drain(seconds(30)), Drained::kAll);
+}
+
+TEST_F(Updaters, DoNotHoldUpEachOther) {
+  one_.stuck = true;
+  make("one:a two:b");
+  delivery_->start();
+  push(0, 500);
+  EXPECT_TRUE(eventually([&] { return two_.seen() == numbers(0, 500); }));
+  EXPECT_TRUE(one_.seen().empty());
+  EXPECT_EQ(stats(0).pending, 500u);
+  ASSERT_TRUE(eventually([&] { return stats(1).pending == 0; }));
+  delivery_->stop();  // Also ends the one that is stuck.
+  EXPECT_EQ(one_.closes, 1);
+}
+
+TEST_F(Updaters, DropTheOldestAndCountThem) {
+  options_.capacity = 100;
+  options_.retry_first = options_.retry_last = hours(1);
+  one_.connect_failures = {"No way."};
+  make("one:a");
+  delivery_->start();
+  push(0, 1);
+  ASSERT_TRUE(eventually([&] { return stats().failed == 1; }));
+  push(1, 250);
+  EXPECT_EQ(stats().pending, 100u);
+  EXPECT_EQ(stats().dropped, 150u);
+  EXPECT_EQ(delivery_->drain(seconds(30)), Drained::kAll);
+  EXPECT_EQ(one_.seen(), numbers(150, 250));
+  EXPECT_EQ(stats().delivered, 100u);
+}
+
+TEST_F(Updaters, DoNotDropWhatIsOnItsWay) {
+  options_.capacity = 10;
+  one_.stuck = true;
+  make("one:a");
+  push(0, 10);
+  delivery_->start();
+  // It takes half of the queue before it connects.
+  ASSERT_TRUE(eventually([&] { return stats().connected; }));
+  push(10, 20);
+  {
+    std::lock_guard lock(one_.mutex);
+    one_.stuck = false;
+  }
+  one_.changed.notify_all();
+  EXPECT_EQ(delivery_->drain(seconds(30)), Drained::kAll);
+  auto expected = numbers(0, 5);
+  for (const std::string &text : numbers(15, 20))
+    expected.push_back(text);
+  EXPECT_EQ(one_.seen(), expected);
+  EXPECT_EQ(stats().delivered, 10u);
+  EXPECT_EQ(stats().dropped, 10u);
+}
+
+TEST_F(Updaters, DrainEndsThePauseAfterAFailure) {
+  options_.retry_first = options_.retry_last = hours(1);
+  one_.connect_failures = {"No way."};
+  make("one:a");
+  delivery_->start();
+  push(0, 3);
+  ASSERT_TRUE(eventually([&] { return stats().failed == 1; }));
+  EXPECT_EQ(delivery_->drain(seconds(30)), Drained::kAll);
+}
+
+TEST_F(Updaters, DrainTimesOutAndIsInterrupted) {
+  one_.stuck = true;
+  make("one:a");
+  delivery_->start();
+  push(0, 3);
+  EXPECT_EQ(delivery_->drain(milliseconds(5)), Drained::kTimeout);
+  EXPECT_EQ(delivery_->drain(seconds(0)), Drained::kTimeout);
+  std::thread interrupter([this] { delivery_->interrupt(true); });
+  EXPECT_EQ(delivery_->drain(std::chrono::nanoseconds::max()), Drained::kInterrupted);
+  interrupter.join();
+  EXPECT_EQ(delivery_->drain(hours(1)), Drained::kInterrupted);
+  delivery_->interrupt(false);
+  EXPECT_EQ(delivery_->drain(milliseconds(5)), Drained::kTimeout);
+}
+
+TEST_F(Updaters, DrainOfNothingIsImmediate) {
+  make("");
+  EXPECT_TRUE(delivery_->empty());
+  delivery_->start();
+  push(0, 3);
+  EXPECT_EQ(delivery_->drain(hours(1)), Drained::kAll);
+  delivery_->stop();
+}
+
+TEST_F(Updaters, StopEndsThePauseAndStartGoesOn) {
+  options_.retry_first = options_.retry_last = hours(1);
+  one_.connect_failures = {"No way."};
+  make("one:a");
+  delivery_->start();
+  push(0, 3);
+  ASSERT_TRUE(eventually([&] { return stats().failed == 1; }));
+  delivery_->stop();
+  EXPECT_EQ(stats().pending, 3u);
+  delivery_->start();
+  EXPECT_EQ(delivery_->drain(seconds(30)), Drained::kAll);
+  EXPECT_EQ(one_.seen(), numbers(0, 3));
+}
+
+TEST_F(Updaters, AccountForEachRecord) {
+  options_.capacity = 64;
+  options_.batch = 7;
+  for (int i = 0; i < 2000; i++)
+    one_.outcomes.push_back(i % 3 == 0 ? Outcome{1, {}} : Outcome{0, i % 3 == 1 ? "" : "Lost."});
+  make("one:a");
+  delivery_->start();
+  std::atomic<bool> done = false;
+  std::thread watcher([&] {
+    while (!done)
+      EXPECT_LE(stats().pending, 64u);
+  });
+  push(0, 20000);
+  EXPECT_EQ(delivery_->drain(seconds(60)), Drained::kAll);
+  done = true;
+  watcher.join();
+  delivery_->stop();
+  EXPECT_EQ(stats().delivered + stats().dropped, 20000u);
+  EXPECT_EQ(one_.seen().size(), stats().delivered);
+  auto sorted = one_.seen();
+  EXPECT_TRUE(std::is_sorted(sorted.begin(), sorted.end()));
+  EXPECT_EQ(std::unique(sorted.begin(), sorted.end()), sorted.end());
+}
+
+TEST_F(Updaters, OfTheSamePlaceAreRefused) {
+  try {
+    make("one:a two:b\n\tone:a");
+    FAIL();
+  } catch (const npc::UriError &error) {
+    EXPECT_STREQ(error.what(),
+                 "The updater \"one:a\" is refused: \"one:a\" delivers to the same place.");
+  }
+}
+
+}  // namespace

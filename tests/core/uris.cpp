@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Which URIs of updaters are understood, and what is said of the others.
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "npcsink/updater.h"
+
+namespace {
+
+using npc::Registry;
+using npc::UriError;
+
+struct Good {
+  const char *text;
+  const char *target;
+};
+
+class GoodUris : public testing::TestWithParam<Good> {};
+
+TEST_P(GoodUris, AreUnderstood) {
+  EXPECT_EQ(Registry::standard().make(GetParam().text)->target(), GetParam().target);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, GoodUris,
+    testing::Values(Good{"file:/var/log/npc/counts.jsonl", "file:/var/log/npc/counts.jsonl"},
+                    Good{"file:///tmp/a", "file:/tmp/a"}, Good{"FILE:/tmp/a", "file:/tmp/a"},
+                    Good{"file:/dev/stdout", "file:/dev/stdout"},
+                    Good{"file:/tmp/./b//../a", "file:/tmp/a"},
+                    Good{"file:/tmp/with%20space%25", "file:/tmp/with space%"},
+                    Good{"file:/tmp/a:b@c", "file:/tmp/a:b@c"},
+                    Good{"mqtt://host", "mqtt://host:1883"},
+                    Good{"mqtt://Host.Example.:1884/", "mqtt://host.example.:1884"},
+                    Good{"MQTT://127.0.0.1/?qos=0", "mqtt://127.0.0.1:1883"},
+                    Good{"mqtt://[::1]", "mqtt://[::1]:1883"},
+                    Good{"mqtt://user@[2001:DB8::1]:1/", "mqtt://[2001:db8::1]:1"},
+                    Good{"mqtt://u%40x@host/?qos=2&client-id=a.B-c_1&password-file=/run/c/n@d/pw",
+                         "mqtt://host:1883"},
+                    Good{"mqtt://host?qos=1", "mqtt://host:1883"}));
+
+struct Bad {
+  const char *text;
+  const char *why;
+};
+
+class BadUris : public testing::TestWithParam<Bad> {};
+
+TEST_P(BadUris, AreRefusedWithASentence) {
+  try {
+    Registry::standard().make(GetParam().text);
+    FAIL() << GetParam().text;
+  } catch (const UriError &error) {
+    const std::string what = error.what();
+    EXPECT_NE(what.find(GetParam().why), std::string::npos) << what;
+    EXPECT_TRUE(what.starts_with("The updater \"")) << what;
+    EXPECT_TRUE(what.ends_with(".")) << what;
+    EXPECT_EQ(what.find("secret"), std::string::npos) << what;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, BadUris,
+    testing::Values(
+        Bad{"/var/log/counts", "it must begin with one of file:, mqtt:"},
+        Bad{"file", "it must begin with one of file:, mqtt:"},
+        Bad{":/x", "it must begin with one of file:, mqtt:"},
+        Bad{"127.0.0.1:1883", "it must begin with one of file:, mqtt:"},
+        Bad{"localhost:1883", "there is no updater localhost:, it must be one of file:, mqtt:"},
+        Bad{"mqtts://host", "there is no updater mqtts:, it must be one of file:, mqtt:"},
+        Bad{"file:", "the path must begin with a /"}, Bad{"file:a", "the path must begin with a /"},
+        Bad{"file://a", "a file has no host"}, Bad{"file://a/b", "a file has no host"},
+        Bad{"file:/tmp/", "this is a directory"}, Bad{"file:/tmp/..", "this is a directory"},
+        Bad{"file:/tmp/a?fsync=1", "it has no parameter fsync; file: takes none"},
+        Bad{"file:/tmp/a%2", "a % must be followed by two hexadecimal digits"},
+        Bad{"file:/tmp/a%zz", "a % must be followed by two hexadecimal digits"},
+        Bad{"file:/tmp/a%00b", "control character"}, Bad{"file:/tmp/a%0a", "control character"},
+        Bad{"file:/tmp/a#b", "a # has no meaning here"}, Bad{"mqtt:", "there is no host"},
+        Bad{"mqtt:host", "there is no host"}, Bad{"mqtt://", "there is no host"},
+        Bad{"mqtt:///", "there is no host"}, Bad{"mqtt://:1883", "there is no host"},
+        Bad{"mqtt://user@", "there is no host"}, Bad{"mqtt://@host", "no user name before the @"},
+        Bad{"mqtt://user:secret@host", "a password must not be written here"},
+        Bad{"mqtt://user:@host", "a password must not be written here"},
+        Bad{"mqtt://:secret@host", "a password must not be written here"},
+        Bad{"mqtt://user:p@secret@host:1883/", "a password must not be written here"},
+        Bad{"mqtt://user:p/secret@host", "refused"}, Bad{"mqtt://user:p?secret@host", "refused"},
+        Bad{"mqtt://user:p#secret@host", "refused"}, Bad{"mqtt://ho st", "the host name may have"},
+        Bad{"mqtt://ho%73t", "the host name may have"},
+        Bad{"mqtt://host:", "the port must be a number from 1 to 65535"},
+        Bad{"mqtt://host:0", "the port must be a number from 1 to 65535"},
+        Bad{"mqtt://host:65536", "the port must be a number from 1 to 65535"},
+        Bad{"mqtt://host:18 83", "the port must be a number from 1 to 65535"},
+        Bad{"mqtt://host:99999999999999999999", "the port must be a number from 1 to 65535"},
+        Bad{"mqtt://::1", "an IPv6 address must be in brackets"},
+        Bad{"mqtt://[::1", "the ] after the IPv6 address is missing"},
+        Bad{"mqtt://[::1]1883", "only :port may follow the ]"},
+        Bad{"mqtt://[host]", "what is in brackets is not an IPv6 address"},
+        Bad{"mqtt://host/topic", "nothing may follow the host"},
+        Bad{"mqtt://host/?retain=1",
+            "no parameter retain; there are client-id, password-file, qos"},
+        Bad{"mqtt://host/?qos", "there must be name=value"},
+        Bad{"mqtt://host/?=1", "there must be name=value"},
+        Bad{"mqtt://host/?qos=", "the parameter qos has no value"},
+        Bad{"mqtt://host/?qos=1&qos=1", "the parameter qos is given twice"},
+        Bad{"mqtt://host/?qos=3", "qos must be 0, 1 or 2"},
+        Bad{"mqtt://host/?qos=one", "qos must be 0, 1 or 2"},
+        Bad{"mqtt://host/?client-id=a/b", "client-id may have"},
+        Bad{"mqtt://host/"
+            "?client-id=aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffff12345",
+            "client-id may have"},
+        Bad{"mqtt://host/?password-file=/a", "a password needs a user"},
+        Bad{"mqtt://u@host/?password-file=a", "must begin with a /"}));
+
+TEST(Redact, HidesPasswordsAndNothingElse) {
+  EXPECT_EQ(npc::redact("mqtt://user:secret@host:1883/?qos=1"), "mqtt://user:***@host:1883/?qos=1");
+  EXPECT_EQ(npc::redact(" file:/a:b@c\tmqtt://u:s@e/c@r?e#t@h\n"),
+            " file:/a:b@c\tmqtt://u:***@e/c@r?e#t@h\n");
+  EXPECT_EQ(npc::redact("mqtt://u:s/e@h x://:p@h"), "mqtt://u:***@h x://:***@h");
+  EXPECT_EQ(npc::redact("mqtt://u:12/e@h"), "mqtt://u:***@h");
+  for (const char *harmless :
+       {"", "mqtt://host:1883", "mqtt://user@host:1883/?password-file=/run/npc@door/pw",
+        "file:///a:b@c", "mqtt://[::1]:1883/?client-id=a@b", "user:secret", "://", "a://:"})
+    EXPECT_EQ(npc::redact(harmless), harmless);
+}
+
+}  // namespace

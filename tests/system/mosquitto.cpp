@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Starting, stopping, freezing and killing of what we test against.
+#include "mosquitto.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+#include <stdexcept>
+#include <utility>
+
+#include "../waiting.h"
+
+namespace npc::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Daemons are often outside of a user's PATH.
+std::string find_program(const std::string &name) {
+  if (name.find('/') != std::string::npos)
+    return name;
+  const char *path = std::getenv("PATH");
+  std::istringstream directories(std::string(path != nullptr ? path : "") +
+                                 ":/usr/local/sbin:/usr/sbin:/sbin");
+  for (std::string directory; std::getline(directories, directory, ':');) {
+    const std::string candidate = directory + "/" + name;
+    if (!directory.empty() && access(candidate.c_str(), X_OK) == 0)
+      return candidate;
+  }
+  return {};
+}
+
+sockaddr_in loopback(int port) {
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return address;
+}
+
+int free_port() {
+  const int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address = loopback(0);
+  socklen_t size = sizeof(address);
+  if (bind(descriptor, reinterpret_cast<sockaddr *>(&address), size) != 0 ||
+      getsockname(descriptor, reinterpret_cast<sockaddr *>(&address), &size) != 0)
+    throw std::runtime_error("no free port on the loopback interface");
+  close(descriptor);
+  return ntohs(address.sin_port);
+}
+
+bool accepts_connections(int port) {
+  const int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const sockaddr_in address = loopback(port);
+  const int result =
+      connect(descriptor, reinterpret_cast<const sockaddr *>(&address), sizeof(address));
+  close(descriptor);
+  return result == 0;
+}
+
+std::vector<std::string> subscriber_command(const Mosquitto &broker,
+                                            const std::vector<std::string> &more) {
+  std::vector<std::string> command = {
+      "mosquitto_sub", "-h", "127.0.0.1", "-p", std::to_string(broker.port()), "-F", "%t %p"};
+  command.insert(command.end(), more.begin(), more.end());
+  if (std::find(more.begin(), more.end(), "-t") == more.end())
+    command.insert(command.end(), {"-t", "npc/#"});
+  return command;
+}
+
+}  // namespace
+
+TemporaryDirectory::TemporaryDirectory() {
+  std::string name = (fs::temp_directory_path() / "npc-system-XXXXXX").string();
+  if (mkdtemp(name.data()) == nullptr)
+    throw std::runtime_error("no temporary directory");
+  path_ = name;
+}
+
+TemporaryDirectory::~TemporaryDirectory() {
+  fs::remove_all(path_);
+}
+
+Process::Process(const std::vector<std::string> &arguments, const std::string &output) {
+  const std::string program = find_program(arguments.front());
+  std::vector<char *> argv;
+  for (const std::string &argument : arguments)
+    argv.push_back(const_cast<char *>(argument.c_str()));
+  argv.push_back(nullptr);
+  const int file = open(output.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  pid_ = fork();
+  if (pid_ == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    dup2(file, STDOUT_FILENO);
+    dup2(file, STDERR_FILENO);
+    execv(program.c_str(), argv.data());
+    _exit(127);
+  }
+  close(file);
+}
+
+Process::Process(Process &&other) noexcept
+    : pid_(std::exchange(other.pid_, -1)), status_(other.status_) {}
+
+Process &Process::operator=(Process &&other) noexcept {
+  std::swap(pid_, other.pid_);
+  std::swap(status_, other.status_);
+  return *this;
+}
+
+Process::~Process() {
+  signal(SIGKILL);
+  wait();
+}
+
+bool Process::running() {
+  if (pid_ > 0 && waitpid(pid_, &status_, WNOHANG) == pid_)
+    pid_ = -1;
+  return pid_ > 0;
+}
+
+void Process::signal(int number) {
+  if (running())
+    ::kill(pid_, number);
+}
+
+int Process::wait() {
+  if (pid_ > 0)
+    waitpid(pid_, &status_, 0);
+  pid_ = -1;
+  return WIFEXITED(status_) ? WEXITSTATUS(status_) : -WTERMSIG(status_);
+}
+
+bool have_program(const std::string &name) {
+  return !find_program(name).empty();
+}
+
+Mosquitto::Mosquitto(const std::string &configuration) : port_(free_port()) {
+  std::ofstream(directory_ / "mosquitto.conf")
+      << "listener " << port_
+      << " 127.0.0.1\n"
+      // As root it would become another user, who has no access to the directory.
+      << "user root\n"
+      << "log_dest stderr\nlog_type all\n"
+      // Nothing may wait in the broker's memory that a kill could lose.
+      << "max_inflight_messages 0\nmax_queued_messages 0\n"
+      << "persistence true\npersistence_location " << directory_ / ""
+      << "\n"
+      << configuration;
+}
+
+bool Mosquitto::start() {
+  process_ = Process({"mosquitto", "-c", directory_ / "mosquitto.conf"}, directory_ / "log");
+  return eventually([this] { return !process_.running() || accepts_connections(port_); }) &&
+         process_.running();
+}
+
+void Mosquitto::kill() {
+  process_.signal(SIGKILL);
+  process_.wait();
+}
+
+bool Mosquitto::save() {
+  forget();
+  process_.signal(SIGUSR1);
+  return eventually([this] { return fs::exists(directory_ / "mosquitto.db"); });
+}
+
+void Mosquitto::forget() {
+  fs::remove(directory_ / "mosquitto.db");
+}
+
+std::string Mosquitto::log() const {
+  return content_of(directory_ / "log");
+}
+
+Subscriber::Subscriber(const Mosquitto &broker, const std::vector<std::string> &more)
+    : process_(subscriber_command(broker, more), directory_ / "output") {}
+
+std::vector<std::string> Subscriber::lines() const {
+  std::vector<std::string> lines;
+  std::istringstream text(content_of(directory_ / "output"));
+  for (std::string line; std::getline(text, line);)
+    lines.push_back(line);
+  return lines;
+}
+
+std::vector<std::string> Subscriber::payloads(const std::string &topic) const {
+  std::vector<std::string> payloads;
+  for (const std::string &line : lines()) {
+    if (line.starts_with(topic + " "))
+      payloads.push_back(line.substr(topic.size() + 1));
+  }
+  return payloads;
+}
+
+bool Subscriber::wait_for(const std::string &topic, const std::string &payload) const {
+  return eventually([&] {
+    const auto all = payloads(topic);
+    return !all.empty() && all.back() == payload;
+  });
+}
+
+std::vector<std::string> lasting() {
+  return {"-i", "audit", "-c", "-q", "1"};
+}
+
+std::string retained(const Mosquitto &broker, const std::string &topic) {
+  Subscriber subscriber(broker, {"-t", topic, "--retained-only", "-C", "1", "-W", "1"});
+  subscriber.wait();
+  const auto payloads = subscriber.payloads(topic);
+  return payloads.empty() ? std::string() : payloads.front();
+}
+
+std::string content_of(const std::string &path) {
+  std::ostringstream text;
+  text << std::ifstream(path).rdbuf();
+  return text.str();
+}
+
+}  // namespace npc::test

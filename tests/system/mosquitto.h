@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Real processes for system tests: a Mosquitto broker of our own, and its subscribers.
+#pragma once
+
+#include <sys/types.h>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace npc::test {
+
+/// A directory that goes with the object.
+class TemporaryDirectory {
+ public:
+  TemporaryDirectory();
+  ~TemporaryDirectory();
+  TemporaryDirectory(const TemporaryDirectory &) = delete;
+  std::string operator/(const std::string &name) const { return path_ / name; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+/// A child process. It is killed with the object, and if the test itself dies.
+class Process {
+ public:
+  Process() = default;
+  /// Runs `arguments`, the first of which is a program in PATH or in /usr/sbin. Standard output and
+  /// error go to the end of the file `output`.
+  Process(const std::vector<std::string> &arguments, const std::string &output);
+  Process(Process &&other) noexcept;
+  Process &operator=(Process &&other) noexcept;
+  ~Process();
+
+  bool running();
+  void signal(int number);
+  /// Waits for the end. Returns the exit status, or minus the signal.
+  int wait();
+
+ private:
+  pid_t pid_ = -1;
+  int status_ = 0;
+};
+
+/// Whether a program is installed.
+bool have_program(const std::string &name);
+
+/// A broker on a free loopback port that keeps retained messages and sessions over restarts, if it
+/// was told to save() them.
+class Mosquitto {
+ public:
+  /// `configuration` is added to the configuration file.
+  explicit Mosquitto(const std::string &configuration = "allow_anonymous true\n");
+
+  /// Starts it, and waits until it takes connections.
+  bool start();
+  void signal(int number) { process_.signal(number); }
+  /// Like a power cut.
+  void kill();
+  /// Saves sessions and retained messages, which a kill() survives then.
+  bool save();
+  /// Forgets what was saved.
+  void forget();
+
+  int port() const { return port_; }
+  std::string host() const { return "127.0.0.1:" + std::to_string(port_); }
+  std::string log() const;
+  const TemporaryDirectory &directory() const { return directory_; }
+
+ private:
+  TemporaryDirectory directory_;
+  int port_;
+  Process process_;
+};
+
+/// What a `mosquitto_sub` prints: a line `topic payload` for each message.
+class Subscriber {
+ public:
+  /// A subscriber of npc/#, with more arguments if need be.
+  explicit Subscriber(const Mosquitto &broker, const std::vector<std::string> &more = {});
+
+  std::vector<std::string> lines() const;
+  /// The payloads of one topic, in their order.
+  std::vector<std::string> payloads(const std::string &topic) const;
+  /// Waits until a payload came last on a topic.
+  bool wait_for(const std::string &topic, const std::string &payload) const;
+  /// Waits for the end of a subscriber that ends by itself.
+  int wait() { return process_.wait(); }
+
+ private:
+  TemporaryDirectory directory_;
+  Process process_;
+};
+
+/// The arguments of a subscriber whose session the broker keeps, so that it misses nothing.
+std::vector<std::string> lasting();
+
+/// What the broker retains on a topic now, or nothing.
+std::string retained(const Mosquitto &broker, const std::string &topic);
+
+/// All of a file.
+std::string content_of(const std::string &path);
+
+}  // namespace npc::test
