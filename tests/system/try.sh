@@ -54,6 +54,7 @@ try() {
     [[ $(grep -cE 'moving +0  faces +0$' "$tmp/out") == 3 ]]
   }
   ends_on_interrupt() {
+    : >"$tmp/out"
     "$root/pipelines/try" --clip "$tmp/long.avi" >"$tmp/out" 2>&1 &
     for _ in {1..300}; do
       grep -q ' people ' "$tmp/out" && break
