@@ -23,7 +23,8 @@
  * The client id is made from site, camera and device if not given, so two sinks for the same camera
  *   on one device and one broker need a `client-id` each.
  * - `file:/path` appends JSON lines to a file, pipe or terminal, `file:/dev/stdout` among them. A
- *   character that means something in URIs is written as in `%20`.
+ *   character that means something in URIs is written as in `%20`. A file that is moved away is
+ *   written to where it went, until the sink goes through READY.
  *
  * Without an updater the sink only checks the records, and says so in an info message.
  *
