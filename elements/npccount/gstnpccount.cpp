@@ -32,13 +32,24 @@
  * * #guint `faces`: faces present, median
  * * #GstStructure `objects`: for each other class its name and how many are present (#guint),
  * median
- * * #GstStructure `lines`, `zones`: empty
+ * * #GstStructure `lines`: for each line of #GstNpcCount:lines, in their order, a structure of
+ *   #guint `in`, `out` (crossings in the window) and #guint64 `in_total`, `out_total`
+ * * #GstStructure `zones`: for each zone of #GstNpcCount:zones a structure of #guint `people`
+ *   (median), `people_max`, `entered` and #guint64 `dwell` (ms)
  * * #GstNpcCountsFlags `flags`: `partial`: a window that the end of the stream cut short;
  *   `clock-unsynced`: the kernel says that no time server keeps the system's clock right, so `time`
  *   may be wrong
  *
  * The JSON record has those from `version` on. gst_npc_counts_from_message() and
  * gst_npc_counts_from_json() read them.
+ *
+ * Each crossing of a line is an element message of its own, `npc-crossing`, when it is counted:
+ *
+ * * #GstClockTime `timestamp`, `stream-time`, `running-time`: those of the frame, in ns
+ * * #gchararray `site`, `camera`, `line`: where
+ * * #gchararray `direction`: `in` or `out`
+ * * #gchararray `class`: what crossed, as the line has it
+ * * #guint64 `in_total`, `out_total`: totals of the line with this crossing
  *
  * ## What the numbers mean
  *
@@ -56,6 +67,21 @@
  * * **objects**: present tracks of each other class. Once seen, a class stays listed, if only with
  *   0. At most 32 classes are counted, in a record of at most 4096 bytes; characters that names
  *   cannot have become `_`.
+ * * **in**, **out**: tracks that settled on one side of a line and then on the other: 0.2 s there
+ *   without a break, beyond a band of 0.1 body heights to either side. In between, the path of the
+ *   feet must have led through the segment, ends included, and not round it; an end on the frame's
+ *   edge has no beyond. So who trembles, stops or turns on the line counts nothing, and who is
+ *   first seen beyond it counts nothing. A track is counted in and out in turn, never twice the
+ * same way. With no more than one frame a second a crossing may be told a second or two late.
+ * * **in_total**, **out_total**: since the element was made, or since the #GstNpcCount:state-file
+ *   or the last #GstNpcCount::reset. They never fall otherwise.
+ * * **zones**: `people` are the present tracks of the zone's class whose feet are in it; who comes
+ *   and goes must settle as with lines. `entered` are those who settled inside after they had been
+ *   outside; who was inside when first seen did not enter, unless at the frame's left, right or
+ *   lower edge: they came in over that. A side of a zone on the frame's edge is no border. `dwell`
+ *   is the mean length of the stays that ended in the window, from border to border, 0 if none
+ *   did. A stay ends outside, or where its track was last seen; a track is kept for 1 s (with
+ *   0.7 s and more between frames, for one and a half of those) and its stay with it.
  * * **median**: of an even number of frames, the mean of the middle two, rounded half up.
  *
  * ## Limits
@@ -73,10 +99,10 @@
  * which no frame was analysed gives none, for then nobody knows. At the end of the stream the open
  * window is closed; it is flagged `partial` if it is short.
  *
- * FLUSH_STOP, a new SEGMENT and time that goes back forget all tracks and the open window; so does
- * the state READY. Caps with another size of frame forget the tracks only: the window goes on.
- * `seq` and `boot` stay for as long as the element lives. Frames without a timestamp count as of
- * now, by the pipeline's clock; those outside of the segment are left out.
+ * FLUSH_STOP, a new SEGMENT and time that goes back forget all tracks and the open window, but no
+ * totals; so does the state READY. Caps with another size of frame forget the tracks only: the
+ * window goes on. `seq` and `boot` stay for as long as the element lives. Frames without a
+ * timestamp count as of now, by the pipeline's clock; those outside of the segment are left out.
  *
  * GAP events end here, and the element adds nothing to the pipeline's latency: a record comes when
  * its window is over, so sinks must not wait for its timestamp (`sync=false`, as npcsink has it).
@@ -89,6 +115,11 @@
  * |[
  * gst-launch-1.0 -q filesrc location=vtest.avi ! decodebin ! npcdetect ! npccount ! fdsink
  * ]| Prints a line of JSON for each of them.
+ * |[
+ * gst-launch-1.0 -m filesrc location=vtest.avi ! decodebin ! npcdetect ! npccount
+ * lines="door,x1=0.5,y1=0,x2=0.5,y2=1" zones="lawn,points=<0,0.5,0.5,0.5,0.5,1,0,1>" ! fakesink
+ * ]| Counts who walks over the middle of the picture, rightward as in, and who is in its lower left
+ * quarter.
  *
  * Since: 0.1
  */
@@ -115,7 +146,16 @@ enum Property {
   PROP_CAMERA,
   PROP_INTERVAL,
   PROP_POST_MESSAGES,
+  PROP_LINES,
+  PROP_ZONES,
+  PROP_STATE_FILE,
 };
+
+enum Signal {
+  SIGNAL_RESET,
+  SIGNALS,
+};
+guint signals[SIGNALS];
 
 constexpr guint64 kShortestInterval = 100 * GST_MSECOND;
 constexpr guint64 kLongestInterval = 3600 * GST_SECOND;
@@ -198,6 +238,18 @@ static void gst_npc_count_set_property(GObject *object, guint id, const GValue *
       state->settings.post_messages = g_value_get_boolean(value) != FALSE;
       break;
     }
+    case PROP_LINES:
+      state->set_lines(g_value_get_string(value));
+      break;
+    case PROP_ZONES:
+      state->set_zones(g_value_get_string(value));
+      break;
+    case PROP_STATE_FILE: {
+      const gchar *path = g_value_get_string(value);
+      npc::ObjectLocker lock(object);
+      state->settings.state_file = path != nullptr ? path : "";
+      break;
+    }
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
       break;
@@ -224,15 +276,97 @@ static void gst_npc_count_get_property(GObject *object, guint id, GValue *value,
     case PROP_POST_MESSAGES:
       g_value_set_boolean(value, settings.post_messages);
       break;
+    case PROP_LINES:
+      g_value_set_string(value, settings.lines.text.c_str());
+      break;
+    case PROP_ZONES:
+      g_value_set_string(value, settings.zones.text.c_str());
+      break;
+    case PROP_STATE_FILE:
+      g_value_set_string(value, settings.state_file.c_str());
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
       break;
   }
 }
 
+static void gst_npc_count_reset(GstNpcCount *self, const gchar *name) {
+  self->state->reset(name);
+}
+
 static void gst_npc_count_finalize(GObject *object) {
   delete GST_NPC_COUNT(object)->state;
   G_OBJECT_CLASS(gst_npc_count_parent_class)->finalize(object);
+}
+
+static void gst_npc_count_install_places(GObjectClass *klass) {
+  constexpr auto kPlaying = static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
+                                                     GST_PARAM_MUTABLE_PLAYING);
+  constexpr auto kReady = static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
+                                                   GST_PARAM_MUTABLE_READY);
+  /**
+   * GstNpcCount:lines:
+   *
+   * Lines whose crossings are counted, separated by semicolons: a name (it begins with a letter),
+   * the two ends `x1`, `y1`, `x2`, `y2` in fractions of the frame, and options:
+   *
+   * * `class`: the class that is counted (person)
+   * * `band`: half of the width of the band along the line, a share of the frame's height, 0 to 0.5
+   *   (without it 0.1 of the height of each body)
+   * * `settle`: how long somebody must stay on a side, in ms, 0 to 60000 (200)
+   *
+   * Whoever walks along the line from its first end to its second has side A on the right hand and
+   * side B on the left; `in` is from A to B. So `door,x1=0.5,y1=0,x2=0.5,y2=1` counts who goes
+   * rightward as in, and `door,x1=0,y1=0.5,x2=1,y2=0.5` who goes upward. To turn it round, swap the
+   * ends.
+   *
+   * With lines that cannot work the element does not start; in a running element the old lines
+   * stay, with a warning. A change holds from the next frame on. A line that keeps its name keeps
+   * its totals.
+   */
+  g_object_class_install_property(
+      klass, PROP_LINES,
+      g_param_spec_string("lines", "Lines",
+                          "Lines to count crossings of, in fractions of the frame: "
+                          "door,x1=0.5,y1=0,x2=0.5,y2=1; exit,... (here rightward is in: from the "
+                          "right hand to the left of who walks from end 1 to end 2). Options: "
+                          "class=person, band=0.02 (half the width of the band, a share of the "
+                          "frame's height; default 0.1 body heights), settle=200 (ms)",
+                          "", kPlaying));
+  /**
+   * GstNpcCount:zones:
+   *
+   * Zones in which people are counted, separated by semicolons: a name (it begins with a letter),
+   * the corners as `points=<x,y,x,y,x,y>` in order and in fractions of the frame, and the options
+   * of #GstNpcCount:lines. Up to 64 corners, whose sides must not cross or touch.
+   *
+   * Zones that cannot work are refused as lines are.
+   */
+  g_object_class_install_property(
+      klass, PROP_ZONES,
+      g_param_spec_string("zones", "Zones",
+                          "Zones to count people in, polygons in fractions of the frame: "
+                          "queue,points=<0.1,0.1,0.4,0.1,0.4,0.6>; desk,... with the options of "
+                          "lines",
+                          "", kPlaying));
+  /**
+   * GstNpcCount:state-file:
+   *
+   * Path of a file that keeps the totals of the lines over restarts, one for each element. It is
+   * read when the element starts, and written anew when a window ends in which totals changed, and
+   * when the element stops. After a power cut there is the old file or the new one, never a half.
+   *
+   * A file that is broken or of another kind is renamed to `….bad` with a warning, and totals begin
+   * at 0. If it cannot be written there is one warning; counting goes on and each window tries
+   * again.
+   */
+  g_object_class_install_property(
+      klass, PROP_STATE_FILE,
+      g_param_spec_string("state-file", "State file",
+                          "File that keeps the totals of lines over restarts; empty: totals begin "
+                          "at 0 with each process",
+                          "", kReady));
 }
 
 static void gst_npc_count_install_properties(GObjectClass *klass) {
@@ -277,13 +411,15 @@ static void gst_npc_count_install_properties(GObjectClass *klass) {
   /**
    * GstNpcCount:post-messages:
    *
-   * Whether each record is posted on the bus too.
+   * Whether each record and each crossing of a line is posted on the bus.
    */
   g_object_class_install_property(
       klass, PROP_POST_MESSAGES,
       g_param_spec_boolean("post-messages", "Post messages",
-                           "Post an npc-counts element message on the bus for each record",
+                           "Post an npc-counts element message on the bus for each record, and an "
+                           "npc-crossing message for each crossing of a line",
                            initial.post_messages, kPlaying));
+  gst_npc_count_install_places(klass);
 }
 
 static void gst_npc_count_class_init(GstNpcCountClass *klass) {
@@ -294,6 +430,19 @@ static void gst_npc_count_class_init(GstNpcCountClass *klass) {
   object_class->get_property = gst_npc_count_get_property;
   object_class->finalize = gst_npc_count_finalize;
   gst_npc_count_install_properties(object_class);
+  /**
+   * GstNpcCount::reset:
+   * @npccount: the element
+   * @name: (nullable): a line, or %NULL or an empty text for all
+   *
+   * Totals begin at 0 again, those in the state file too: `in_total` and `out_total` of the record
+   * of the open window are 0 or count from here. May be emitted from any thread and in any state.
+   * There is a warning on the bus if there is no such line.
+   */
+  signals[SIGNAL_RESET] = g_signal_new_class_handler(
+      "reset", G_TYPE_FROM_CLASS(klass),
+      static_cast<GSignalFlags>(G_SIGNAL_RUN_LAST | G_SIGNAL_ACTION),
+      G_CALLBACK(gst_npc_count_reset), nullptr, nullptr, nullptr, G_TYPE_NONE, 1, G_TYPE_STRING);
   element_class->change_state = GST_DEBUG_FUNCPTR(gst_npc_count_change_state);
   gst_element_class_add_static_pad_template(element_class, &sink_template);
   gst_element_class_add_static_pad_template(element_class, &src_template);

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "clocksync.h"
+#include "definitions.h"
 
 GST_DEBUG_CATEGORY_EXTERN(npccount_debug);
 #define GST_CAT_DEFAULT npccount_debug
@@ -63,6 +64,23 @@ void copy_name(gchar (&to)[GST_NPC_NAME_MAX + 1], const std::string &name) {
   g_strlcpy(to, name.c_str(), sizeof to);
 }
 
+void add_rules(GstNpcCounts *counts, const npc::count::RuleCounts &rules) {
+  for (const auto &[name, in, out, totals] : rules.lines) {
+    GstNpcLineCount line = {{}, in, out, totals.in, totals.out};
+    copy_name(line.name, name);
+    g_array_append_val(counts->lines, line);
+  }
+  for (const auto &[name, seen] : rules.zones) {
+    GstNpcZoneCount zone = {{},
+                            seen.people,
+                            seen.most_people,
+                            seen.entered,
+                            gst_util_uint64_scale_round(time_to(seen.dwell), 1, GST_MSECOND)};
+    copy_name(zone.name, name);
+    g_array_append_val(counts->zones, zone);
+  }
+}
+
 // What no reader would take counts for nothing: with many long names, the last classes give way.
 void shorten(GstNpcCounts *counts) {
   while (counts->objects->len > 0) {
@@ -104,12 +122,19 @@ bool GstNpcCountState::start() {
         (nullptr));
     return false;
   }
+  if (refuse_to_start(current))
+    return false;
   window_ = npc::count::Window(time_from(current.interval));
+  apply_definitions(current);
+  load_totals(current);
+  apply_resets();
   return true;
 }
 
 void GstNpcCountState::stop() {
   flush();
+  apply_resets();
+  save_totals(copy_settings());
   negotiated_ = false;
   utc_base_.reset();
 }
@@ -122,6 +147,7 @@ void GstNpcCountState::flush() {
 void GstNpcCountState::forget() {
   tracker_.reset();
   window_.reset();
+  rules_.forget();
   last_.reset();
 }
 
@@ -135,8 +161,10 @@ bool GstNpcCountState::set_caps(GstCaps *caps) {
     return false;
   }
   // Boxes of one size of frame mean nothing in another. What was counted so far stands.
-  if (width != frame_.width || height != frame_.height)
+  if (width != frame_.width || height != frame_.height) {
     tracker_.reset();
+    rules_.forget_tracks();
+  }
   frame_ = {static_cast<double>(width), static_cast<double>(height)};
   tracker_.set_frame_size(frame_);
   frame_duration_ = numerator > 0
@@ -201,10 +229,14 @@ GstFlowReturn GstNpcCountState::chain(GstBuffer *buffer) {
                      GST_TIME_ARGS(pts));
     return GST_FLOW_OK;
   }
-  const GstFlowReturn flow = come_to(*now, *now, copy_settings());
+  const npc::CountSettings current = copy_settings();
+  const GstFlowReturn flow = come_to(*now, *now, current);
   if (flow != GST_FLOW_OK)
     return flow;
+  apply_definitions(current);
   tracker_.update(*now, detections_);
+  for (const npc::count::Crossing &crossing : rules_.update(*now, tracker_.tracks(), frame_))
+    post(crossing, pts, *now, current);
   const npc::count::FrameCounts counts = npc::count::count_tracks(tracker_.tracks());
   window_.add(*now, duration_of(duration), counts);
   GST_LOG_OBJECT(element_, "%zu detections at %" GST_TIME_FORMAT ": %u people, %u moving, %u faces",
@@ -228,6 +260,7 @@ GstFlowReturn GstNpcCountState::come_to(Time start, Time end, const npc::CountSe
     forget();
   }
   last_ = start;
+  apply_resets();
   window_.set_length(time_from(current.interval));
   const auto closed = window_.advance(end);
   return closed ? emit(*closed, current) : GST_FLOW_OK;
@@ -271,10 +304,13 @@ GstFlowReturn GstNpcCountState::emit(const npc::count::WindowCounts &window,
     copy_name(object.name, name);
     g_array_append_val(counts->objects, object);
   }
+  add_rules(counts.get(), rules_.close());
   counts->flags = static_cast<GstNpcCountsFlags>(
       (window.partial ? GST_NPC_COUNTS_FLAG_PARTIAL : 0) |
       (npc::count::system_clock_is_unsynced() ? GST_NPC_COUNTS_FLAG_CLOCK_UNSYNCED : 0));
   shorten(counts.get());
+  // Before anybody hears of them: totals that were told never fall.
+  save_totals(current);
 
   const GstClockTime running = time_to(window.start), length = time_to(window.length);
   const GstClockTime pts =
@@ -298,20 +334,28 @@ void GstNpcCountState::set_name(npc::NameSetting npc::CountSettings::*which, con
                                 const gchar *name) {
   const std::string text = name != nullptr ? name : "";
   std::string kept;
+  const char *rule = kNameRule;
   {
     npc::ObjectLocker lock(element_);
     npc::NameSetting &setting = settings.*which;
-    const bool good = gst_npc_name_is_valid(text.c_str());
+    const bool running = GST_STATE(element_) >= GST_STATE_PAUSED;
+    bool good = gst_npc_name_is_valid(text.c_str());
+    kept = setting.value;
     if (good)
       setting = {text, std::nullopt};
-    else if (GST_STATE(element_) < GST_STATE_PAUSED)
+    else if (!running)
       setting.refused = text;
-    if (good || GST_STATE(element_) < GST_STATE_PAUSED)
+    if (good && running &&
+        !npc::does_record_fit(settings.site.value, settings.camera.value, *settings.definitions)) {
+      setting.value = kept;
+      rule = npc::kRecordRule;
+      good = false;
+    }
+    if (good || !running)
       return;
-    kept = setting.value;
   }
   GST_ELEMENT_WARNING(element_, RESOURCE, SETTINGS,
                       ("The property %s cannot be %s: %s. It stays %s.", property,
-                       quoted(text).c_str(), kNameRule, quoted(kept).c_str()),
+                       quoted(text).c_str(), rule, quoted(kept).c_str()),
                       (nullptr));
 }

@@ -4,12 +4,15 @@
 
 #include <gst/npc/npc.h>
 
+#include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "../objectlocker.h"
 #include "gstnpccount.h"
+#include "rules.h"
 #include "tracker.h"
 #include "window.h"
 
@@ -22,13 +25,30 @@ struct NameSetting {
   std::optional<std::string> refused;
 };
 
+/// A property that defines lines or zones.
+struct PlacesSetting {
+  std::string text;
+  /// Why `text` cannot be used; it keeps the element from starting.
+  std::string fault;
+};
+
 /// The properties. Under the object lock.
 struct CountSettings {
   NameSetting site{"home", {}};
   NameSetting camera{"camera", {}};
   GstClockTime interval = 2 * GST_SECOND;
   bool post_messages = true;
+  PlacesSetting lines, zones;
+  /// What those two define; never null.
+  std::shared_ptr<const count::Definitions> definitions =
+      std::make_shared<const count::Definitions>();
+  std::string state_file;
 };
+
+/// Why lines, zones and names may be refused together.
+inline constexpr const char *kRecordRule =
+    "with large numbers a record would be longer than the 4096 bytes that readers take; define "
+    "fewer lines and zones, or give them, site or camera shorter names";
 
 }  // namespace npc
 
@@ -42,7 +62,8 @@ struct _GstNpcCount {
 struct GstNpcCountState {
   explicit GstNpcCountState(GstNpcCount *element);
 
-  /// Refuses, with a message, to start with names that are none.
+  /// Refuses, with a message, to start with names that are none or lines and zones that cannot
+  /// work.
   bool start();
   void stop();
   bool set_caps(GstCaps *caps);
@@ -57,12 +78,27 @@ struct GstNpcCountState {
   void set_name(npc::NameSetting npc::CountSettings::*which, const char *property,
                 const gchar *name);
 
-  npc::CountSettings settings;  // under the object lock
+  void set_lines(const gchar *text);
+  void set_zones(const gchar *text);
+  /// Totals of a line, or of all if `name` is null or empty, begin at 0 again.
+  void reset(const gchar *name);
+
+  npc::CountSettings settings;   // under the object lock
+  std::set<std::string> resets;  // under the object lock; an empty name stands for all
 
  private:
   using Time = npc::count::Time;
 
   npc::CountSettings copy_settings();
+  bool refuse_to_start(const npc::CountSettings &current);
+  void set_places(npc::PlacesSetting npc::CountSettings::*which, const char *property,
+                  const gchar *text, npc::count::Definitions read, std::string fault);
+  void apply_definitions(const npc::CountSettings &current);
+  void apply_resets();
+  void load_totals(const npc::CountSettings &current);
+  void save_totals(const npc::CountSettings &current);
+  void post(const npc::count::Crossing &crossing, GstClockTime pts, Time running,
+            const npc::CountSettings &current);
   void forget();
   std::optional<Time> running_time(GstClockTime pts);
   Time duration_of(GstClockTime duration) const;
@@ -79,6 +115,11 @@ struct GstNpcCountState {
   Time frame_duration_{};  // by the caps' frame rate; 0 if that is variable
   npc::count::Tracker tracker_;
   npc::count::Window window_;
+  npc::count::Rules rules_;
+  std::shared_ptr<const npc::count::Definitions> applied_;  // to rules_
+  std::optional<std::string> loaded_;                       // the file that totals came from
+  bool unsaved_ = false;
+  bool save_failed_ = false;
   std::vector<npc::count::Detection> detections_;
   std::optional<Time> last_;        // running time of the last frame or gap
   std::optional<gint64> utc_base_;  // UTC in ns at running time 0

@@ -7,7 +7,7 @@
 #include <exception>
 #include <utility>
 
-#include "regions.h"
+#include "../regions.h"
 
 GST_DEBUG_CATEGORY_EXTERN(npcdetect_debug);
 #define GST_CAT_DEFAULT npcdetect_debug
@@ -253,9 +253,15 @@ GstFlowReturn GstNpcDetectState::chain(GstBuffer *buffer) {
 }
 
 void GstNpcDetectState::set_mask(const gchar *text) {
-  std::vector<npc::Polygon> masks;
+  std::vector<npc::Corners> polygons;
   std::string error;
-  const bool good = npc::parse_polygons(text, masks, error);
+  const bool good = npc::read_polygons(text, polygons, error);
+  std::vector<npc::Polygon> masks;
+  for (const npc::Corners &corners : polygons) {
+    npc::Polygon &mask = masks.emplace_back();
+    for (const npc::Corner &corner : corners)
+      mask.emplace_back(static_cast<float>(corner.x), static_cast<float>(corner.y));
+  }
   {
     npc::ObjectLocker lock(element_);
     const bool running = GST_STATE(element_) >= GST_STATE_PAUSED;

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Lines and zones as users write them in a property.
+#include "definitions.h"
+
+#include <gst/npc/npc.h>
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+
+#include "../regions.h"
+
+namespace npc {
+namespace {
+
+constexpr const char *kLineExample = "name,x1=0.5,y1=0,x2=0.5,y2=1; name,x1=...";
+constexpr const char *kZoneExample = "name,points=<x,y,x,y,x,y>; name,points=<...>";
+constexpr double kWidestBand = 0.5;
+constexpr double kLongestSettle = 60000;  // ms
+
+std::string text_of(const GstStructure *place, const char *field) {
+  const gchar *text = gst_structure_get_string(place, field);
+  return text != nullptr ? text : "";
+}
+
+// Options that lines and zones share. `what` is "The line door" or the like.
+template <typename Definition>
+bool read_options(const GstStructure *place, const std::string &what, Definition &definition,
+                  std::string &fault) {
+  if (gst_structure_has_field(place, "class")) {
+    definition.label = text_of(place, "class");
+    if (!gst_npc_name_is_valid(definition.label.c_str())) {
+      fault = what + " has a class that is none: it has 1 to 64 letters, digits, _ or -.";
+      return false;
+    }
+  }
+  double number = 0;
+  if (const GValue *band = gst_structure_get_value(place, "band")) {
+    if (!read_number(band, number) || !(number >= 0 && number <= kWidestBand)) {
+      fault = what + " has a band that is no number from 0 to 0.5, a share of the frame's height.";
+      return false;
+    }
+    definition.band = number;
+  }
+  if (const GValue *settle = gst_structure_get_value(place, "settle")) {
+    if (!read_number(settle, number) || !(number >= 0 && number <= kLongestSettle)) {
+      fault = what + " has a settle that is no number of milliseconds from 0 to 60000.";
+      return false;
+    }
+    definition.settle =
+        std::chrono::duration_cast<count::Time>(std::chrono::duration<double, std::milli>(number));
+  }
+  return true;
+}
+
+bool knows_fields(const GstStructure *place, const std::string &what,
+                  const std::vector<std::string> &known, std::string &fault) {
+  for (gint i = 0; i < gst_structure_n_fields(place); i++) {
+    const std::string name = gst_structure_nth_field_name(place, static_cast<guint>(i));
+    if (std::find(known.begin(), known.end(), name) != known.end())
+      continue;
+    fault = what + " has an unknown option " + name + "; known are";
+    for (const std::string &each : known)
+      fault += (each == known.front() ? " " : each == known.back() ? " and " : ", ") + each;
+    fault += ".";
+    return false;
+  }
+  return true;
+}
+
+// Takes in a definition unless it cannot work, or another has its name.
+template <typename Definition>
+bool add(std::vector<Definition> &definitions, const Definition &definition,
+         const std::string &what, std::string &fault) {
+  fault = fault_of(definition);
+  if (!fault.empty())
+    return false;
+  for (const Definition &other : definitions)
+    if (other.name == definition.name) {
+      fault = what + " is defined twice: give each a name of its own.";
+      return false;
+    }
+  definitions.push_back(definition);
+  return true;
+}
+
+void name_entry(gchar (&to)[GST_NPC_NAME_MAX + 1], const std::string &name) {
+  g_strlcpy(to, name.c_str(), sizeof to);
+}
+
+}  // namespace
+
+bool read_lines(const char *text, std::vector<count::LineDefinition> &lines, std::string &fault) {
+  lines.clear();
+  return read_places(
+      text, kLineExample,
+      [&](const GstStructure *place, std::string &error) {
+        count::LineDefinition line;
+        line.name = gst_structure_get_name(place);
+        const std::string what = "The line " + line.name;
+        for (const auto &[field, number] :
+             {std::pair{"x1", &line.x1}, {"y1", &line.y1}, {"x2", &line.x2}, {"y2", &line.y2}}) {
+          if (read_number(gst_structure_get_value(place, field), *number))
+            continue;
+          error = what + " needs x1, y1, x2 and y2, numbers from 0 to 1: " + line.name +
+                  ",x1=0.5,y1=0,x2=0.5,y2=1.";
+          return false;
+        }
+        return knows_fields(place, what, {"x1", "y1", "x2", "y2", "class", "band", "settle"},
+                            error) &&
+               read_options(place, what, line, error) && add(lines, line, what, error);
+      },
+      fault);
+}
+
+bool read_zones(const char *text, std::vector<count::ZoneDefinition> &zones, std::string &fault) {
+  zones.clear();
+  return read_places(
+      text, kZoneExample,
+      [&](const GstStructure *place, std::string &error) {
+        count::ZoneDefinition zone;
+        zone.name = gst_structure_get_name(place);
+        const std::string what = "The zone " + zone.name;
+        Corners corners;
+        if (!read_corners(place, corners, error)) {
+          error = "The zone " + error;
+          return false;
+        }
+        for (const Corner &corner : corners)
+          zone.points.push_back({corner.x, corner.y});
+        return knows_fields(place, what, {"points", "class", "band", "settle"}, error) &&
+               read_options(place, what, zone, error) && add(zones, zone, what, error);
+      },
+      fault);
+}
+
+bool does_record_fit(const std::string &site, const std::string &camera,
+                     const count::Definitions &definitions) {
+  const std::unique_ptr<GstNpcCounts, decltype(&gst_npc_counts_free)> widest(gst_npc_counts_new(),
+                                                                             gst_npc_counts_free);
+  name_entry(widest->site, site);
+  name_entry(widest->camera, camera);
+  name_entry(widest->boot, std::string(16, '0'));
+  widest->seq = widest->interval = G_MAXINT64;
+  widest->time = G_MAXINT64 / GST_MSECOND;
+  widest->people = widest->people_max = widest->moving = widest->faces = G_MAXUINT;
+  widest->flags = static_cast<GstNpcCountsFlags>(G_MAXUINT);
+  for (const count::LineDefinition &line : definitions.lines) {
+    GstNpcLineCount entry = {{}, G_MAXUINT, G_MAXUINT, G_MAXINT64, G_MAXINT64};
+    name_entry(entry.name, line.name);
+    g_array_append_val(widest->lines, entry);
+  }
+  for (const count::ZoneDefinition &zone : definitions.zones) {
+    GstNpcZoneCount entry = {{}, G_MAXUINT, G_MAXUINT, G_MAXUINT, G_MAXINT64};
+    name_entry(entry.name, zone.name);
+    g_array_append_val(widest->zones, entry);
+  }
+  g_autofree gchar *json = gst_npc_counts_to_json(widest.get());
+  g_autofree gchar *lines = gst_npc_counts_to_line_protocol(widest.get());
+  return std::max(strlen(json), strlen(lines)) <= GST_NPC_RECORD_MAX;
+}
+
+}  // namespace npc

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// npccount: its lines and zones, and the totals of the lines.
+#include <utility>
+
+#include "definitions.h"
+#include "state.h"
+
+GST_DEBUG_CATEGORY_EXTERN(npccount_debug);
+#define GST_CAT_DEFAULT npccount_debug
+
+bool GstNpcCountState::refuse_to_start(const npc::CountSettings &current) {
+  for (const auto &[property, places] :
+       {std::pair{"lines", &current.lines}, std::pair{"zones", &current.zones}}) {
+    if (places->fault.empty())
+      continue;
+    GST_ELEMENT_ERROR(element_, RESOURCE, SETTINGS,
+                      ("The property %s cannot be used. %s", property, places->fault.c_str()),
+                      (nullptr));
+    return true;
+  }
+  if (!npc::does_record_fit(current.site.value, current.camera.value, *current.definitions)) {
+    GST_ELEMENT_ERROR(element_, RESOURCE, SETTINGS,
+                      ("The properties lines and zones cannot be used: %s.", npc::kRecordRule),
+                      (nullptr));
+    return true;
+  }
+  return false;
+}
+
+void GstNpcCountState::set_lines(const gchar *text) {
+  npc::count::Definitions read;
+  std::string fault;
+  npc::read_lines(text, read.lines, fault);
+  set_places(&npc::CountSettings::lines, "lines", text, std::move(read), std::move(fault));
+}
+
+void GstNpcCountState::set_zones(const gchar *text) {
+  npc::count::Definitions read;
+  std::string fault;
+  npc::read_zones(text, read.zones, fault);
+  set_places(&npc::CountSettings::zones, "zones", text, std::move(read), std::move(fault));
+}
+
+void GstNpcCountState::set_places(npc::PlacesSetting npc::CountSettings::*which,
+                                  const char *property, const gchar *text,
+                                  npc::count::Definitions read, std::string fault) {
+  {
+    npc::ObjectLocker lock(element_);
+    const bool running = GST_STATE(element_) >= GST_STATE_PAUSED;
+    if (which == &npc::CountSettings::lines)
+      read.zones = settings.definitions->zones;
+    else
+      read.lines = settings.definitions->lines;
+    if (running && fault.empty() &&
+        !npc::does_record_fit(settings.site.value, settings.camera.value, read))
+      fault = std::string(1, g_ascii_toupper(*npc::kRecordRule)) + (npc::kRecordRule + 1) + ".";
+    if (fault.empty() || !running) {
+      settings.*which = {text != nullptr ? text : "", fault};
+      if (fault.empty())
+        settings.definitions = std::make_shared<const npc::count::Definitions>(std::move(read));
+      return;
+    }
+  }
+  GST_ELEMENT_WARNING(element_, RESOURCE, SETTINGS,
+                      ("The property %s stays as it was. %s", property, fault.c_str()), (nullptr));
+}
+
+void GstNpcCountState::apply_definitions(const npc::CountSettings &current) {
+  if (applied_ == current.definitions)
+    return;
+  applied_ = current.definitions;
+  rules_.define(*applied_);
+}
+
+void GstNpcCountState::reset(const gchar *name) {
+  const std::string text = name != nullptr ? name : "";
+  {
+    npc::ObjectLocker lock(element_);
+    bool known = text.empty();
+    for (const npc::count::LineDefinition &line : settings.definitions->lines)
+      known |= line.name == text;
+    if (known) {
+      resets.insert(text);
+      return;
+    }
+  }
+  g_autofree gchar *shown = g_utf8_make_valid(text.c_str(), -1);
+  GST_ELEMENT_WARNING(element_, RESOURCE, SETTINGS,
+                      ("There is no line \"%s\", so no totals were reset. The property lines names "
+                       "those there are.",
+                       shown),
+                      (nullptr));
+}
+
+void GstNpcCountState::apply_resets() {
+  std::set<std::string> names;
+  {
+    npc::ObjectLocker lock(element_);
+    names.swap(resets);
+  }
+  for (const std::string &name : names)
+    rules_.reset_totals(name);
+  unsaved_ |= !names.empty();
+}
+
+void GstNpcCountState::load_totals(const npc::CountSettings &current) {
+  // What was counted in this life is newer than the file.
+  if (current.state_file.empty() || loaded_ == current.state_file)
+    return;
+  std::string fault;
+  rules_.set_totals(npc::count::load_totals(current.state_file, fault));
+  loaded_ = current.state_file;
+  unsaved_ = save_failed_ = false;
+  if (!fault.empty())
+    GST_ELEMENT_WARNING(element_, RESOURCE, READ, ("%s", fault.c_str()), (nullptr));
+}
+
+// Writes the totals if they changed. A file that cannot be written is tried again each time, and
+// complained of once.
+void GstNpcCountState::save_totals(const npc::CountSettings &current) {
+  if (current.state_file.empty() || !unsaved_)
+    return;
+  std::string fault;
+  unsaved_ = !npc::count::save_totals(current.state_file, rules_.totals(), fault);
+  if (!std::exchange(save_failed_, unsaved_) && unsaved_)
+    GST_ELEMENT_WARNING(element_, RESOURCE, WRITE, ("%s", fault.c_str()), (nullptr));
+  else if (unsaved_)
+    GST_DEBUG_OBJECT(element_, "%s", fault.c_str());
+}
+
+void GstNpcCountState::post(const npc::count::Crossing &crossing, GstClockTime pts, Time running,
+                            const npc::CountSettings &current) {
+  unsaved_ = true;
+  GST_DEBUG_OBJECT(element_, "line %s: one more %s", crossing.line.c_str(),
+                   crossing.in ? "in" : "out");
+  if (!current.post_messages)
+    return;
+  const GstClockTime stream_time = gst_segment_to_stream_time(&segment_, GST_FORMAT_TIME, pts);
+  GstStructure *fields = gst_structure_new(
+      "npc-crossing", "timestamp", G_TYPE_UINT64, pts, "stream-time", G_TYPE_UINT64, stream_time,
+      "running-time", G_TYPE_UINT64, static_cast<guint64>(running.count()), "site", G_TYPE_STRING,
+      current.site.value.c_str(), "camera", G_TYPE_STRING, current.camera.value.c_str(), "line",
+      G_TYPE_STRING, crossing.line.c_str(), "direction", G_TYPE_STRING, crossing.in ? "in" : "out",
+      "class", G_TYPE_STRING, crossing.label.c_str(), "in_total", G_TYPE_UINT64, crossing.totals.in,
+      "out_total", G_TYPE_UINT64, crossing.totals.out, nullptr);
+  gst_element_post_message(GST_ELEMENT(element_),
+                           gst_message_new_element(GST_OBJECT(element_), fields));
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Named places in the picture as users write them in a property.
+#include "regions.h"
+
+#include <gst/npc/npc.h>
+
+#include <memory>
+
+namespace npc {
+namespace {
+
+using Structure = std::unique_ptr<GstStructure, decltype(&gst_structure_free)>;
+
+constexpr const char *kBetween = " \t\r\n;";
+
+}  // namespace
+
+bool read_places(const char *text, const char *example, const PlaceReader &read,
+                 std::string &error) {
+  std::string rest = text != nullptr ? text : "";
+  while (rest.find_first_not_of(kBetween) != std::string::npos) {
+    rest.erase(0, rest.find_first_not_of(kBetween));
+    gchar *end = nullptr;
+    const Structure place(gst_structure_from_string(rest.c_str(), &end), gst_structure_free);
+    if (!place) {
+      g_autofree gchar *shown = g_utf8_make_valid(rest.c_str(), -1);
+      error = "Cannot read \"" + std::string(shown) + "\": write " + example + ".";
+      return false;
+    }
+    const std::string name = gst_structure_get_name(place.get());
+    if (!gst_npc_name_is_valid(name.c_str())) {
+      error = "The name " + name + " may hold letters, digits, _ and - only, 64 at most.";
+      return false;
+    }
+    if (!read(place.get(), error))
+      return false;
+    rest.erase(0, end - rest.c_str());
+  }
+  return true;
+}
+
+bool read_number(const GValue *value, double &number) {
+  if (value == nullptr)
+    return false;
+  if (G_VALUE_HOLDS_DOUBLE(value))
+    number = g_value_get_double(value);
+  else if (G_VALUE_HOLDS_INT(value))
+    number = g_value_get_int(value);
+  else
+    return false;
+  return true;
+}
+
+bool read_corners(const GstStructure *place, Corners &corners, std::string &error) {
+  const std::string name = gst_structure_get_name(place);
+  const GValue *points = gst_structure_get_value(place, "points");
+  const guint size =
+      points != nullptr && GST_VALUE_HOLDS_ARRAY(points) ? gst_value_array_get_size(points) : 0;
+  if (size < 6 || size % 2 != 0) {
+    error = name + " needs at least three corners: " + name + ",points=<x,y,x,y,x,y>.";
+    return false;
+  }
+  corners.clear();
+  for (guint i = 0; i < size; i += 2) {
+    Corner corner;
+    // Written so that not-a-number is refused too.
+    if (!read_number(gst_value_array_get_value(points, i), corner.x) ||
+        !read_number(gst_value_array_get_value(points, i + 1), corner.y) ||
+        !(corner.x >= 0 && corner.x <= 1) || !(corner.y >= 0 && corner.y <= 1)) {
+      error = name + " has a corner that is not two numbers from 0 to 1, fractions of the frame.";
+      return false;
+    }
+    corners.push_back(corner);
+  }
+  return true;
+}
+
+bool read_polygons(const char *text, std::vector<Corners> &polygons, std::string &error) {
+  polygons.clear();
+  return read_places(
+      text, "name,points=<x,y,x,y,x,y>; name,points=<...>",
+      [&](const GstStructure *place, std::string &fault) {
+        return read_corners(place, polygons.emplace_back(), fault);
+      },
+      error);
+}
+
+}  // namespace npc

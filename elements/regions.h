@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Named places in the picture as users write them in a property.
+#pragma once
+
+#include <gst/gst.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace npc {
+
+/// A point in fractions of the frame: 0 to 1, origin at the upper left.
+struct Corner {
+  double x = 0;
+  double y = 0;
+
+  bool operator==(const Corner &) const = default;
+};
+using Corners = std::vector<Corner>;
+
+/// Reads one place: returns false with `error` set to a sentence for the user.
+using PlaceReader = std::function<bool(const GstStructure *place, std::string &error)>;
+
+/// Takes a text in GstStructure syntax apart, places separated by semicolons, and hands each to
+/// `read`; names that are none are refused before. An empty or null text has none. `example` is
+/// what a user should have written. Returns false with `error` set at the first that cannot be
+/// read.
+bool read_places(const char *text, const char *example, const PlaceReader &read,
+                 std::string &error);
+
+/// Reads a number that a user wrote: 0 and 1 as well as 0.0 and 1.0. Returns false if `value` is
+/// null or something else.
+bool read_number(const GValue *value, double &number);
+
+/// Reads the field `points=<x,y,x,y,x,y>` of a place: three corners or more. Returns false with
+/// `error` set to a sentence for the user.
+bool read_corners(const GstStructure *place, Corners &corners, std::string &error);
+
+/// Reads polygons: `name,points=<x,y,x,y,x,y>; ...`. Returns false with `error` set to a sentence
+/// for the user.
+bool read_polygons(const char *text, std::vector<Corners> &polygons, std::string &error);
+
+}  // namespace npc
