@@ -8,25 +8,24 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "camera.h"
+
 namespace {
 
-using Words = std::vector<std::string>;
+using npc::Camera;
+using npc::Text;
+using npc::Words;
 
 // Of --find-camera.
 constexpr int kNoCamera = 3;
 // A camera that hangs must not keep the summary from who pressed Ctrl-C.
-constexpr guint kEndTimeoutMs = 5000;
+// npcsink may need its drain-timeout of 5 s.
+constexpr guint kEndTimeoutMs = 8000;
 constexpr guint kBarWidth = 20;
-
-struct CharFree {
-  void operator()(gchar *text) const { g_free(text); }
-};
-using Text = std::unique_ptr<gchar, CharFree>;
 
 struct Options {
   gchar *clip = nullptr;
@@ -45,12 +44,6 @@ struct Options {
     g_free(model);
     g_free(mqtt);
   }
-};
-
-// A camera as the words that begin a launch line, and what to call it.
-struct Camera {
-  std::string name;
-  Words words;
 };
 
 bool parse_options(int argc, char **argv, Options &options) {
@@ -82,80 +75,6 @@ bool parse_options(int argc, char **argv, Options &options) {
   return true;
 }
 
-GList *list_devices(const char *provider_name) {
-  g_autoptr(GstDeviceProvider) provider = gst_device_provider_factory_get_by_name(provider_name);
-  return provider != nullptr ? gst_device_provider_get_devices(provider) : nullptr;
-}
-
-void free_devices(GList *devices) {
-  g_list_free_full(devices, gst_object_unref);
-}
-
-std::string display_name(GstDevice *device) {
-  return Text(gst_device_get_display_name(device)).get();
-}
-
-std::optional<Camera> find_libcamera() {
-  GList *devices = list_devices("libcameraprovider");
-  std::optional<Camera> camera;
-  if (devices != nullptr) {
-    // Left open, libcamerasrc may choose a format without colour; the frame rate must be fixed too.
-    camera = {display_name(GST_DEVICE(devices->data)),
-              {"libcamerasrc", "!",
-               "video/x-raw,format=(string){NV12,YUY2},width=640,height=480,framerate=10/1"}};
-  }
-  free_devices(devices);
-  return camera;
-}
-
-// What comes out of a video node of the system's image processors is no picture of a camera.
-bool is_processor(const GstStructure *properties) {
-  const gchar *driver = gst_structure_get_string(properties, "v4l2.device.driver");
-  if (driver == nullptr)
-    return false;
-  const std::string name = driver;
-  return name.find("isp") != std::string::npos || name.find("codec") != std::string::npos ||
-         name == "pispbe" || name == "unicam" || name == "rp1-cfe";
-}
-
-std::optional<Camera> as_v4l2_camera(GstDevice *device) {
-  g_autoptr(GstStructure) properties = gst_device_get_properties(device);
-  if (properties == nullptr || !gst_device_has_classes(device, "Video/Source") ||
-      is_processor(properties))
-    return std::nullopt;
-  const gchar *path = gst_structure_get_string(properties, "device.path");
-  if (path == nullptr)
-    return std::nullopt;
-
-  // Left open, v4l2src takes the largest picture there is.
-  const std::string size = ",width=(int)[160,800],height=(int)[120,600]";
-  for (const Words &format : {Words{"video/x-raw"}, Words{"image/jpeg", "!", "jpegdec"}}) {
-    const std::string filter = format.front() + size;
-    g_autoptr(GstCaps) wanted = gst_caps_from_string(filter.c_str());
-    g_autoptr(GstCaps) offered = gst_device_get_caps(device);
-    if (offered == nullptr || !gst_caps_can_intersect(wanted, offered))
-      continue;
-    Camera camera = {display_name(device), {"v4l2src", std::string("device=") + path, "!", filter}};
-    camera.words.insert(camera.words.end(), format.begin() + 1, format.end());
-    return camera;
-  }
-  return std::nullopt;
-}
-
-std::optional<Camera> find_v4l2() {
-  GList *devices = list_devices("v4l2deviceprovider");
-  std::optional<Camera> camera;
-  for (GList *item = devices; item != nullptr && !camera; item = item->next)
-    camera = as_v4l2_camera(GST_DEVICE(item->data));
-  free_devices(devices);
-  return camera;
-}
-
-std::optional<Camera> find_camera() {
-  std::optional<Camera> camera = find_libcamera();
-  return camera ? camera : find_v4l2();
-}
-
 // The words of the launch line: --gst prints them, and the same words are run.
 Words make_line(const Options &options, const Camera &source) {
   Words line = source.words;
@@ -172,7 +91,7 @@ Words make_line(const Options &options, const Camera &source) {
     add({std::string("model=") + options.model});
   if (options.faces)
     add({"faces=cascade"});
-  add({"!", "npccount", "camera=try", "!", "npcsink"});
+  add({"!", "npccount", "camera=try", "!", "npcsink", "name=sink"});
   if (options.mqtt != nullptr)
     add({std::string("updaters=") + options.mqtt});
   return line;
@@ -226,8 +145,10 @@ class Run {
   void probe(const char *element, const char *pad, GstPadProbeCallback callback);
   void see(GstMessage *message);
   void show(const GstNpcCounts &counts);
+  void show_updater(const GstStructure *news);
   void report(GstMessage *message);
   void end();
+  GstStructure *stats_of(const char *element_name) const;
   void summarise();
 
   GstElement *pipeline_;
@@ -277,8 +198,15 @@ int Run::play() {
   const guint interrupt = g_unix_signal_add(SIGINT, on_signal, this);
   const guint terminate = g_unix_signal_add(SIGTERM, on_signal, this);
 
-  gst_element_set_state(pipeline_, GST_STATE_PLAYING);
-  g_main_loop_run(loop_);
+  if (gst_element_set_state(pipeline_, GST_STATE_PLAYING) != GST_STATE_CHANGE_FAILURE) {
+    g_main_loop_run(loop_);
+  } else if (GstMessage *error = gst_bus_pop_filtered(bus, GST_MESSAGE_ERROR)) {
+    report(error);
+    gst_message_unref(error);
+  } else {
+    g_printerr("Error: The pipeline did not start. Run again with GST_DEBUG=3 to see why.\n");
+    failed_ = true;
+  }
   if (!failed_)
     summarise();
 
@@ -294,6 +222,8 @@ void Run::see(GstMessage *message) {
       g_autoptr(GstNpcCounts) counts = gst_npc_counts_from_message(message);
       if (counts != nullptr)
         show(*counts);
+      else if (gst_message_has_name(message, "npc-updater"))
+        show_updater(gst_message_get_structure(message));
       break;
     }
     case GST_MESSAGE_WARNING:
@@ -328,6 +258,13 @@ void Run::show(const GstNpcCounts &counts) {
     g_print("  %s %u", object.name, object.count);
   }
   g_print("\n");
+}
+
+void Run::show_updater(const GstStructure *news) {
+  const gchar *reason = gst_structure_get_string(news, "reason");
+  g_printerr("%s %s%s%s\n", gst_structure_get_string(news, "updater"),
+             gst_structure_get_string(news, "state"),
+             reason != nullptr && *reason != '\0' ? ": " : "", reason != nullptr ? reason : "");
 }
 
 // What a user can do about an error that GStreamer's own elements post.
@@ -370,19 +307,34 @@ void Run::end() {
   g_timeout_add(kEndTimeoutMs, on_timeout, this);
 }
 
+// Transfer full, or null.
+GstStructure *Run::stats_of(const char *element_name) const {
+  g_autoptr(GstElement) element = gst_bin_get_by_name(GST_BIN(pipeline_), element_name);
+  GstStructure *stats = nullptr;
+  g_object_get(element, "stats", &stats, nullptr);
+  return stats;
+}
+
 void Run::summarise() {
   guint64 analysed = 0;
-  g_autoptr(GstElement) detect = gst_bin_get_by_name(GST_BIN(pipeline_), "detect");
-  GstStructure *stats = nullptr;
-  g_object_get(detect, "stats", &stats, nullptr);
-  if (stats != nullptr) {
-    gst_structure_get_uint64(stats, "analysed", &analysed);
-    gst_structure_free(stats);
-  }
-  g_print("\n%10" G_GUINT64_FORMAT " frames seen\n", seen_.load());
-  g_print("%10" G_GUINT64_FORMAT " frames analysed\n", analysed);
+  g_autoptr(GstStructure) detected = stats_of("detect");
+  gst_structure_get_uint64(detected, "analysed", &analysed);
+  const guint64 seen = seen_;
+  g_print("\n%10" G_GUINT64_FORMAT " frames seen\n", seen);
+  g_print("%10" G_GUINT64_FORMAT " frames analysed%s\n", analysed,
+          analysed < seen ? ", the newest each time" : "");
   g_print("%10" G_GUINT64_FORMAT " frames left the element\n", left_.load());
   g_print("%10" G_GUINT64_FORMAT " records, at most %u people at once\n", records_, most_);
+
+  g_autoptr(GstStructure) sent = stats_of("sink");
+  const GValue *updaters = gst_structure_get_value(sent, "updaters");
+  for (guint i = 0; i < gst_value_array_get_size(updaters); ++i) {
+    const GstStructure *updater = gst_value_get_structure(gst_value_array_get_value(updaters, i));
+    guint64 delivered = 0;
+    gst_structure_get_uint64(updater, "delivered", &delivered);
+    g_print("%10" G_GUINT64_FORMAT " delivered to %s\n", delivered,
+            gst_structure_get_string(updater, "updater"));
+  }
 }
 
 Camera clip_source(const char *path) {
@@ -409,7 +361,7 @@ GstElement *parse(const Words &line) {
 
 int run(const Options &options) {
   std::optional<Camera> source =
-      options.clip != nullptr ? clip_source(options.clip) : find_camera();
+      options.clip != nullptr ? clip_source(options.clip) : npc::find_camera();
   if (!source) {
     g_printerr("There is no camera here. Plug one in, or look at a video with --clip FILE.\n");
     return kNoCamera;

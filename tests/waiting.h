@@ -10,12 +10,13 @@ namespace npc::test {
 /// Whether `condition` became true; the limit is only there so that a broken test ends.
 template <typename Condition>
 bool eventually(Condition condition) {
-  for (int i = 0; i < 6000; i++) {
-    if (condition())
-      return true;
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > end)
+      return false;
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
-  return false;
+  return true;
 }
 
 }  // namespace npc::test

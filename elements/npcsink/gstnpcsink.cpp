@@ -23,7 +23,8 @@
  * The client id is made from site, camera and device if not given, so two sinks for the same camera
  *   on one device and one broker need a `client-id` each.
  * - `file:/path` appends JSON lines to a file, pipe or terminal, `file:/dev/stdout` among them. A
- *   character that means something in URIs is written as in `%20`.
+ *   character that means something in URIs is written as in `%20`. A file that is moved away is
+ *   written to where it went, until the sink goes through READY.
  *
  * Without an updater the sink only checks the records, and says so in an info message.
  *
@@ -77,6 +78,7 @@
 #include <optional>
 #include <string>
 
+#include "../objectlocker.h"
 #include "delivery.h"
 #include "report.h"
 
@@ -102,16 +104,6 @@ struct Settings {
 
 using Gchar = std::unique_ptr<gchar, decltype(&g_free)>;
 using Counts = std::unique_ptr<GstNpcCounts, decltype(&gst_npc_counts_free)>;
-
-class ObjectLock {
- public:
-  explicit ObjectLock(gpointer object) : object_(object) { GST_OBJECT_LOCK(object_); }
-  ~ObjectLock() { GST_OBJECT_UNLOCK(object_); }
-  ObjectLock(const ObjectLock &) = delete;
-
- private:
-  gpointer object_;
-};
 
 struct State {
   // Under the object lock.
@@ -141,7 +133,7 @@ GST_ELEMENT_REGISTER_DEFINE(npcsink, "npcsink", GST_RANK_NONE, GST_TYPE_NPC_SINK
 namespace {
 
 std::shared_ptr<npc::Delivery> delivery_of(GstNpcSink *self) {
-  ObjectLock lock(self);
+  npc::ObjectLocker lock(self);
   return self->state->delivery;
 }
 
@@ -171,7 +163,7 @@ bool make_delivery(GstNpcSink *self) {
   State &state = *self->state;
   std::string updaters;
   {
-    ObjectLock lock(self);
+    npc::ObjectLocker lock(self);
     updaters = state.settings.updaters;
   }
   std::shared_ptr<npc::Delivery> made;
@@ -191,7 +183,7 @@ bool make_delivery(GstNpcSink *self) {
   }
   state.parsed = updaters;
   {
-    ObjectLock lock(self);
+    npc::ObjectLocker lock(self);
     state.delivery.swap(made);
   }
   discard(self, std::move(made));
@@ -200,7 +192,7 @@ bool make_delivery(GstNpcSink *self) {
 
 bool open_delivery(GstNpcSink *self) {
   {
-    ObjectLock lock(self);
+    npc::ObjectLocker lock(self);
     self->state->received = 0;
     self->state->refused = 0;
   }
@@ -210,7 +202,7 @@ bool open_delivery(GstNpcSink *self) {
 void close_delivery(GstNpcSink *self) {
   std::shared_ptr<npc::Delivery> ended;
   {
-    ObjectLock lock(self);
+    npc::ObjectLocker lock(self);
     self->state->delivery.swap(ended);
   }
   discard(self, std::move(ended));
@@ -220,7 +212,7 @@ bool start_delivery(GstNpcSink *self) {
   State &state = *self->state;
   bool changed;
   {
-    ObjectLock lock(self);
+    npc::ObjectLocker lock(self);
     changed = state.settings.updaters != state.parsed;
   }
   if (changed && !make_delivery(self))
@@ -247,7 +239,7 @@ npc::Drained drain(GstNpcSink *self, GstClockTime timeout) {
 }
 
 GstClockTime drain_timeout(GstNpcSink *self) {
-  ObjectLock lock(self);
+  npc::ObjectLocker lock(self);
   return self->state->settings.drain_timeout;
 }
 
@@ -264,7 +256,7 @@ void refuse(GstNpcSink *self, const char *why) {
   State &state = *self->state;
   guint64 refused;
   {
-    ObjectLock lock(self);
+    npc::ObjectLocker lock(self);
     refused = ++state.refused;
   }
   GST_DEBUG_OBJECT(self, "refused a record: %s", why);
@@ -301,7 +293,7 @@ std::optional<npc::Record> read_record(GstNpcSink *self, GstBuffer *buffer) {
 GstStructure *make_stats(GstNpcSink *self) {
   guint64 received, refused;
   {
-    ObjectLock lock(self);
+    npc::ObjectLocker lock(self);
     received = self->state->received;
     refused = self->state->refused;
   }
@@ -317,7 +309,7 @@ static GstFlowReturn gst_npc_sink_render(GstBaseSink *base, GstBuffer *buffer) {
   State &state = *self->state;
   std::shared_ptr<npc::Delivery> delivery;
   {
-    ObjectLock lock(self);
+    npc::ObjectLocker lock(self);
     state.received++;
     delivery = state.delivery;
   }
@@ -392,7 +384,7 @@ static void gst_npc_sink_set_property(GObject *object, guint id, const GValue *v
   switch (id) {
     case PROP_UPDATERS: {
       const gchar *text = g_value_get_string(value);
-      ObjectLock lock(self);
+      npc::ObjectLocker lock(self);
       if (GST_STATE(self) > GST_STATE_READY)
         GST_WARNING_OBJECT(self, "updaters change when the sink is next in READY");
       // A password is refused later, but not kept until then.
@@ -400,7 +392,7 @@ static void gst_npc_sink_set_property(GObject *object, guint id, const GValue *v
       break;
     }
     case PROP_DRAIN_TIMEOUT: {
-      ObjectLock lock(self);
+      npc::ObjectLocker lock(self);
       settings.drain_timeout = g_value_get_uint64(value);
       break;
     }
@@ -414,12 +406,12 @@ static void gst_npc_sink_get_property(GObject *object, guint id, GValue *value, 
   const Settings &settings = self->state->settings;
   switch (id) {
     case PROP_UPDATERS: {
-      ObjectLock lock(self);
+      npc::ObjectLocker lock(self);
       g_value_set_string(value, settings.updaters.c_str());
       break;
     }
     case PROP_DRAIN_TIMEOUT: {
-      ObjectLock lock(self);
+      npc::ObjectLocker lock(self);
       g_value_set_uint64(value, settings.drain_timeout);
       break;
     }

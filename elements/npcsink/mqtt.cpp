@@ -157,10 +157,13 @@ std::string MqttUpdater::connect(const Record &first, std::stop_token stop) {
   camera_of(first, nullptr);
   link_ = std::make_unique<MqttLink>(std::move(login));
   std::string failure = link_->open(stop);
-  if (failure.empty() && !stop.stop_requested())
-    failure = announce(stop);
-  if (!failure.empty())
+  if (!failure.empty()) {
     link_.reset();
+  } else if (!stop.stop_requested()) {
+    failure = announce(stop);
+    if (!failure.empty())
+      close();
+  }
   return failure;
 }
 
@@ -201,8 +204,9 @@ Outcome MqttUpdater::deliver(std::span<const Record> records, std::stop_token st
   outcome.failure = std::move(sent.failure);
   outcome.confirmed = static_cast<std::size_t>(
       std::upper_bound(ends.begin(), ends.end(), sent.confirmed) - ends.begin());
+  // A broker that only hangs gets our DISCONNECT, and drops the will: it must read offline first.
   if (!outcome.failure.empty())
-    link_.reset();
+    close();
   return outcome;
 }
 

@@ -20,7 +20,7 @@ namespace npc {
 /// How a worker waits and what it holds.
 struct WorkerOptions {
   std::size_t capacity = 10000;  ///< records that may wait
-  std::size_t batch = 100;       ///< records handed over at once
+  std::size_t batch = 250;       ///< records handed over at once
   /// The pause after a failure doubles from the first to the last, less a random part up to half.
   std::chrono::milliseconds retry_first{1000};
   std::chrono::milliseconds retry_last{60000};

@@ -11,6 +11,7 @@
 #include <fstream>
 #include <string>
 
+#include "../system/mosquitto.h"
 #include "../waiting.h"
 #include "npcsink/delivery.h"
 #include "numbered.h"
@@ -131,6 +132,40 @@ TEST_F(MqttUpdater, ManyComeAndGoAtTheSameTime) {
   start(updaters);
   for (std::size_t i = 0; i < 8; i++)
     EXPECT_TRUE(eventually([&] { return delivery_->stats()[i].failed > 5; }));
+}
+
+// The threads of the worker and of Paho meet at each of these; ThreadSanitizer watches.
+TEST_F(MqttUpdater, IsStoppedAndLosesItsBrokerInMidStream) {
+  for (const char *program : {"mosquitto", "mosquitto_sub"}) {
+    if (!npc::test::have_program(program))
+      GTEST_SKIP() << program << " is not installed";
+  }
+  npc::test::Mosquitto broker;
+  ASSERT_TRUE(broker.start());
+  options_.retry_first = options_.retry_last = milliseconds(20);
+  options_.idle = milliseconds(5);
+  start("mqtt://" + broker.host());
+  const auto delivered = [this] { return delivery_->stats()[0].delivered; };
+  int pushed = 1;
+  for (int round = 0; round < 6; round++) {
+    for (int i = 0; i < 1000; i++)
+      delivery_->push(numbered(pushed++, i % 2 == 0 ? "door" : "gate"));
+    const auto before = delivered();
+    ASSERT_TRUE(eventually([&] { return delivered() > before + 150; }));
+    if (round % 2 == 0) {
+      delivery_->stop();
+      delivery_->start();
+    } else {
+      broker.kill();
+      ASSERT_TRUE(broker.start());
+    }
+  }
+  EXPECT_EQ(delivery_->drain(hours(1)), Drained::kAll);
+  EXPECT_EQ(delivered(), static_cast<std::uint64_t>(pushed));
+  EXPECT_EQ(npc::test::retained(broker, "npc/home/door/status"), "online");
+  delivery_->stop();
+  EXPECT_EQ(npc::test::retained(broker, "npc/home/door/status"), "offline");
+  EXPECT_EQ(npc::test::retained(broker, "npc/home/gate/status"), "offline");
 }
 
 }  // namespace

@@ -158,9 +158,8 @@ TEST_F(NpcDetect, LooksAtLargeFramesScaledDown) {
 }
 
 TEST_F(NpcDetect, RefusesWhatIsNotRawVideo) {
-  Owned<GstCaps> accepted(
-      gst_pad_query_caps(gst_element_get_static_pad(element_.get(), "sink"), nullptr));
-  gst_object_unref(gst_element_get_static_pad(element_.get(), "sink"));
+  Owned<GstPad> sink(gst_element_get_static_pad(element_.get(), "sink"));
+  Owned<GstCaps> accepted(gst_pad_query_caps(sink.get(), nullptr));
   Owned<GstCaps> encoded(gst_caps_from_string("image/jpeg"));
   Owned<GstCaps> odd(gst_caps_from_string("video/x-raw, format=P010_10LE, width=64, height=64"));
   Owned<GstCaps> memory(

@@ -20,6 +20,7 @@ struct Unref {
   void operator()(GstMessage *message) const { gst_message_unref(message); }
   void operator()(GstElement *element) const { gst_object_unref(element); }
   void operator()(GstBus *bus) const { gst_object_unref(bus); }
+  void operator()(GstPad *pad) const { gst_object_unref(pad); }
 };
 template <typename T>
 using Owned = std::unique_ptr<T, Unref>;

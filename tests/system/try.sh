@@ -54,6 +54,7 @@ try() {
     [[ $(grep -cE 'moving +0  faces +0$' "$tmp/out") == 3 ]]
   }
   ends_on_interrupt() {
+    : >"$tmp/out"
     "$root/pipelines/try" --clip "$tmp/long.avi" >"$tmp/out" 2>&1 &
     for _ in {1..300}; do
       grep -q ' people ' "$tmp/out" && break
@@ -98,6 +99,12 @@ try() {
     fails 1 try --clip "$tmp/short clip.avi" --mqtt no-url
     has "$tmp/err" "Error: "
   }
+  outlives_broker() {
+    try --fast --clip "$tmp/short clip.avi" --mqtt mqtt://127.0.0.1:1
+    has "$tmp/err" "mqtt://127.0.0.1:1 disconnected: "
+    has "$tmp/out" "         3 records"
+    has "$tmp/out" "         0 delivered to mqtt://127.0.0.1:1"
+  }
   sends_to_broker() {
     port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
     printf 'listener %s 127.0.0.1\nallow_anonymous true\n' "$port" >"$tmp/broker.conf"
@@ -118,6 +125,8 @@ try() {
     try --fast --clip "$tmp/short clip.avi" --mqtt "mqtt://127.0.0.1:$port"
     wait $subscriber
     has "$tmp/received" "/try/counts {"
+    has "$tmp/err" "mqtt://127.0.0.1:$port connected"
+    has "$tmp/out" "         3 delivered to mqtt://127.0.0.1:$port"
   }
 }
 
@@ -140,5 +149,6 @@ else
   skip "a fetched detector is used" "no $models"
 fi
 ok "errors are sentences that say what to do" explains_errors
+ok "without the broker it counts all the same" outlives_broker
 ok "--mqtt sends the records to a broker" sends_to_broker
 finish
