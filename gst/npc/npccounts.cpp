@@ -47,6 +47,20 @@ std::string_view check_text(const gchar *text, gssize length) {
   return view;
 }
 
+guint known_flags(guint flags) {
+  guint known = 0;
+  for (const GFlagsValue *flag = kFlags; flag->value_nick != nullptr; flag++)
+    known |= flags & flag->value;
+  return known;
+}
+
+guint known_flags(const GstNpcCounts &counts) {
+  guint flags;
+  static_assert(sizeof flags == sizeof counts.flags);
+  std::memcpy(&flags, &counts.flags, sizeof flags);
+  return known_flags(flags);
+}
+
 guint flag_from_nick(std::string_view nick) {
   for (const GFlagsValue *flag = kFlags; flag->value_nick != nullptr; flag++)
     if (nick == flag->value_nick)

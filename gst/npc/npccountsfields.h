@@ -78,6 +78,11 @@ inline constexpr Field<GstNpcZoneCount> kZoneFields[] = {
 /// The flags with their nicks, ended by one without.
 extern const GFlagsValue kFlags[];
 
+/// The flags of a record that are known. A C application may have set any bit, more than the C++
+/// enum can hold, so they are not read as that.
+guint known_flags(const GstNpcCounts &counts);
+guint known_flags(guint flags);
+
 bool is_name(std::string_view text);
 
 /// Whether a record can be written: arrays, valid and unique names, numbers in range.

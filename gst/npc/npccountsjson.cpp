@@ -124,7 +124,7 @@ std::string write_json(const GstNpcCounts &counts) noexcept {
   root["zones"] = write_table(counts.zones, kZoneFields);
   root["flags"] = Json::array();
   for (const GFlagsValue *flag = kFlags; flag->value_nick != nullptr; flag++)
-    if ((counts.flags & flag->value) != 0)
+    if ((known_flags(counts) & flag->value) != 0)
       root["flags"].push_back(flag->value_nick);
   return root.dump();
 }

@@ -288,7 +288,7 @@ std::string write_lines(const GstNpcCounts &counts) noexcept {
   text += std::string("boot=\"") + counts.boot + "\"";
   std::string flags;
   for (const GFlagsValue *flag = kFlags; flag->value_nick != nullptr; flag++)
-    if ((counts.flags & flag->value) != 0)
+    if ((known_flags(counts) & flag->value) != 0)
       flags += (flags.empty() ? "" : ",") + std::string(flag->value_nick);
   if (!flags.empty())
     text += ",flags=\"" + flags + "\"";

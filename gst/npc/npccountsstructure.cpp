@@ -7,13 +7,6 @@
 namespace npc {
 namespace {
 
-guint known_flags(guint flags) {
-  guint known = 0;
-  for (const GFlagsValue *flag = kFlags; flag->value_nick != nullptr; flag++)
-    known |= flags & flag->value;
-  return known;
-}
-
 class StructureSource {
  public:
   explicit StructureSource(const GstStructure *structure) : structure_(structure) {}
@@ -120,8 +113,7 @@ void set_record(GstStructure *structure, const GstNpcCounts &counts) {
   take_table(structure, "objects", objects);
   set_table(structure, "lines", "line", counts.lines, kLineFields);
   set_table(structure, "zones", "zone", counts.zones, kZoneFields);
-  gst_structure_set(structure, "flags", GST_TYPE_NPC_COUNTS_FLAGS, known_flags(counts.flags),
-                    nullptr);
+  gst_structure_set(structure, "flags", GST_TYPE_NPC_COUNTS_FLAGS, known_flags(counts), nullptr);
 }
 
 }  // namespace npc
