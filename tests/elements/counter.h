@@ -2,30 +2,15 @@
 // npccount in a harness: frames of detections in, records out.
 #pragma once
 
-#include <gst/check/gstharness.h>
-#include <gst/npc/npc.h>
 #include <gtest/gtest.h>
 
 #include <initializer_list>
-#include <memory>
 #include <string>
 #include <vector>
 
-namespace npc::test {
+#include "owned.h"
 
-struct Free {
-  void operator()(GstHarness *harness) const { gst_harness_teardown(harness); }
-  void operator()(GstCaps *caps) const { gst_caps_unref(caps); }
-  void operator()(GstBuffer *buffer) const { gst_buffer_unref(buffer); }
-  void operator()(GstMessage *message) const { gst_message_unref(message); }
-  void operator()(GstObject *object) const { gst_object_unref(object); }
-  void operator()(GstBus *bus) const { gst_object_unref(bus); }
-  void operator()(GstElement *element) const { gst_object_unref(element); }
-  void operator()(GstClock *clock) const { gst_object_unref(clock); }
-  void operator()(GstNpcCounts *counts) const { gst_npc_counts_free(counts); }
-};
-template <typename T>
-using Kept = std::unique_ptr<T, Free>;
+namespace npc::test {
 
 inline GstNpcDetection seen(const char *label, double x, double bottom = 300) {
   return {label, x, bottom - 100, 40, 100, 0.9, FALSE};
@@ -36,8 +21,8 @@ inline GstNpcDetection person(double x, double bottom = 300) {
 
 /// A record as it came out: the buffer and what it says.
 struct Record {
-  Kept<GstBuffer> buffer;
-  Kept<GstNpcCounts> counts;
+  Owned<GstBuffer> buffer;
+  Owned<GstNpcCounts> counts;
   std::string text;
 
   explicit operator bool() const { return counts != nullptr; }
@@ -122,13 +107,13 @@ class Counter : public testing::Test {
     return record;
   }
 
-  Kept<GstMessage> message(GstMessageType type = GST_MESSAGE_ELEMENT) {
-    return Kept<GstMessage>(gst_bus_pop_filtered(bus_.get(), type));
+  Owned<GstMessage> message(GstMessageType type = GST_MESSAGE_ELEMENT) {
+    return Owned<GstMessage>(gst_bus_pop_filtered(bus_.get(), type));
   }
 
   /// The sentence of the next error or warning, or an empty text.
   std::string sentence(GstMessageType type) {
-    Kept<GstMessage> found = message(type);
+    Owned<GstMessage> found = message(type);
     if (!found)
       return {};
     GError *error = nullptr;
@@ -151,8 +136,8 @@ class Counter : public testing::Test {
     return count;
   }
 
-  Kept<GstHarness> harness_;
-  Kept<GstBus> bus_;
+  Owned<GstHarness> harness_;
+  Owned<GstBus> bus_;
 };
 
 }  // namespace npc::test

@@ -10,9 +10,9 @@ namespace npc::test {
 namespace {
 
 TEST_F(Counter, AcceptsDetectionsOnly) {
-  Kept<GstCaps> caps(gst_pad_query_caps(GST_PAD_PEER(harness_->srcpad), nullptr));
+  Owned<GstCaps> caps(gst_pad_query_caps(GST_PAD_PEER(harness_->srcpad), nullptr));
   auto accepts = [&](const char *text) {
-    Kept<GstCaps> other(gst_caps_from_string(text));
+    Owned<GstCaps> other(gst_caps_from_string(text));
     return gst_caps_can_intersect(caps.get(), other.get()) != FALSE;
   };
   EXPECT_TRUE(
@@ -23,10 +23,10 @@ TEST_F(Counter, AcceptsDetectionsOnly) {
   EXPECT_FALSE(accepts("application/x-npc-counts, version=1, format=json"));
 
   set_caps();
-  Kept<GstCaps> counts(gst_pad_get_current_caps(harness_->sinkpad));
-  Kept<GstCaps> expected(gst_caps_from_string(GST_NPC_COUNTS_CAPS));
+  Owned<GstCaps> counts(gst_pad_get_current_caps(harness_->sinkpad));
+  Owned<GstCaps> expected(gst_caps_from_string(GST_NPC_COUNTS_CAPS));
   EXPECT_TRUE(gst_caps_is_strictly_equal(counts.get(), expected.get()));
-  Kept<GstCaps> raw(gst_caps_from_string("video/x-raw, width=64, height=48, framerate=10/1"));
+  Owned<GstCaps> raw(gst_caps_from_string("video/x-raw, width=64, height=48, framerate=10/1"));
   EXPECT_FALSE(gst_pad_send_event(GST_PAD_PEER(harness_->srcpad), gst_event_new_caps(raw.get())));
 }
 
@@ -73,10 +73,10 @@ TEST_F(Counter, PostsWhatItPushes) {
     Record record = next();
     ASSERT_TRUE(record);
     EXPECT_EQ(record->seq, seq);
-    Kept<GstMessage> posted = message();
+    Owned<GstMessage> posted = message();
     ASSERT_TRUE(posted);
     EXPECT_EQ(GST_MESSAGE_SRC(posted.get()), GST_OBJECT(element()));
-    Kept<GstNpcCounts> counts(gst_npc_counts_from_message(posted.get()));
+    Owned<GstNpcCounts> counts(gst_npc_counts_from_message(posted.get()));
     ASSERT_TRUE(counts);
     g_autofree gchar *json = gst_npc_counts_to_json(counts.get());
     EXPECT_EQ(std::string(json) + "\n", record.text);
@@ -160,11 +160,11 @@ TEST_F(Counter, ManyLongNamesStillMakeARecord) {
   EXPECT_GT(record->objects->len, 10u);
   EXPECT_LE(record->objects->len, 32u);
   g_autofree gchar *lines = gst_npc_counts_to_line_protocol(record.counts.get());
-  Kept<GstNpcCounts> again(gst_npc_counts_from_line_protocol(lines, -1, nullptr));
+  Owned<GstNpcCounts> again(gst_npc_counts_from_line_protocol(lines, -1, nullptr));
   EXPECT_TRUE(again);
-  Kept<GstMessage> posted = message();
+  Owned<GstMessage> posted = message();
   ASSERT_TRUE(posted);
-  EXPECT_TRUE(Kept<GstNpcCounts>(gst_npc_counts_from_message(posted.get())));
+  EXPECT_TRUE(Owned<GstNpcCounts>(gst_npc_counts_from_message(posted.get())));
 }
 
 TEST_F(Counter, CountsTheRegionsOfOthers) {
@@ -238,7 +238,7 @@ TEST_F(Counter, NamesChangeWhilePlayingButNotToWhatIsNone) {
 }
 
 TEST_F(Counter, WithBadNamesItDoesNotStart) {
-  Kept<GstElement> element(gst_element_factory_make("npccount", nullptr));
+  Owned<GstElement> element(gst_element_factory_make("npccount", nullptr));
   gst_object_ref_sink(element.get());
   gst_element_set_bus(element.get(), bus_.get());
   const std::string too_long(65, 'a');

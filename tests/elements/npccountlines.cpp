@@ -113,7 +113,7 @@ TEST_F(CounterLines, EachCrossingIsAMessage) {
   crossing(0, 220, 420);
   crossing(5 * GST_SECOND, 420, 220);
   int found = 0;
-  while (Kept<GstMessage> posted = message()) {
+  while (Owned<GstMessage> posted = message()) {
     const GstStructure *fields = gst_message_get_structure(posted.get());
     if (!gst_structure_has_name(fields, "npc-crossing"))
       continue;
@@ -211,7 +211,7 @@ const std::vector<Refused> &refused() {
 }
 
 TEST_F(CounterLines, ThatCannotWorkKeepItFromStarting) {
-  Kept<GstElement> element(gst_element_factory_make("npccount", nullptr));
+  Owned<GstElement> element(gst_element_factory_make("npccount", nullptr));
   gst_object_ref_sink(element.get());
   gst_element_set_bus(element.get(), bus_.get());
   for (const Refused &bad : refused()) {

@@ -49,7 +49,7 @@ TEST_F(Counter, EosClosesTheOpenWindow) {
   EXPECT_EQ(record->people, 1u);
   EXPECT_EQ(events(GST_EVENT_EOS), 1);
   message();
-  Kept<GstMessage> posted = message();
+  Owned<GstMessage> posted = message();
   ASSERT_TRUE(posted);
   EXPECT_TRUE(gst_structure_has_name(gst_message_get_structure(posted.get()), "npc-counts"));
 }
@@ -129,7 +129,7 @@ TEST_F(Counter, ANewSegmentForgetsTheSameOneDoesNot) {
   EXPECT_EQ(record.pts(), 51 * GST_SECOND);
   EXPECT_FALSE(next());
   message();
-  Kept<GstMessage> posted = message();
+  Owned<GstMessage> posted = message();
   ASSERT_TRUE(posted);
   const GstStructure *fields = gst_message_get_structure(posted.get());
   guint64 timestamp = 0, stream_time = 0, running_time = 0;

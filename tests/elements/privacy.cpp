@@ -14,7 +14,6 @@ namespace {
 const cv::Size kSize(320, 240);
 
 struct Free {
-  void operator()(GstEvent *event) const { gst_event_unref(event); }
   void operator()(GList *list) const { gst_plugin_feature_list_free(list); }
 };
 
@@ -107,7 +106,7 @@ TEST_F(Privacy, NoPicturePassesBesideTheBuffers) {
 
   std::string passed;
   while (GstEvent *event = gst_harness_try_pull_event(harness_.get())) {
-    const std::unique_ptr<GstEvent, Free> owned(event);
+    const Owned<GstEvent> owned(event);
     passed += std::string(GST_EVENT_TYPE_NAME(event)) + " ";
     const GstStructure *structure = gst_event_get_structure(event);
     EXPECT_FALSE(structure != nullptr && gst_structure_has_field(structure, "sample"))

@@ -2,28 +2,15 @@
 // A drawn scene with two people whom HOG finds, as a frame of any format.
 #pragma once
 
-#include <gst/check/gstharness.h>
-#include <gst/npc/npc.h>
 #include <gst/video/video.h>
 
-#include <memory>
 #include <opencv2/imgproc.hpp>
 #include <string>
 #include <vector>
 
-namespace npc::test {
+#include "owned.h"
 
-struct Unref {
-  void operator()(GstHarness *harness) const { gst_harness_teardown(harness); }
-  void operator()(GstCaps *caps) const { gst_caps_unref(caps); }
-  void operator()(GstBuffer *buffer) const { gst_buffer_unref(buffer); }
-  void operator()(GstMessage *message) const { gst_message_unref(message); }
-  void operator()(GstElement *element) const { gst_object_unref(element); }
-  void operator()(GstBus *bus) const { gst_object_unref(bus); }
-  void operator()(GstPad *pad) const { gst_object_unref(pad); }
-};
-template <typename T>
-using Owned = std::unique_ptr<T, Unref>;
+namespace npc::test {
 
 /// Where the two people stand: bottom centre and height, in fractions of the frame.
 struct Person {
