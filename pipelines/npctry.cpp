@@ -122,7 +122,10 @@ class Run {
   Run(const Run &) = delete;
   Run &operator=(const Run &) = delete;
   ~Run() {
-    gst_element_set_state(pipeline_, GST_STATE_NULL);
+    // After an error decodebin may refuse the first time, being told to leave a state that it never
+    // reached.
+    if (gst_element_set_state(pipeline_, GST_STATE_NULL) == GST_STATE_CHANGE_FAILURE)
+      gst_element_set_state(pipeline_, GST_STATE_NULL);
     gst_object_unref(pipeline_);
     g_main_loop_unref(loop_);
   }

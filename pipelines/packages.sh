@@ -3,7 +3,7 @@
 # shellcheck shell=bash disable=SC2034
 
 build_packages=(
-  g++ meson pkgconf libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev
+  build-essential meson pkgconf libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev
   libopencv-dev libpaho-mqttpp-dev libpaho-mqtt-dev nlohmann-json3-dev)
 run_packages=(
   gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-libav

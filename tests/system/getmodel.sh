@@ -12,7 +12,7 @@ mkdir "$tmp/www"
 : >"$tmp/requests"
 
 exec {hold}> >(exec python3 "$root/tests/system/serve.py" "$tmp/www" "$tmp/requests" >"$tmp/port")
-for _ in {1..100}; do
+for _ in {1..300}; do
   [[ -s $tmp/port ]] && break
   sleep 0.1
 done

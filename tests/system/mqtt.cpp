@@ -2,6 +2,7 @@
 // npcsink against a real Mosquitto that is absent, killed, frozen or refuses.
 #include <gst/check/gstharness.h>
 #include <gtest/gtest.h>
+#include <netdb.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -346,7 +347,18 @@ TEST_F(Mqtt, IsNotHeldUpByAFrozenBroker) {
 
 class MqttUris : public Mqtt, public testing::WithParamInterface<const char *> {};
 
+// A bare chroot has no /etc/hosts.
+bool knows_localhost() {
+  addrinfo *found = nullptr;
+  if (getaddrinfo("localhost", nullptr, nullptr, &found) != 0)
+    return false;
+  freeaddrinfo(found);
+  return true;
+}
+
 TEST_P(MqttUris, Deliver) {
+  if (std::string(GetParam()).find("localhost") != std::string::npos && !knows_localhost())
+    GTEST_SKIP() << "this system does not know localhost";
   Mosquitto broker("allow_anonymous true\n");
   ASSERT_TRUE(broker.start());
   remember_subscriber(broker);

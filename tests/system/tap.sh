@@ -58,6 +58,19 @@ lacks() {
   fi
 }
 
+# wait_for FILE TEXT: until the file contains the text, for half a minute.
+wait_for() {
+  { set +x; } 2>/dev/null
+  for _ in {1..300}; do
+    if grep -qsF -- "$2" "$1"; then
+      set -x
+      return
+    fi
+    sleep 0.1
+  done
+  has "$@"
+}
+
 # fails STATUS COMMAND...: the command exits with that status.
 fails() {
   local status=0

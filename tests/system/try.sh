@@ -56,10 +56,7 @@ try() {
   ends_on_interrupt() {
     : >"$tmp/out"
     "$root/pipelines/try" --clip "$tmp/long.avi" >"$tmp/out" 2>&1 &
-    for _ in {1..300}; do
-      grep -q ' people ' "$tmp/out" && break
-      sleep 0.1
-    done
+    wait_for "$tmp/out" ' people '
     kill -s "$1" $!
     wait $!
     has "$tmp/out" "frames analysed"
@@ -107,21 +104,15 @@ try() {
   }
   sends_to_broker() {
     port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-    printf 'listener %s 127.0.0.1\nallow_anonymous true\n' "$port" >"$tmp/broker.conf"
+    printf 'listener %s 127.0.0.1\nallow_anonymous true\nlog_type all\n' "$port" >"$tmp/broker.conf"
     PATH=$PATH:/usr/sbin mosquitto -c "$tmp/broker.conf" >"$tmp/broker.log" 2>&1 &
     broker=$!
     trap 'kill $broker' EXIT
-    for _ in {1..100}; do
-      grep -q running "$tmp/broker.log" && break
-      sleep 0.1
-    done
-    # Five messages: a status, and a record and its state for each of the two windows.
-    timeout 60 mosquitto_sub -p "$port" -t 'npc/#' -v -C 5 >"$tmp/received" &
+    wait_for "$tmp/broker.log" running
+    # A status, and a record in three forms.
+    timeout 60 mosquitto_sub -h 127.0.0.1 -p "$port" -t 'npc/#' -v -C 4 >"$tmp/received" &
     subscriber=$!
-    for _ in {1..100}; do
-      grep -q SUBSCRIBE "$tmp/broker.log" && break
-      sleep 0.1
-    done
+    wait_for "$tmp/broker.log" SUBSCRIBE
     try --fast --clip "$tmp/short clip.avi" --mqtt "mqtt://127.0.0.1:$port"
     wait $subscriber
     has "$tmp/received" "/try/counts {"
