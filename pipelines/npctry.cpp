@@ -126,7 +126,9 @@ class Run {
   ~Run() {
     g_source_remove(interrupt_);
     g_source_remove(terminate_);
-    gst_element_set_state(pipeline_, GST_STATE_NULL);
+    // A bin that failed on its way up may fail on its way down, once.
+    if (gst_element_set_state(pipeline_, GST_STATE_NULL) == GST_STATE_CHANGE_FAILURE)
+      gst_element_set_state(pipeline_, GST_STATE_NULL);
     gst_object_unref(pipeline_);
     g_main_loop_unref(loop_);
   }

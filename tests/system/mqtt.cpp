@@ -2,6 +2,7 @@
 // npcsink against a real Mosquitto that is absent, killed, frozen or refuses.
 #include <gst/check/gstharness.h>
 #include <gtest/gtest.h>
+#include <netdb.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -351,6 +352,12 @@ TEST_P(MqttUris, Deliver) {
   ASSERT_TRUE(broker.start());
   remember_subscriber(broker);
   std::string uri = GetParam();
+  addrinfo *found = nullptr;
+  if (uri.find("localhost") != std::string::npos &&
+      getaddrinfo("localhost", nullptr, nullptr, &found) != 0)
+    GTEST_SKIP() << "localhost has no address here: there is no /etc/hosts";
+  if (found != nullptr)
+    freeaddrinfo(found);
   uri.replace(uri.find("PORT"), 4, std::to_string(broker.port()));
   Sink sink(uri);
   sink.push(0, 200);

@@ -116,7 +116,7 @@ try() {
       sleep 0.1
     done
     # Five messages: a status, and a record and its state for each of the two windows.
-    timeout 60 mosquitto_sub -p "$port" -t 'npc/#' -v -C 5 >"$tmp/received" &
+    timeout 60 mosquitto_sub -h 127.0.0.1 -p "$port" -t 'npc/#' -v -C 5 >"$tmp/received" &
     subscriber=$!
     for _ in {1..100}; do
       grep -q SUBSCRIBE "$tmp/broker.log" && break
