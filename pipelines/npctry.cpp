@@ -118,12 +118,15 @@ class Run {
   Run(GstElement *pipeline, bool faces) : pipeline_(pipeline), faces_(faces) {
     loop_ = g_main_loop_new(nullptr, FALSE);
     colours_ = isatty(STDOUT_FILENO) != 0 && g_getenv("NO_COLOR") == nullptr;
+    interrupt_ = g_unix_signal_add(SIGINT, on_signal, this);
+    terminate_ = g_unix_signal_add(SIGTERM, on_signal, this);
   }
   Run(const Run &) = delete;
   Run &operator=(const Run &) = delete;
   ~Run() {
-    // After an error decodebin may refuse the first time, being told to leave a state that it never
-    // reached.
+    g_source_remove(interrupt_);
+    g_source_remove(terminate_);
+    // A bin that failed on its way up may fail on its way down, once.
     if (gst_element_set_state(pipeline_, GST_STATE_NULL) == GST_STATE_CHANGE_FAILURE)
       gst_element_set_state(pipeline_, GST_STATE_NULL);
     gst_object_unref(pipeline_);
@@ -156,6 +159,7 @@ class Run {
 
   GstElement *pipeline_;
   GMainLoop *loop_;
+  guint interrupt_, terminate_;
   bool faces_;
   bool colours_;
   bool ending_ = false;
@@ -198,8 +202,6 @@ int Run::play() {
   probe("detect", "src", on_result);
   g_autoptr(GstBus) bus = gst_element_get_bus(pipeline_);
   gst_bus_add_watch(bus, on_message, this);
-  const guint interrupt = g_unix_signal_add(SIGINT, on_signal, this);
-  const guint terminate = g_unix_signal_add(SIGTERM, on_signal, this);
 
   if (gst_element_set_state(pipeline_, GST_STATE_PLAYING) != GST_STATE_CHANGE_FAILURE) {
     g_main_loop_run(loop_);
@@ -213,8 +215,6 @@ int Run::play() {
   if (!failed_)
     summarise();
 
-  g_source_remove(interrupt);
-  g_source_remove(terminate);
   gst_bus_remove_watch(bus);
   return failed_ || left_ > 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
@@ -231,7 +231,11 @@ void Run::see(GstMessage *message) {
     }
     case GST_MESSAGE_WARNING:
     case GST_MESSAGE_ERROR:
-      report(message);
+      // A demuxer that is stopped before it has seen anything calls that an error.
+      if (ending_ && GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR)
+        g_main_loop_quit(loop_);
+      else
+        report(message);
       break;
     case GST_MESSAGE_EOS:
       g_main_loop_quit(loop_);
@@ -381,9 +385,11 @@ int run(const Options &options) {
   GstElement *pipeline = parse(line);
   if (pipeline == nullptr)
     return EXIT_FAILURE;
+  // Before it says so, Ctrl-C must end it.
+  Run counting(pipeline, options.faces != FALSE);
   g_print("Counting people in %s with %s. Ctrl-C ends it.\n", source->name.c_str(),
           options.model != nullptr ? Text(g_path_get_basename(options.model)).get() : "HOG");
-  return Run(pipeline, options.faces != FALSE).play();
+  return counting.play();
 }
 
 }  // namespace

@@ -347,22 +347,17 @@ TEST_F(Mqtt, IsNotHeldUpByAFrozenBroker) {
 
 class MqttUris : public Mqtt, public testing::WithParamInterface<const char *> {};
 
-// A bare chroot has no /etc/hosts.
-bool knows_localhost() {
-  addrinfo *found = nullptr;
-  if (getaddrinfo("localhost", nullptr, nullptr, &found) != 0)
-    return false;
-  freeaddrinfo(found);
-  return true;
-}
-
 TEST_P(MqttUris, Deliver) {
-  if (std::string(GetParam()).find("localhost") != std::string::npos && !knows_localhost())
-    GTEST_SKIP() << "this system does not know localhost";
   Mosquitto broker("allow_anonymous true\n");
   ASSERT_TRUE(broker.start());
   remember_subscriber(broker);
   std::string uri = GetParam();
+  addrinfo *found = nullptr;
+  if (uri.find("localhost") != std::string::npos &&
+      getaddrinfo("localhost", nullptr, nullptr, &found) != 0)
+    GTEST_SKIP() << "localhost has no address here: there is no /etc/hosts";
+  if (found != nullptr)
+    freeaddrinfo(found);
   uri.replace(uri.find("PORT"), 4, std::to_string(broker.port()));
   Sink sink(uri);
   sink.push(0, 200);
