@@ -10,7 +10,7 @@
 #include <memory>
 #include <utility>
 
-#include "clocksync.h"
+#include "core/clocksync.h"
 #include "definitions.h"
 
 GST_DEBUG_CATEGORY_EXTERN(npccount_debug);

@@ -11,10 +11,10 @@
 #include <vector>
 
 #include "../objectlocker.h"
+#include "core/rules.h"
+#include "core/tracker.h"
+#include "core/window.h"
 #include "gstnpccount.h"
-#include "rules.h"
-#include "tracker.h"
-#include "window.h"
 
 namespace npc {
 

@@ -13,7 +13,7 @@
 #include <thread>
 
 #include "queue.h"
-#include "updater.h"
+#include "updaters/updater.h"
 
 namespace npc {
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The assignment is the best one, by comparison with all of them.
-#include "npccount/assignment.h"
+#include "npccount/core/assignment.h"
 
 #include <gtest/gtest.h>
 

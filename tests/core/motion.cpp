@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Who walks and who stands, and what the edge of the frame does to boxes.
-#include "npccount/motion.h"
+#include "npccount/core/motion.h"
 
 #include <gtest/gtest.h>
 

@@ -6,8 +6,8 @@
 #include <random>
 #include <set>
 
-#include "npccount/tracker.h"
-#include "npccount/window.h"
+#include "npccount/core/tracker.h"
+#include "npccount/core/window.h"
 
 namespace npc::count {
 

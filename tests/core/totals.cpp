@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The file that keeps totals, and what may be wrong with it.
-#include "npccount/totals.h"
+#include "npccount/core/totals.h"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Each person is counted once, whatever the frame rate and however the detector flickers.
-#include "npccount/tracker.h"
+#include "npccount/core/tracker.h"
 
 #include <gtest/gtest.h>
 

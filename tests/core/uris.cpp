@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "npcsink/updater.h"
+#include "npcsink/updaters/updater.h"
 
 namespace {
 

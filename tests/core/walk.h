@@ -6,7 +6,7 @@
 #include <optional>
 #include <vector>
 
-#include "npccount/rules.h"
+#include "npccount/core/rules.h"
 
 namespace npc::count {
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Windows: when they close and what they say.
-#include "npccount/window.h"
+#include "npccount/core/window.h"
 
 #include <gtest/gtest.h>
 

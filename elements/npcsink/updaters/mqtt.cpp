@@ -12,8 +12,8 @@
 #include <random>
 #include <system_error>
 
+#include "../resolver.h"
 #include "mqttlink.h"
-#include "resolver.h"
 
 namespace npc {
 namespace {

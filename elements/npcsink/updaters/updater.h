@@ -2,6 +2,7 @@
 // What an updater is, and which kinds there are.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <map>
@@ -12,16 +13,25 @@
 #include <string_view>
 #include <vector>
 
-#include "record.h"
-#include "uri.h"
+#include "../record.h"
+#include "../uri.h"
 
 namespace npc {
 
 /// What became of a delivery.
 struct Outcome {
-  std::size_t confirmed = 0;  ///< records at the front that the far side has for certain
+  /// A record among the confirmed that the far side will never take, whenever it is sent.
+  struct Refused {
+    std::size_t index = 0;
+    std::string why;  ///< as a sentence
+  };
+
+  std::size_t confirmed = 0;  ///< records at the front that need not be sent again
   /// Why it was not all of them, as a sentence; empty if it was, or if a stop cut it short.
   std::string failure;
+  /// The far side asks to be left alone for at least this long; 0: it does not.
+  std::chrono::milliseconds pause{0};
+  std::vector<Refused> refused;
 };
 
 /// Takes records to one place. All calls come from one thread, the updater's own, so they may wait;
@@ -40,6 +50,13 @@ class Updater {
 
   /// Delivers records in their order. After a failure the way is closed.
   virtual Outcome deliver(std::span<const Record> records, std::stop_token stop) = 0;
+
+  /// The most records that deliver() gains from.
+  virtual std::size_t batch() const { return 250; }
+
+  /// Whether only the newest records mean something to it, as to a lamp: it is then handed no
+  /// backlog of an earlier run.
+  virtual bool live_only() const { return false; }
 
   /// Called about once a second while the way is open and nothing waits. Returns why the way is
   /// closed, as a sentence, or nothing.
