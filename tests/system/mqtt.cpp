@@ -131,10 +131,19 @@ class Mqtt : public testing::Test {
   static bool gets_all(const Subscriber &subscriber, guint64 count) {
     const auto expected = records(0, count);
     const std::set<std::string> all(expected.begin(), expected.end());
-    return eventually([&] {
+    const bool complete = eventually([&] {
       const auto payloads = subscriber.payloads(kCounts);
       return std::set<std::string>(payloads.begin(), payloads.end()) == all;
     });
+    if (!complete) {
+      const auto payloads = subscriber.payloads(kCounts);
+      const std::set<std::string> got(payloads.begin(), payloads.end());
+      for (guint64 seq = 0; seq < count; seq++) {
+        if (!got.contains(record_json(seq)))
+          ADD_FAILURE() << "missing " << seq;
+      }
+    }
+    return complete;
   }
 };
 

@@ -1,238 +1,346 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Paho's asynchronous client with waits that a stop request ends.
+// MQTT's conversation: CONNECT, a window of messages on their way, and what the broker says.
 #include "mqttlink.h"
 
-#include <mqtt/async_client.h>
+#include <openssl/crypto.h>
 
 #include <algorithm>
-#include <condition_variable>
-#include <cstdint>
-#include <mutex>
+#include <utility>
+
+#include "mqttreasons.h"
 
 namespace npc {
 namespace {
 
+using mqtt::Type;
+using mqtt::Version;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using std::chrono::steady_clock;
 
 constexpr seconds kKeepAlive{30};
-constexpr seconds kConnectTimeout{10};
-// More than we ever publish before we wait: Paho refuses messages beyond.
-constexpr int kMaxBuffered = 8192;
-
-// With the last client Paho ends its threads, which takes it up to ten seconds, and frees what all
-// clients share, also that of a client that another thread makes meanwhile. A client that stays
-// spares us both.
-void keep_paho_alive() {
-  [[gnu::used]] static auto *kept = new mqtt::async_client("tcp://127.0.0.1:1883", "npc-kept");
-}
-
-std::string refusal(int code, const MqttLogin &login) {
-  const std::string broker = "The broker at " + login.broker;
-  switch (code) {
-    case 1:
-      return broker + " does not speak MQTT 3.1.1.";
-    case 2:
-      return broker + " refused the client id \"" + login.client_id +
-             "\": choose another one with ?client-id=.";
-    case 3:
-      return broker + " is not available now.";
-    case 4:
-    case 5:
-      return broker + (login.user.empty()
-                           ? " wants a user name and a password: write "
-                             "mqtt://user@host/?password-file=/path/to/file."
-                           : " refused the user name or the password: check the user in the URI "
-                             "and what is in the password file.");
-    default:
-      return "There is no MQTT broker to reach at " + login.broker +
-             ": check the host and the port, and whether it runs.";
-  }
-}
+constexpr seconds kPatience{10};
+// Only somebody at the broker can change its mind.
+constexpr seconds kRefusalPause{60};
+constexpr std::uint32_t kSessionExpiry = 7 * 24 * 3600;
+// AWS's broker cuts off who has more than a hundred unconfirmed messages on their way; MQTT 5 tells
+// us, MQTT 3.1.1 does not. More would not be faster.
+constexpr std::size_t kWindow = 100;
+constexpr std::size_t kWriteSize = 65536;
+// The broker need not keep more than this for us, and what comes is small.
+constexpr std::size_t kMostArrived = 4096;
+constexpr std::size_t kForgotten = static_cast<std::size_t>(-1);
 
 }  // namespace
 
-// The callbacks come on Paho's thread, but never after its client is destroyed, and the client is
-// the last member here.
-class MqttLink::Paho : public mqtt::iaction_listener {
- public:
-  explicit Paho(const MqttLogin &login);
+MqttLink::MqttLink(MqttLogin login) : login_(std::move(login)) {}
 
-  std::string open(const MqttLogin &login, std::stop_token stop);
-  std::string send(const std::vector<MqttMessage> &messages);
-  std::size_t await(milliseconds stall, milliseconds total, std::stop_token stop);
-  bool lost() const;
-
- private:
-  void on_success(const mqtt::token &token) override;
-  void on_failure(const mqtt::token &token) override;
-  std::size_t confirmed_front() const;
-
-  // Taken by Paho's thread while it holds its own locks: Paho is not called while it is held.
-  mutable std::mutex mutex_;
-  std::condition_variable_any changed_;
-  bool answered_ = false;
-  int connect_code_ = 0;
-  bool lost_ = false;
-  std::uintptr_t first_number_ = 1;  // of the messages now on their way
-  std::vector<char> confirmed_;
-  std::size_t confirmations_ = 0;
-
-  std::unique_ptr<mqtt::async_client> client_;
-};
-
-MqttLink::Paho::Paho(const MqttLogin &login) {
-  keep_paho_alive();
-  client_ =
-      std::make_unique<mqtt::async_client>("tcp://" + login.addresses.front(), login.client_id,
-                                           mqtt::create_options_builder()
-                                               .mqtt_version(MQTTVERSION_3_1_1)
-                                               .max_buffered_messages(kMaxBuffered)
-                                               .finalize());
-  client_->set_connection_lost_handler([this](const std::string &) {
-    {
-      std::lock_guard lock(mutex_);
-      lost_ = true;
-    }
-    changed_.notify_all();
-  });
+MqttLink::~MqttLink() {
+  if (!lost_) {
+    mqtt::append_disconnect(out_);
+    flush();
+  }
+  OPENSSL_cleanse(login_.password.data(), login_.password.size());
 }
 
-std::string MqttLink::Paho::open(const MqttLogin &login, std::stop_token stop) {
-  std::vector<std::string> servers;
-  for (const std::string &address : login.addresses)
-    servers.push_back("tcp://" + address);
-  auto options =
-      mqtt::connect_options_builder()
-          .mqtt_version(MQTTVERSION_3_1_1)
-          .clean_session()
-          .keep_alive_interval(kKeepAlive)
-          .connect_timeout(kConnectTimeout / static_cast<int>(servers.size()))
-          .will(mqtt::message(login.will_topic, mqtt::binary_ref(std::string("offline")), 1, true))
-          .finalize();
-  options.set_servers(std::make_shared<const mqtt::string_collection>(servers));
-  if (!login.user.empty())
-    options.set_user_name(login.user);
-  if (!login.password.empty())
-    options.set_password(login.password);
-  client_->connect(std::move(options), nullptr, *this);
+std::string MqttLink::open(std::stop_token stop) {
+  for (;;) {
+    bool too_new = false;
+    std::string failure = shake_hands(steady_clock::now() + kPatience, stop, &too_new);
+    if (failure.empty() && !stop.stop_requested())
+      lost_ = false;
+    if (!too_new || login_.version == Version::k311)
+      return failure;
+    login_.version = Version::k311;
+  }
+}
 
-  std::unique_lock lock(mutex_);
-  if (!changed_.wait_for(lock, stop, kConnectTimeout, [this] { return answered_; })) {
+std::string MqttLink::shake_hands(Time until, std::stop_token stop, bool *too_new) {
+  std::string failure =
+      connection_.open(login_.target, login_.tls.has_value() ? &*login_.tls : nullptr, until, stop);
+  if (!failure.empty() || stop.stop_requested())
+    return failure;
+  write_connect();
+  in_.clear();
+  for (;;) {
+    flush();
+    connection_.read(in_);
+    std::optional<mqtt::Packet> packet;
+    try {
+      packet = mqtt::first_packet(in_);
+      if (packet && packet->type != Type::kConnack)
+        throw mqtt::ProtocolError("that is no answer to CONNECT");
+      if (packet)
+        return accept(*packet, too_new);
+    } catch (const mqtt::ProtocolError &) {
+      return "What answers at " + login_.target.name +
+             " is no MQTT broker: check the host and the port.";
+    }
+    if (connection_.ended()) {
+      // Old brokers hang up on what they do not know.
+      *too_new = connection_.why().empty();
+      if (!connection_.why().empty())
+        return connection_.why();
+      return "The broker at " + login_.target.name +
+             " ended the connection instead of answering: check the host and the port.";
+    }
+    if (!connection_.wait(!out_.empty(), until, stop))
+      return "The broker at " + login_.target.name + " does not answer.";
     if (stop.stop_requested())
       return {};
-    return "The broker at " + login.broker + " does not answer.";
   }
-  return connect_code_ == 0 ? std::string() : refusal(connect_code_, login);
 }
 
-std::string MqttLink::Paho::send(const std::vector<MqttMessage> &messages) {
-  {
-    std::lock_guard lock(mutex_);
-    first_number_ += confirmed_.size();
-    confirmed_.assign(messages.size(), 0);
+void MqttLink::write_connect() {
+  mqtt::Connect connect;
+  connect.version = login_.version;
+  connect.client_id = login_.client_id;
+  connect.user = login_.user;
+  connect.password = login_.password;
+  // With QoS 2 the broker remembers ids of messages and would take new ones for old. Our memory is
+  // the store: nothing else of the session is needed to go on.
+  connect.clean = login_.qos == 2;
+  connect.session_expiry = kSessionExpiry;
+  connect.keep_alive = static_cast<std::uint16_t>(kKeepAlive.count());
+  connect.will = {login_.will_topic, "offline", std::min(login_.qos, 1), true};
+  out_.clear();
+  sent_ = 0;
+  mqtt::append_connect(out_, connect);
+}
+
+std::string MqttLink::accept(const mqtt::Packet &packet, bool *too_new) {
+  const mqtt::Connack connack = mqtt::read_connack(packet, login_.version);
+  in_.erase(0, packet.size);
+  if (connack.code != 0) {
+    *too_new = mqtt::is_unknown_version(connack.code);
+    return mqtt::refusal(connack.code, {login_.target.name, login_.client_id, login_.user});
   }
-  for (std::size_t i = 0; i < messages.size(); i++) {
-    const MqttMessage &message = messages[i];
-    try {
-      client_->publish(mqtt::make_message(message.topic, mqtt::binary_ref(message.payload),
-                                          message.qos, message.retained),
-                       reinterpret_cast<void *>(first_number_ + i), *this);
-    } catch (const mqtt::exception &error) {
-      return "Cannot publish on " + message.topic + ": " + error.what() + ".";
-    }
+  if (!connack.retain_available) {
+    return "The broker at " + login_.target.name +
+           " retains no messages, as status and state must be: set that right there.";
   }
+  if (connack.maximum_qos < login_.qos) {
+    return "The broker at " + login_.target.name + " takes no messages of QoS " +
+           std::to_string(login_.qos) + ": write qos=" + std::to_string(connack.maximum_qos) + ".";
+  }
+  window_ = std::min<std::size_t>(kWindow, connack.receive_maximum);
+  keep_alive_ = connack.keep_alive ? seconds(*connack.keep_alive) : kKeepAlive;
+  last_sent_ = steady_clock::now();
   return {};
 }
 
-std::size_t MqttLink::Paho::await(milliseconds stall, milliseconds total, std::stop_token stop) {
-  const auto end = steady_clock::now() + total;
-  std::unique_lock lock(mutex_);
-  for (;;) {
-    const std::size_t before = confirmations_;
-    const auto until = std::min(end, steady_clock::now() + stall);
-    const bool moved = changed_.wait_until(lock, stop, until, [&] {
-      return lost_ || confirmations_ != before || confirmed_front() == confirmed_.size();
-    });
-    const std::size_t front = confirmed_front();
-    if (!moved || lost_ || stop.stop_requested() || front == confirmed_.size())
-      return front;
+// Sends what can be sent at once.
+void MqttLink::flush() {
+  while (sent_ < out_.size()) {
+    const std::size_t written = connection_.write(std::string_view(out_).substr(sent_));
+    if (written == 0)
+      return;
+    sent_ += written;
+    last_sent_ = steady_clock::now();
+  }
+  // The first of what was sent held the password.
+  if (lost_)
+    OPENSSL_cleanse(out_.data(), out_.size());
+  out_.clear();
+  sent_ = 0;
+}
+
+std::uint16_t MqttLink::next_id() {
+  if (++last_id_ == 0)
+    last_id_ = 1;
+  return last_id_;
+}
+
+// Puts as many messages on their way as the broker takes at once.
+void MqttLink::fill(std::span<const mqtt::Message> messages) {
+  while (next_ < messages.size() && flights_.size() < window_ && out_.size() < kWriteSize) {
+    const mqtt::Message &message = messages[next_];
+    const std::uint16_t id = message.qos > 0 ? next_id() : std::uint16_t{0};
+    mqtt::append_publish(out_, login_.version, message, id);
+    if (message.qos > 0)
+      flights_.push_back({id, next_});
+    else
+      confirm(next_);
+    next_++;
   }
 }
 
-bool MqttLink::Paho::lost() const {
-  std::lock_guard lock(mutex_);
-  return lost_;
+void MqttLink::confirm(std::size_t message) {
+  confirmations_++;
+  if (message == kForgotten)
+    return;
+  confirmed_[message] = 1;
+  while (front_ < confirmed_.size() && confirmed_[front_] != 0)
+    front_++;
 }
 
-std::size_t MqttLink::Paho::confirmed_front() const {
-  return static_cast<std::size_t>(std::find(confirmed_.begin(), confirmed_.end(), 0) -
-                                  confirmed_.begin());
-}
-
-void MqttLink::Paho::on_success(const mqtt::token &token) {
-  {
-    std::lock_guard lock(mutex_);
-    if (token.get_type() == mqtt::token::CONNECT) {
-      answered_ = true;
-    } else {
-      const auto number = reinterpret_cast<std::uintptr_t>(token.get_user_context());
-      // A late confirmation of messages that were given up means nothing any more.
-      if (number >= first_number_ && number - first_number_ < confirmed_.size()) {
-        confirmed_[number - first_number_] = 1;
-        confirmations_++;
-      }
-    }
+// Sends and receives what goes at once. Returns whether anything came.
+bool MqttLink::exchange() {
+  keep_alive();
+  flush();
+  const bool came = connection_.read(in_) > 0;
+  if (came)
+    take_packets();
+  if (connection_.ended() && !lost_) {
+    lose(connection_.why().empty()
+             ? "The connection to the broker at " + login_.target.name + " was lost."
+             : connection_.why());
   }
-  changed_.notify_all();
+  return came;
 }
 
-void MqttLink::Paho::on_failure(const mqtt::token &token) {
-  {
-    std::lock_guard lock(mutex_);
-    if (token.get_type() == mqtt::token::CONNECT) {
-      answered_ = true;
-      connect_code_ = token.get_return_code() != 0 ? token.get_return_code() : -1;
-    } else {
-      lost_ = true;
-    }
+void MqttLink::keep_alive() {
+  if (keep_alive_.count() == 0)
+    return;
+  const auto now = steady_clock::now();
+  if (ping_due_ && now > ping_sent_ + kPatience) {
+    lose("The broker at " + login_.target.name + " does not answer any more: it may hang.");
+  } else if (!ping_due_ && now > last_sent_ + keep_alive_ / 2) {
+    mqtt::append_ping(out_);
+    ping_due_ = true;
+    ping_sent_ = now;
   }
-  changed_.notify_all();
 }
 
-MqttLink::MqttLink(MqttLogin login) : login_(std::move(login)) {}
-
-MqttLink::~MqttLink() = default;
-
-std::string MqttLink::open(std::stop_token stop) {
+bool MqttLink::take_packets() {
+  std::size_t taken = 0;
   try {
-    paho_ = std::make_unique<Paho>(login_);
-    return paho_->open(login_, stop);
-  } catch (const mqtt::exception &error) {
-    return "Cannot connect to the broker at " + login_.broker + ": " + error.what() + ".";
+    while (const auto packet = mqtt::first_packet(std::string_view(in_).substr(taken))) {
+      handle(*packet);
+      taken += packet->size;
+    }
+  } catch (const mqtt::ProtocolError &error) {
+    lose("The broker at " + login_.target.name + " sent what is not MQTT: " + error.what() + ".");
+  }
+  in_.erase(0, taken);
+  return taken > 0;
+}
+
+void MqttLink::handle(const mqtt::Packet &packet) {
+  switch (packet.type) {
+    case Type::kPuback:
+    case Type::kPubrec:
+    case Type::kPubcomp:
+      handle_ack(packet);
+      break;
+    case Type::kSuback: {
+      const mqtt::Ack ack = mqtt::read_ack(packet, login_.version);
+      if (ack.id == subscription_)
+        subscribed_ = true;
+      break;
+    }
+    case Type::kPublish:
+      if (arrived_.size() < kMostArrived)
+        arrived_.push_back(mqtt::read_publish(packet, login_.version));
+      break;
+    case Type::kPingresp:
+      ping_due_ = false;
+      answered_ = true;
+      break;
+    case Type::kDisconnect: {
+      const std::uint8_t code = mqtt::read_disconnect(packet);
+      taken_over_ = mqtt::is_taken_over(code);
+      lose(mqtt::farewell(code, {login_.target.name, login_.client_id, login_.user}));
+      break;
+    }
+    default:
+      throw mqtt::ProtocolError("a packet of a kind that brokers do not send");
   }
 }
 
-Outcome MqttLink::publish(const std::vector<MqttMessage> &messages, milliseconds stall,
+void MqttLink::handle_ack(const mqtt::Packet &packet) {
+  const mqtt::Ack ack = mqtt::read_ack(packet, login_.version);
+  const auto flight = std::find_if(flights_.begin(), flights_.end(),
+                                   [&](const Flight &other) { return other.id == ack.id; });
+  if (flight == flights_.end())
+    return;
+  if (packet.type == Type::kPubrec && ack.code < 0x80) {
+    mqtt::append_pubrel(out_, ack.id);
+    return;
+  }
+  const std::size_t message = flight->message;
+  flights_.erase(flight);
+  if (ack.code < 0x80)
+    confirm(message);
+  else if (message != kForgotten)
+    refusal_ = mqtt::refused_message(ack.code, login_.target.name);
+}
+
+Outcome MqttLink::publish(std::span<const mqtt::Message> messages, milliseconds stall,
                           milliseconds total, std::stop_token stop) {
+  // What a stop cut short may still be confirmed; it is not of this batch.
+  for (Flight &flight : flights_)
+    flight.message = kForgotten;
+  confirmed_.assign(messages.size(), 0);
+  next_ = front_ = 0;
+  refusal_.clear();
+
+  auto last = steady_clock::now();
+  const auto end = last + total;
+  std::size_t before = confirmations_;
+  bool in_time = true;
+  while (!lost_ && in_time && refusal_.empty() && !stop.stop_requested()) {
+    fill(messages);
+    const bool came = exchange();
+    if (front_ == messages.size() && out_.empty())
+      return {messages.size(), {}, {}, {}};
+    if (confirmations_ != before) {
+      before = confirmations_;
+      last = steady_clock::now();
+    }
+    if (!came && !lost_)
+      in_time = connection_.wait(!out_.empty(), std::min(end, last + stall), stop);
+  }
   Outcome outcome;
-  outcome.failure = paho_->send(messages);
-  const bool sent = outcome.failure.empty();
-  outcome.confirmed = paho_->await(sent ? stall : milliseconds(0), total, stop);
-  if (!sent || outcome.confirmed == messages.size() || stop.stop_requested())
-    return outcome;
-  outcome.failure =
-      lost() ? why_lost() : "The broker at " + login_.broker + " does not confirm: it may hang.";
+  outcome.confirmed = front_;
+  if (lost_) {
+    outcome.failure = why_lost_;
+  } else if (!refusal_.empty()) {
+    outcome.failure = refusal_;
+    outcome.pause = kRefusalPause;
+  } else if (!in_time) {
+    outcome.failure = "The broker at " + login_.target.name + " does not confirm: it may hang.";
+  }
   return outcome;
 }
 
-bool MqttLink::lost() const {
-  return paho_->lost();
+// Goes on until `happened` is true. Returns false if it did not in time.
+bool MqttLink::await(const bool &happened, Time until, std::stop_token stop) {
+  while (!lost_ && !happened && !stop.stop_requested()) {
+    if (!exchange() && !lost_ && !connection_.wait(!out_.empty(), until, stop))
+      return false;
+  }
+  return true;
 }
 
-std::string MqttLink::why_lost() const {
-  return "The connection to the broker at " + login_.broker + " was lost.";
+std::string MqttLink::subscribe(std::span<const std::string> filters, std::stop_token stop) {
+  subscribed_ = answered_ = false;
+  subscription_ = next_id();
+  mqtt::append_subscribe(out_, login_.version, subscription_, filters);
+  // Brokers send what is retained before they answer to what came after the subscription.
+  mqtt::append_ping(out_);
+  ping_due_ = true;
+  ping_sent_ = steady_clock::now();
+  const auto until = ping_sent_ + kPatience;
+  if (!await(subscribed_, until, stop) || !await(answered_, until, stop))
+    return "The broker at " + login_.target.name + " does not answer to a subscription.";
+  return lost_ ? why_lost_ : std::string();
+}
+
+void MqttLink::look() {
+  while (!lost_ && exchange()) {
+  }
+}
+
+std::vector<mqtt::Arrived> MqttLink::take_arrived() {
+  return std::exchange(arrived_, {});
+}
+
+void MqttLink::lose(std::string why) {
+  if (lost_)
+    return;
+  lost_ = true;
+  why_lost_ = std::move(why);
 }
 
 }  // namespace npc

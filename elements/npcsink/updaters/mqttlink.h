@@ -1,58 +1,118 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// One connection to an MQTT broker: Paho behind waits that end.
+// One connection to an MQTT broker, with waits that end.
 #pragma once
 
 #include <chrono>
-#include <memory>
+#include <deque>
+#include <optional>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <vector>
 
+#include "connection.h"
+#include "mqttpacket.h"
 #include "updater.h"
 
 namespace npc {
 
-/// What MQTT's CONNECT says.
+/// Where the broker is and what CONNECT says.
 struct MqttLogin {
-  std::string broker;                  ///< host and port, for sentences
-  std::vector<std::string> addresses;  ///< numeric `host:port`, IPv6 in brackets; tried in turn
+  Connection::Target target;
+  std::optional<TlsSettings> tls;
+  mqtt::Version version = mqtt::Version::k5;  ///< the highest to try
   std::string client_id;
   std::string user;  ///< empty for none
   std::string password;
   std::string will_topic;  ///< the broker publishes `offline` there, retained, when we vanish
+  int qos = 1;             ///< the highest of all messages
 };
 
-struct MqttMessage {
-  std::string topic;
-  std::string payload;
-  int qos;
-  bool retained;
-};
-
-/// A connection, from CONNECT to its end. Used by one thread.
+/// A session with a broker, from CONNECT to its end. Used by one thread. Once it is lost it stays
+/// lost.
 class MqttLink {
  public:
   explicit MqttLink(MqttLogin login);
   /// Sends DISCONNECT if still connected, so the broker does not publish the will.
   ~MqttLink();
 
-  /// Connects. Returns why it failed, as a sentence, or nothing.
+  /// Connects, with MQTT 3.1.1 if the broker knows no later one. Returns why it failed, as a
+  /// sentence, or nothing.
   std::string open(std::stop_token stop);
+  /// What the broker speaks.
+  mqtt::Version version() const { return login_.version; }
 
   /// Publishes messages in their order and waits until the broker has confirmed them, at most
   /// `stall` without a confirmation and at most `total`. The outcome counts messages.
-  Outcome publish(const std::vector<MqttMessage> &messages, std::chrono::milliseconds stall,
+  Outcome publish(std::span<const mqtt::Message> messages, std::chrono::milliseconds stall,
                   std::chrono::milliseconds total, std::stop_token stop);
 
+  /// Subscribes, and waits until what is retained there has arrived. Returns why it failed, as a
+  /// sentence, or nothing.
+  std::string subscribe(std::span<const std::string> filters, std::stop_token stop);
+
+  /// Takes what has come, and shows the broker that we live. To be called every few seconds.
+  void look();
+  /// What came on the subscriptions since the last call.
+  std::vector<mqtt::Arrived> take_arrived();
+
   /// Whether the connection has ended.
-  bool lost() const;
+  bool lost() const { return lost_; }
   /// Why it ended, as a sentence.
-  std::string why_lost() const;
+  const std::string &why_lost() const { return why_lost_; }
+  /// Whether it ended because another client took our client id.
+  bool taken_over() const { return taken_over_; }
 
  private:
-  class Paho;
-  const MqttLogin login_;
-  std::unique_ptr<Paho> paho_;
+  using Time = Connection::Time;
+
+  struct Flight {
+    std::uint16_t id;
+    std::size_t message;  // its place in the batch, or kForgotten
+  };
+
+  std::string shake_hands(Time until, std::stop_token stop, bool *too_new);
+  void write_connect();
+  std::string accept(const mqtt::Packet &packet, bool *too_new);
+  void fill(std::span<const mqtt::Message> messages);
+  bool exchange();
+  void flush();
+  void keep_alive();
+  bool take_packets();
+  void handle(const mqtt::Packet &packet);
+  void handle_ack(const mqtt::Packet &packet);
+  void confirm(std::size_t message);
+  bool await(const bool &happened, Time until, std::stop_token stop);
+  void lose(std::string why);
+  std::uint16_t next_id();
+
+  MqttLogin login_;
+  Connection connection_;
+  bool lost_ = true;
+  bool taken_over_ = false;
+  std::string why_lost_;
+
+  std::string out_;  // what is to be sent; what is sent already, up to `sent_`
+  std::size_t sent_ = 0;
+  std::string in_;
+  std::chrono::seconds keep_alive_{0};
+  Time last_sent_{};
+  Time ping_sent_{};
+  bool ping_due_ = false;  // a PINGRESP is
+  bool answered_ = false;
+
+  std::size_t window_ = 1;
+  std::uint16_t last_id_ = 0;
+  std::deque<Flight> flights_;
+  std::vector<char> confirmed_;  // of the messages of the batch
+  std::size_t next_ = 0;         // the first that is not on its way
+  std::size_t front_ = 0;        // the first that is not confirmed
+  std::size_t confirmations_ = 0;
+  std::string refusal_;  // why the broker does not take a message
+
+  std::uint16_t subscription_ = 0;
+  bool subscribed_ = false;
+  std::vector<mqtt::Arrived> arrived_;
 };
 
 }  // namespace npc

@@ -12,6 +12,7 @@ const Registry &Registry::standard() {
     Registry made;
     made.add("file", make_file_updater);
     made.add("mqtt", make_mqtt_updater);
+    made.add("mqtts", make_mqtt_updater);
     return made;
   }();
   return registry;
