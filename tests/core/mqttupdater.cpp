@@ -82,8 +82,8 @@ TEST_F(MqttUpdater, SaysThatTheServerIsNoBroker) {
   const int connection = server_.accept();
   ASSERT_EQ(write(connection, "HTTP/1.1 400 Bad Request\r\n\r\n", 28), 28);
   close(connection);
-  EXPECT_EQ(failure(), "There is no MQTT broker to reach at " + server_.host() +
-                           ": check the host and the port, and whether it runs.");
+  EXPECT_EQ(failure(), "What answers at " + server_.host() +
+                           " is no MQTT broker: check the host and the port.");
 }
 
 TEST_F(MqttUpdater, StopsWhileAServerIsSilent) {

@@ -65,12 +65,12 @@ std::string MqttLink::shake_hands(Time until, std::stop_token stop, bool *too_ne
   for (;;) {
     flush();
     connection_.read(in_);
-    std::optional<mqtt::Packet> packet;
     try {
-      packet = mqtt::first_packet(in_);
-      if (packet && packet->type != Type::kConnack)
+      // The kind first: what is no broker may seem to announce a long packet.
+      if (!in_.empty() &&
+          static_cast<unsigned char>(in_.front()) >> 4 != static_cast<unsigned>(Type::kConnack))
         throw mqtt::ProtocolError("that is no answer to CONNECT");
-      if (packet)
+      if (const auto packet = mqtt::first_packet(in_))
         return accept(*packet, too_new);
     } catch (const mqtt::ProtocolError &) {
       return "What answers at " + login_.target.name +
