@@ -190,9 +190,11 @@ static gboolean gst_npc_count_sink_event(GstPad *pad, GstObject *parent, GstEven
     }
     case GST_EVENT_GAP: {
       GstClockTime pts, duration;
+      GstGapFlags flags;
       gst_event_parse_gap(event, &pts, &duration);
+      gst_event_parse_gap_flags(event, &flags);
       gst_event_unref(event);
-      return state->gap(pts, duration) == GST_FLOW_OK;
+      return state->gap(pts, duration, (flags & GST_GAP_FLAG_MISSING_DATA) != 0) == GST_FLOW_OK;
     }
     case GST_EVENT_FLUSH_STOP:
       state->flush();
@@ -211,10 +213,17 @@ static GstStateChangeReturn gst_npc_count_change_state(GstElement *element,
   GstNpcCountState *state = GST_NPC_COUNT(element)->state;
   if (transition == GST_STATE_CHANGE_READY_TO_PAUSED && !state->start())
     return GST_STATE_CHANGE_FAILURE;
+  if (transition == GST_STATE_CHANGE_PLAYING_TO_PAUSED)
+    state->pause();
   const GstStateChangeReturn result =
       GST_ELEMENT_CLASS(gst_npc_count_parent_class)->change_state(element, transition);
-  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY)
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_PLAYING && result != GST_STATE_CHANGE_FAILURE)
+    state->play();
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY ||
+      (transition == GST_STATE_CHANGE_READY_TO_PAUSED && result == GST_STATE_CHANGE_FAILURE)) {
+    state->stop_watch();
     state->stop();
+  }
   return result;
 }
 

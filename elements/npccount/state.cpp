@@ -106,7 +106,10 @@ void read_detections(GstBuffer *buffer, std::vector<npc::count::Detection> &dete
 }  // namespace
 
 GstNpcCountState::GstNpcCountState(GstNpcCount *element)
-    : element_(element), boot_(new_boot()), window_(time_from(settings.interval)) {
+    : element_(element),
+      boot_(new_boot()),
+      window_(time_from(settings.interval)),
+      watch_(GST_ELEMENT(element), [this] { return look(); }) {
   gst_segment_init(&segment_, GST_FORMAT_TIME);
 }
 
@@ -128,6 +131,13 @@ bool GstNpcCountState::start() {
   apply_definitions(current);
   load_totals(current);
   apply_resets();
+  if (!watch_.start()) {
+    GST_ELEMENT_ERROR(element_, RESOURCE, FAILED,
+                      ("npccount cannot make a thread: end other programs, or raise the limit of "
+                       "processes (ulimit -u)."),
+                      (nullptr));
+    return false;
+  }
   return true;
 }
 
@@ -142,6 +152,8 @@ void GstNpcCountState::stop() {
 void GstNpcCountState::flush() {
   forget();
   gst_segment_init(&segment_, GST_FORMAT_TIME);
+  streaming_ = false;
+  live_.reset();
 }
 
 void GstNpcCountState::forget() {
@@ -188,6 +200,8 @@ bool GstNpcCountState::set_segment(const GstSegment *segment) {
     forget();
     gst_segment_copy_into(segment, &segment_);
   }
+  streaming_ = true;
+  hear();
   return true;
 }
 
@@ -218,6 +232,13 @@ Time GstNpcCountState::duration_of(GstClockTime duration) const {
 }
 
 GstFlowReturn GstNpcCountState::chain(GstBuffer *buffer) {
+  const GstFlowReturn flow = count(buffer);
+  // Now, not before: while downstream blocks, frames cannot come.
+  hear();
+  return flow;
+}
+
+GstFlowReturn GstNpcCountState::count(GstBuffer *buffer) {
   read_detections(buffer, detections_);
   const GstClockTime pts = GST_BUFFER_PTS(buffer), duration = GST_BUFFER_DURATION(buffer);
   gst_buffer_unref(buffer);
@@ -238,18 +259,26 @@ GstFlowReturn GstNpcCountState::chain(GstBuffer *buffer) {
   for (const npc::count::Crossing &crossing : rules_.update(*now, tracker_.tracks(), frame_))
     post(crossing, pts, *now, current);
   const npc::count::FrameCounts counts = npc::count::count_tracks(tracker_.tracks());
-  window_.add(*now, duration_of(duration), counts);
+  last_length_ = duration_of(duration);
+  window_.add(*now, last_length_, counts);
   GST_LOG_OBJECT(element_, "%zu detections at %" GST_TIME_FORMAT ": %u people, %u moving, %u faces",
                  detections_.size(), GST_TIME_ARGS(time_to(*now)), counts.people, counts.moving,
                  counts.faces);
   return GST_FLOW_OK;
 }
 
-GstFlowReturn GstNpcCountState::gap(GstClockTime pts, GstClockTime duration) {
+GstFlowReturn GstNpcCountState::gap(GstClockTime pts, GstClockTime duration, bool lost) {
   const std::optional<Time> start = GST_CLOCK_TIME_IS_VALID(pts) ? running_time(pts) : std::nullopt;
   if (!start)
     return GST_FLOW_OK;
-  return come_to(*start, *start + duration_of(duration), copy_settings());
+  const Time end = *start + duration_of(duration);
+  if (lost) {
+    GST_DEBUG_OBJECT(element_, "frames were lost at %" GST_TIME_FORMAT, GST_TIME_ARGS(pts));
+    window_.lose(*start, end);
+  }
+  const GstFlowReturn flow = come_to(*start, end, copy_settings());
+  hear();
+  return flow;
 }
 
 // Time has come to `end`, by a frame or a gap that begins at `start`.
@@ -260,6 +289,7 @@ GstFlowReturn GstNpcCountState::come_to(Time start, Time end, const npc::CountSe
     forget();
   }
   last_ = start;
+  last_length_ = end - start;
   apply_resets();
   window_.set_length(time_from(current.interval));
   const auto closed = window_.advance(end);
@@ -270,6 +300,7 @@ void GstNpcCountState::finish() {
   if (const auto closed = window_.finish())
     emit(*closed, copy_settings());
   forget();
+  streaming_ = false;
 }
 
 // UTC in ns at a running time.
@@ -307,6 +338,8 @@ GstFlowReturn GstNpcCountState::emit(const npc::count::WindowCounts &window,
   add_rules(counts.get(), rules_.close());
   counts->flags = static_cast<GstNpcCountsFlags>(
       (window.partial ? GST_NPC_COUNTS_FLAG_PARTIAL : 0) |
+      (window.degraded ? GST_NPC_COUNTS_FLAG_DEGRADED : 0) |
+      (window.stalled ? GST_NPC_COUNTS_FLAG_STALLED : 0) |
       (npc::count::system_clock_is_unsynced() ? GST_NPC_COUNTS_FLAG_CLOCK_UNSYNCED : 0));
   shorten(counts.get());
   // Before anybody hears of them: totals that were told never fall.

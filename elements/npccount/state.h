@@ -15,6 +15,7 @@
 #include "core/tracker.h"
 #include "core/window.h"
 #include "gstnpccount.h"
+#include "watch.h"
 
 namespace npc {
 
@@ -58,7 +59,9 @@ struct _GstNpcCount {
   struct GstNpcCountState *state;
 };
 
-// C++ objects with destructors. The streaming thread owns all but `settings`.
+// C++ objects with destructors. All but `settings` belong to who holds the sink pad's stream lock:
+// the streaming thread, or the watch when that is silent. Nothing else is locked while either
+// pushes or posts.
 struct GstNpcCountState {
   explicit GstNpcCountState(GstNpcCount *element);
 
@@ -66,12 +69,17 @@ struct GstNpcCountState {
   /// work.
   bool start();
   void stop();
+  /// The element plays, or pauses.
+  void play();
+  void pause() { watch_.pause(); }
+  /// Ends the watch for silence. Pads must be inactive.
+  void stop_watch() { watch_.stop(); }
   bool set_caps(GstCaps *caps);
   bool set_segment(const GstSegment *segment);
   void flush();
   GstFlowReturn chain(GstBuffer *buffer);
-  /// Nothing was analysed from `pts` on for `duration`.
-  GstFlowReturn gap(GstClockTime pts, GstClockTime duration);
+  /// Nothing was analysed from `pts` on for `duration`; `lost`: there was something to analyse.
+  GstFlowReturn gap(GstClockTime pts, GstClockTime duration, bool lost);
   /// Closes the open window at the end of the stream.
   void finish();
   /// Sets a name; `property` is what users call it.
@@ -100,6 +108,10 @@ struct GstNpcCountState {
   void post(const npc::count::Crossing &crossing, GstClockTime pts, Time running,
             const npc::CountSettings &current);
   void forget();
+  GstFlowReturn count(GstBuffer *buffer);
+  void hear();
+  GstClockTime look();
+  GstClockTime look_unlocked();
   std::optional<Time> running_time(GstClockTime pts);
   Time duration_of(GstClockTime duration) const;
   GstFlowReturn come_to(Time start, Time end, const npc::CountSettings &current);
@@ -122,5 +134,10 @@ struct GstNpcCountState {
   bool save_failed_ = false;
   std::vector<npc::count::Detection> detections_;
   std::optional<Time> last_;        // running time of the last frame or gap
+  Time last_length_{};              // how long that lasts
   std::optional<gint64> utc_base_;  // UTC in ns at running time 0
+  bool streaming_ = false;          // between a segment and the end of the stream
+  std::optional<bool> live_;        // once upstream knows
+  Time heard_{};                    // running time by the clock when the last sign of life came
+  npc::Watch watch_;
 };
