@@ -94,9 +94,9 @@ bool read_lines(const char *text, std::vector<count::LineDefinition> &lines, std
   lines.clear();
   return read_places(
       text, kLineExample,
-      [&](const GstStructure *place, std::string &error) {
+      [&](const std::string &name, const GstStructure *place, std::string &error) {
         count::LineDefinition line;
-        line.name = gst_structure_get_name(place);
+        line.name = name;
         const std::string what = "The line " + line.name;
         for (const auto &[field, number] :
              {std::pair{"x1", &line.x1}, {"y1", &line.y1}, {"x2", &line.x2}, {"y2", &line.y2}}) {
@@ -117,12 +117,12 @@ bool read_zones(const char *text, std::vector<count::ZoneDefinition> &zones, std
   zones.clear();
   return read_places(
       text, kZoneExample,
-      [&](const GstStructure *place, std::string &error) {
+      [&](const std::string &name, const GstStructure *place, std::string &error) {
         count::ZoneDefinition zone;
-        zone.name = gst_structure_get_name(place);
+        zone.name = name;
         const std::string what = "The zone " + zone.name;
         Corners corners;
-        if (!read_corners(place, corners, error)) {
+        if (!read_corners(name, place, corners, error)) {
           error = "The zone " + error;
           return false;
         }

@@ -317,8 +317,8 @@ static void gst_npc_count_install_places(GObjectClass *klass) {
   /**
    * GstNpcCount:lines:
    *
-   * Lines whose crossings are counted, separated by semicolons: a name (it begins with a letter),
-   * the two ends `x1`, `y1`, `x2`, `y2` in fractions of the frame, and options:
+   * Lines whose crossings are counted, separated by semicolons: a name of 1 to 64 letters, digits,
+   * `_` or `-`, the two ends `x1`, `y1`, `x2`, `y2` in fractions of the frame, and options:
    *
    * * `class`: the class that is counted (person)
    * * `band`: half of the width of the band along the line, a share of the frame's height, 0 to 0.5
@@ -346,8 +346,8 @@ static void gst_npc_count_install_places(GObjectClass *klass) {
   /**
    * GstNpcCount:zones:
    *
-   * Zones in which people are counted, separated by semicolons: a name (it begins with a letter),
-   * the corners as `points=<x,y,x,y,x,y>` in order and in fractions of the frame, and the options
+   * Zones in which people are counted, separated by semicolons: a name as lines have, the
+   * corners as `points=<x,y,x,y,x,y>` in order and in fractions of the frame, and the options
    * of #GstNpcCount:lines. Up to 64 corners, whose sides must not cross or touch.
    *
    * Zones that cannot work are refused as lines are.
