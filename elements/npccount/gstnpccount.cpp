@@ -51,6 +51,17 @@
  * * #gchararray `class`: what crossed, as the line has it
  * * #guint64 `in_total`, `out_total`: totals of the line with this crossing
  *
+ * Each passing of a threshold of #GstNpcCount:thresholds is an element message `npc-threshold`, in
+ * the frame in which there have been so many for long enough:
+ *
+ * * #GstClockTime `timestamp`, `stream-time`, `running-time`: since when there are so many, in ns
+ * * #GstClockTime `duration`: for how long that is, in ns
+ * * #gchararray `site`, `camera`, `threshold`: where
+ * * #gchararray `zone`: the zone that is watched; empty: the frame
+ * * #gchararray `class`: what is counted there
+ * * #gchararray `state`: `above` or `below`, in turn
+ * * #guint `people`: how many there are in this frame
+ *
  * ## What the numbers mean
  *
  * * **present**: a track that is confirmed, and was seen in this frame or at most 0.4 s ago. It is
@@ -148,6 +159,7 @@ enum Property {
   PROP_POST_MESSAGES,
   PROP_LINES,
   PROP_ZONES,
+  PROP_THRESHOLDS,
   PROP_STATE_FILE,
 };
 
@@ -253,6 +265,9 @@ static void gst_npc_count_set_property(GObject *object, guint id, const GValue *
     case PROP_ZONES:
       state->set_zones(g_value_get_string(value));
       break;
+    case PROP_THRESHOLDS:
+      state->set_thresholds(g_value_get_string(value));
+      break;
     case PROP_STATE_FILE: {
       const gchar *path = g_value_get_string(value);
       npc::ObjectLocker lock(object);
@@ -290,6 +305,9 @@ static void gst_npc_count_get_property(GObject *object, guint id, GValue *value,
       break;
     case PROP_ZONES:
       g_value_set_string(value, settings.zones.text.c_str());
+      break;
+    case PROP_THRESHOLDS:
+      g_value_set_string(value, settings.thresholds.text.c_str());
       break;
     case PROP_STATE_FILE:
       g_value_set_string(value, settings.state_file.c_str());
@@ -360,6 +378,35 @@ static void gst_npc_count_install_places(GObjectClass *klass) {
                           "lines",
                           "", kPlaying));
   /**
+   * GstNpcCount:thresholds:
+   *
+   * Numbers whose passing is told on the bus by an `npc-threshold` message, separated by
+   * semicolons: a name as lines have, and
+   *
+   * * `above`: so many or more are above the threshold, 1 to 500. There is no default
+   * * `below`: so many or fewer are below it, from 0; less than `above` (one less than `above`). In
+   *   between it stays as it is
+   * * `for`: how long there must be so many, in every frame, in ms, 0 to 3600000 (1000)
+   * * `zone`: the zone of #GstNpcCount:zones that is watched (none: the frame)
+   * * `class`: the class that is watched in the frame (person); a zone has its own
+   *
+   * A threshold begins below and tells of above and below in turn, never of the same twice. So
+   * `used,above=1,for=0` tells of the first who comes and the last who goes, and
+   * `crowd,above=10,below=7,for=30000` only of crowds that last.
+   *
+   * Thresholds that cannot work are refused as lines are, and so are those of zones that are not
+   * there: in a running element define the zone first, and take it away last. A threshold that
+   * keeps its name stays above or below when it is changed.
+   */
+  g_object_class_install_property(
+      klass, PROP_THRESHOLDS,
+      g_param_spec_string("thresholds", "Thresholds",
+                          "Numbers of people whose passing posts an npc-threshold message: "
+                          "crowd,above=10,below=8,for=3000; queue-long,zone=queue,above=4,... : so "
+                          "many or more, so many or fewer (default: above less 1), for so many ms "
+                          "(default 1000), in a zone or else in the frame. Option: class=person",
+                          "", kPlaying));
+  /**
    * GstNpcCount:state-file:
    *
    * Path of a file that keeps the totals of the lines over restarts, one for each element. It is
@@ -420,13 +467,15 @@ static void gst_npc_count_install_properties(GObjectClass *klass) {
   /**
    * GstNpcCount:post-messages:
    *
-   * Whether each record and each crossing of a line is posted on the bus.
+   * Whether each record, each crossing of a line and each passing of a threshold is posted on the
+   * bus.
    */
   g_object_class_install_property(
       klass, PROP_POST_MESSAGES,
       g_param_spec_boolean("post-messages", "Post messages",
-                           "Post an npc-counts element message on the bus for each record, and an "
-                           "npc-crossing message for each crossing of a line",
+                           "Post an npc-counts element message on the bus for each record, an "
+                           "npc-crossing message for each crossing of a line, and an "
+                           "npc-threshold message for each passing of a threshold",
                            initial.post_messages, kPlaying));
   gst_npc_count_install_places(klass);
 }

@@ -256,8 +256,7 @@ GstFlowReturn GstNpcCountState::count(GstBuffer *buffer) {
     return flow;
   apply_definitions(current);
   tracker_.update(*now, detections_);
-  for (const npc::count::Crossing &crossing : rules_.update(*now, tracker_.tracks(), frame_))
-    post(crossing, pts, *now, current);
+  post(rules_.update(*now, tracker_.tracks(), frame_), pts, *now, current);
   const npc::count::FrameCounts counts = npc::count::count_tracks(tracker_.tracks());
   last_length_ = duration_of(duration);
   window_.add(*now, last_length_, counts);

@@ -26,7 +26,7 @@ struct NameSetting {
   std::optional<std::string> refused;
 };
 
-/// A property that defines lines or zones.
+/// A property that defines lines, zones or thresholds.
 struct PlacesSetting {
   std::string text;
   /// Why `text` cannot be used; it keeps the element from starting.
@@ -39,8 +39,8 @@ struct CountSettings {
   NameSetting camera{"camera", {}};
   GstClockTime interval = 2 * GST_SECOND;
   bool post_messages = true;
-  PlacesSetting lines, zones;
-  /// What those two define; never null.
+  PlacesSetting lines, zones, thresholds;
+  /// What those define; never null.
   std::shared_ptr<const count::Definitions> definitions =
       std::make_shared<const count::Definitions>();
   std::string state_file;
@@ -88,6 +88,7 @@ struct GstNpcCountState {
 
   void set_lines(const gchar *text);
   void set_zones(const gchar *text);
+  void set_thresholds(const gchar *text);
   /// Totals of a line, or of all if `name` is null or empty, begin at 0 again.
   void reset(const gchar *name);
 
@@ -99,14 +100,20 @@ struct GstNpcCountState {
 
   npc::CountSettings copy_settings();
   bool refuse_to_start(const npc::CountSettings &current);
-  void set_places(npc::PlacesSetting npc::CountSettings::*which, const char *property,
-                  const gchar *text, npc::count::Definitions read, std::string fault);
+  template <typename Definition>
+  void set_places(npc::PlacesSetting npc::CountSettings::*which,
+                  std::vector<Definition> npc::count::Definitions::*kind, const char *property,
+                  const gchar *text,
+                  bool (*read)(const char *, std::vector<Definition> &, std::string &));
   void apply_definitions(const npc::CountSettings &current);
   void apply_resets();
   void load_totals(const npc::CountSettings &current);
   void save_totals(const npc::CountSettings &current);
+  void post(const npc::count::Events &events, GstClockTime pts, Time running,
+            const npc::CountSettings &current);
   void post(const npc::count::Crossing &crossing, GstClockTime pts, Time running,
             const npc::CountSettings &current);
+  void post(const npc::count::Alarm &alarm, Time running, const npc::CountSettings &current);
   void forget();
   GstFlowReturn count(GstBuffer *buffer);
   void hear();
