@@ -139,6 +139,9 @@
 
 #include <gst/npc/npc.h>
 
+#include <utility>
+
+#include "../passage.h"
 #include "state.h"
 
 GST_DEBUG_CATEGORY(npccount_debug);
@@ -146,8 +149,11 @@ GST_DEBUG_CATEGORY(npccount_debug);
 
 namespace {
 
+// Of video only the metadata is read, so any format in any memory will do.
 GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE(
-    "sink", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS(GST_NPC_DETECTIONS_CAPS));
+    "sink", GST_PAD_SINK, GST_PAD_ALWAYS,
+    GST_STATIC_CAPS(GST_NPC_DETECTIONS_CAPS "; video/x-raw(ANY), width=(int)[1,max], "
+                                            "height=(int)[1,max]"));
 GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE("src", GST_PAD_SRC, GST_PAD_ALWAYS,
                                                             GST_STATIC_CAPS(GST_NPC_COUNTS_CAPS));
 
@@ -157,6 +163,7 @@ enum Property {
   PROP_CAMERA,
   PROP_INTERVAL,
   PROP_POST_MESSAGES,
+  PROP_PEOPLE_CLASSES,
   PROP_LINES,
   PROP_ZONES,
   PROP_THRESHOLDS,
@@ -217,7 +224,22 @@ static gboolean gst_npc_count_sink_event(GstPad *pad, GstObject *parent, GstEven
     default:
       break;
   }
-  return gst_pad_event_default(pad, parent, event);
+  GstEvent *plain = npc::event_that_may_pass(event);
+  return plain == nullptr || gst_pad_event_default(pad, parent, plain);
+}
+
+static gboolean gst_npc_count_query(GstPad *pad, GstObject *parent, GstQuery *query) {
+  switch (GST_QUERY_TYPE(query)) {
+    case GST_QUERY_ALLOCATION:
+      // No frame is looked at, so none needs to be copied into a plainer form.
+      gst_query_add_allocation_meta(query, GST_VIDEO_META_API_TYPE, nullptr);
+      return TRUE;
+    case GST_QUERY_CAPS:
+    case GST_QUERY_ACCEPT_CAPS:
+      return gst_pad_query_default(pad, parent, query);
+    default:
+      return npc::query_may_pass(query) && gst_pad_query_default(pad, parent, query);
+  }
 }
 
 static GstStateChangeReturn gst_npc_count_change_state(GstElement *element,
@@ -257,6 +279,12 @@ static void gst_npc_count_set_property(GObject *object, guint id, const GValue *
     case PROP_POST_MESSAGES: {
       npc::ObjectLocker lock(object);
       state->settings.post_messages = g_value_get_boolean(value) != FALSE;
+      break;
+    }
+    case PROP_PEOPLE_CLASSES: {
+      npc::PeopleClasses classes(g_value_get_string(value));
+      npc::ObjectLocker lock(object);
+      state->settings.people_classes = std::move(classes);
       break;
     }
     case PROP_LINES:
@@ -299,6 +327,9 @@ static void gst_npc_count_get_property(GObject *object, guint id, GValue *value,
       break;
     case PROP_POST_MESSAGES:
       g_value_set_boolean(value, settings.post_messages);
+      break;
+    case PROP_PEOPLE_CLASSES:
+      g_value_set_string(value, settings.people_classes.text().c_str());
       break;
     case PROP_LINES:
       g_value_set_string(value, settings.lines.text.c_str());
@@ -477,6 +508,19 @@ static void gst_npc_count_install_properties(GObjectClass *klass) {
                            "npc-crossing message for each crossing of a line, and an "
                            "npc-threshold message for each passing of a threshold",
                            initial.post_messages, kPlaying));
+  /**
+   * GstNpcCount:people-classes:
+   *
+   * What detectors other than npcdetect call people, separated by commas, for instance
+   * `pedestrian,Person`: detections of these classes count as `person`, in lines, zones and
+   * thresholds too. A change holds from the next frame on.
+   */
+  g_object_class_install_property(
+      klass, PROP_PEOPLE_CLASSES,
+      g_param_spec_string("people-classes", "People classes",
+                          "Classes of other detectors that are people, separated by commas, such "
+                          "as pedestrian,Person: they count as person. The class person always is",
+                          "", kPlaying));
   gst_npc_count_install_places(klass);
 }
 
@@ -515,8 +559,10 @@ static void gst_npc_count_init(GstNpcCount *self) {
   self->sinkpad = gst_pad_new_from_static_template(&sink_template, "sink");
   gst_pad_set_chain_function(self->sinkpad, GST_DEBUG_FUNCPTR(gst_npc_count_chain));
   gst_pad_set_event_function(self->sinkpad, GST_DEBUG_FUNCPTR(gst_npc_count_sink_event));
+  gst_pad_set_query_function(self->sinkpad, GST_DEBUG_FUNCPTR(gst_npc_count_query));
   gst_element_add_pad(GST_ELEMENT(self), self->sinkpad);
   self->srcpad = gst_pad_new_from_static_template(&src_template, "src");
+  gst_pad_set_query_function(self->srcpad, GST_DEBUG_FUNCPTR(gst_npc_count_query));
   gst_pad_use_fixed_caps(self->srcpad);
   gst_element_add_pad(GST_ELEMENT(self), self->srcpad);
 }

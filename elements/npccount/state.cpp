@@ -26,6 +26,9 @@ constexpr GstClockTime kLatest = G_MAXINT64 / 2;
 // The system's clock is followed when it is set, not when it is nudged: windows stay evenly spaced.
 constexpr gint64 kClockStep = 100 * GST_MSECOND;
 
+// Video in which nothing was ever found for this long may have no detector.
+constexpr Time kLongSearch = std::chrono::seconds(10);
+
 constexpr const char *kNameRule = "a name has 1 to 64 letters, digits, _ or -";
 
 Time time_from(GstClockTime time) {
@@ -42,16 +45,6 @@ std::string new_boot() {
     number = static_cast<guint64>(g_random_int()) << 32 | g_random_int();
   g_autofree gchar *text = g_strdup_printf("%016" G_GINT64_MODIFIER "x", number);
   return text;
-}
-
-// Others' detectors have classes like `traffic light`; in a record they must be names.
-std::string name_of(const char *label) {
-  std::string name(label);
-  name.resize(std::min<std::size_t>(name.size(), GST_NPC_NAME_MAX));
-  for (char &c : name)
-    if (!g_ascii_isalnum(c) && c != '_' && c != '-')
-      c = '_';
-  return name;
 }
 
 // Text from a user, fit for a message.
@@ -90,17 +83,6 @@ void shorten(GstNpcCounts *counts) {
       return;
     g_array_set_size(counts->objects, counts->objects->len - 1);
   }
-}
-
-void read_detections(GstBuffer *buffer, std::vector<npc::count::Detection> &detections) {
-  detections.clear();
-  gpointer walk = nullptr;
-  GstNpcDetection found;
-  while (gst_npc_buffer_iterate_detections(buffer, &walk, &found))
-    detections.push_back({name_of(found.label),
-                          {found.x, found.y, found.width, found.height},
-                          found.confidence,
-                          found.weak != FALSE});
 }
 
 }  // namespace
@@ -161,14 +143,16 @@ void GstNpcCountState::forget() {
   window_.reset();
   rules_.forget();
   last_.reset();
+  searching_since_.reset();
 }
 
 bool GstNpcCountState::set_caps(GstCaps *caps) {
   const GstStructure *structure = gst_caps_get_structure(caps, 0);
   int width = 0, height = 0, numerator = 0, denominator = 1;
+  // Video need not have a frame rate.
+  gst_structure_get_fraction(structure, "framerate", &numerator, &denominator);
   if (!gst_structure_get_int(structure, "width", &width) ||
-      !gst_structure_get_int(structure, "height", &height) ||
-      !gst_structure_get_fraction(structure, "framerate", &numerator, &denominator)) {
+      !gst_structure_get_int(structure, "height", &height)) {
     GST_ERROR_OBJECT(element_, "caps are not fixed: %" GST_PTR_FORMAT, static_cast<void *>(caps));
     return false;
   }
@@ -182,6 +166,8 @@ bool GstNpcCountState::set_caps(GstCaps *caps) {
   frame_duration_ = numerator > 0
                         ? time_from(gst_util_uint64_scale_int(GST_SECOND, denominator, numerator))
                         : Time::zero();
+  if (!negotiated_)
+    searching_ = gst_structure_has_name(structure, "video/x-raw");
   GstCaps *counts = gst_caps_from_string(GST_NPC_COUNTS_CAPS);
   negotiated_ = gst_pad_push_event(element_->srcpad, gst_event_new_caps(counts));
   gst_caps_unref(counts);
@@ -239,8 +225,10 @@ GstFlowReturn GstNpcCountState::chain(GstBuffer *buffer) {
 }
 
 GstFlowReturn GstNpcCountState::count(GstBuffer *buffer) {
-  read_detections(buffer, detections_);
+  const npc::CountSettings current = copy_settings();
+  npc::read_detections(buffer, frame_, current.people_classes, detections_);
   const GstClockTime pts = GST_BUFFER_PTS(buffer), duration = GST_BUFFER_DURATION(buffer);
+  // It may be a frame of the camera, which has few.
   gst_buffer_unref(buffer);
   if (!negotiated_)
     return GST_FLOW_NOT_NEGOTIATED;
@@ -250,7 +238,7 @@ GstFlowReturn GstNpcCountState::count(GstBuffer *buffer) {
                      GST_TIME_ARGS(pts));
     return GST_FLOW_OK;
   }
-  const npc::CountSettings current = copy_settings();
+  miss_detector(*now);
   const GstFlowReturn flow = come_to(*now, *now, current);
   if (flow != GST_FLOW_OK)
     return flow;
@@ -264,6 +252,21 @@ GstFlowReturn GstNpcCountState::count(GstBuffer *buffer) {
                  detections_.size(), GST_TIME_ARGS(time_to(*now)), counts.people, counts.moving,
                  counts.faces);
   return GST_FLOW_OK;
+}
+
+// Pictures without a detector before them look like an empty room.
+void GstNpcCountState::miss_detector(Time now) {
+  if (!searching_)
+    return;
+  if (!searching_since_)
+    searching_since_ = now;
+  searching_ = detections_.empty() && now - *searching_since_ < kLongSearch;
+  if (searching_ || !detections_.empty())
+    return;
+  GST_ELEMENT_WARNING(element_, STREAM, FORMAT,
+                      ("No detections have come with the video. If nobody is there all is well; "
+                       "else put a detector before npccount, such as npcdetect."),
+                      ("neither GstVideoRegionOfInterestMeta nor GstAnalyticsODMtd on any frame"));
 }
 
 GstFlowReturn GstNpcCountState::gap(GstClockTime pts, GstClockTime duration, bool lost) {

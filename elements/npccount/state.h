@@ -14,6 +14,7 @@
 #include "core/rules.h"
 #include "core/tracker.h"
 #include "core/window.h"
+#include "detections.h"
 #include "gstnpccount.h"
 #include "watch.h"
 
@@ -40,7 +41,8 @@ struct CountSettings {
   GstClockTime interval = 2 * GST_SECOND;
   bool post_messages = true;
   PlacesSetting lines, zones, thresholds;
-  /// What those define; never null.
+  PeopleClasses people_classes;
+  /// What lines, zones and thresholds define; never null.
   std::shared_ptr<const count::Definitions> definitions =
       std::make_shared<const count::Definitions>();
   std::string state_file;
@@ -116,6 +118,7 @@ struct GstNpcCountState {
   void post(const npc::count::Alarm &alarm, Time running, const npc::CountSettings &current);
   void forget();
   GstFlowReturn count(GstBuffer *buffer);
+  void miss_detector(Time now);
   void hear();
   GstClockTime look();
   GstClockTime look_unlocked();
@@ -130,6 +133,8 @@ struct GstNpcCountState {
   guint64 seq_ = 0;  // with boot_, the name of a record: never starts again
   GstSegment segment_;
   bool negotiated_ = false;
+  bool searching_ = false;  // frames came, but no detection yet
+  std::optional<Time> searching_since_;
   npc::count::FrameSize frame_;
   Time frame_duration_{};  // by the caps' frame rate; 0 if that is variable
   npc::count::Tracker tracker_;
