@@ -31,7 +31,7 @@ struct Outcome {
   std::string failure;
   /// The far side asks to be left alone for at least this long; 0: it does not.
   std::chrono::milliseconds pause{0};
-  std::vector<Refused> refused;
+  std::vector<Refused> refused{};
 };
 
 /// Takes records to one place. All calls come from one thread, the updater's own, so they may wait;
