@@ -24,20 +24,24 @@ TEST_P(GoodUris, AreUnderstood) {
 
 INSTANTIATE_TEST_SUITE_P(
     All, GoodUris,
-    testing::Values(Good{"file:/var/log/npc/counts.jsonl", "file:/var/log/npc/counts.jsonl"},
-                    Good{"file:///tmp/a", "file:/tmp/a"}, Good{"FILE:/tmp/a", "file:/tmp/a"},
-                    Good{"file:/dev/stdout", "file:/dev/stdout"},
-                    Good{"file:/tmp/./b//../a", "file:/tmp/a"},
-                    Good{"file:/tmp/with%20space%25", "file:/tmp/with space%"},
-                    Good{"file:/tmp/a:b@c", "file:/tmp/a:b@c"},
-                    Good{"mqtt://host", "mqtt://host:1883"},
-                    Good{"mqtt://Host.Example.:1884/", "mqtt://host.example.:1884"},
-                    Good{"MQTT://127.0.0.1/?qos=0", "mqtt://127.0.0.1:1883"},
-                    Good{"mqtt://[::1]", "mqtt://[::1]:1883"},
-                    Good{"mqtt://user@[2001:DB8::1]:1/", "mqtt://[2001:db8::1]:1"},
-                    Good{"mqtt://u%40x@host/?qos=2&client-id=a.B-c_1&password-file=/run/c/n@d/pw",
-                         "mqtt://host:1883"},
-                    Good{"mqtt://host?qos=1", "mqtt://host:1883"}));
+    testing::Values(
+        Good{"file:/var/log/npc/counts.jsonl", "file:/var/log/npc/counts.jsonl"},
+        Good{"file:///tmp/a", "file:/tmp/a"}, Good{"FILE:/tmp/a", "file:/tmp/a"},
+        Good{"file:/dev/stdout", "file:/dev/stdout"}, Good{"file:/tmp/./b//../a", "file:/tmp/a"},
+        Good{"file:/tmp/with%20space%25", "file:/tmp/with space%"},
+        Good{"file:/tmp/a:b@c", "file:/tmp/a:b@c"}, Good{"mqtt://host", "mqtt://host:1883"},
+        Good{"mqtt://Host.Example.:1884/", "mqtt://host.example.:1884"},
+        Good{"MQTT://127.0.0.1/?qos=0", "mqtt://127.0.0.1:1883"},
+        Good{"mqtt://[::1]", "mqtt://[::1]:1883"},
+        Good{"mqtt://user@[2001:DB8::1]:1/", "mqtt://[2001:db8::1]:1"},
+        Good{"mqtt://u%40x@host/?qos=2&client-id=a.B-c_1&password-file=/run/c/n@d/pw",
+             "mqtt://host:1883"},
+        Good{"mqtt://host?qos=1", "mqtt://host:1883"},
+        Good{"influxdb://Host/npc", "influxdb://host:8086/npc"},
+        Good{"influxdb://me@[::1]:80/my%20npc?password-file=/run/pw", "influxdb://[::1]:80/my npc"},
+        Good{"influxdbs://host/npc?insecure=1", "influxdbs://host:8086/npc"},
+        Good{"influxdbs://host:443/?org=my%20home&bucket=a%26b&token-file=/t&ca-file=/c",
+             "influxdbs://host:443/?org=my%20home&bucket=a%26b"}));
 
 struct Bad {
   const char *text;
@@ -62,12 +66,12 @@ TEST_P(BadUris, AreRefusedWithASentence) {
 INSTANTIATE_TEST_SUITE_P(
     All, BadUris,
     testing::Values(
-        Bad{"/var/log/counts", "it must begin with one of file:, mqtt:"},
-        Bad{"file", "it must begin with one of file:, mqtt:"},
-        Bad{":/x", "it must begin with one of file:, mqtt:"},
-        Bad{"127.0.0.1:1883", "it must begin with one of file:, mqtt:"},
-        Bad{"localhost:1883", "there is no updater localhost:, it must be one of file:, mqtt:"},
-        Bad{"mqtts://host", "there is no updater mqtts:, it must be one of file:, mqtt:"},
+        Bad{"/var/log/counts", "it must begin with one of file:"},
+        Bad{"file", "it must begin with one of file:"},
+        Bad{":/x", "it must begin with one of file:"},
+        Bad{"127.0.0.1:1883", "it must begin with one of file:"},
+        Bad{"localhost:1883", "there is no updater localhost:, it must be one of file:"},
+        Bad{"mqtts://host", "there is no updater mqtts:, it must be one of file:"},
         Bad{"file:", "the path must begin with a /"}, Bad{"file:a", "the path must begin with a /"},
         Bad{"file://a", "a file has no host"}, Bad{"file://a/b", "a file has no host"},
         Bad{"file:/tmp/", "this is a directory"}, Bad{"file:/tmp/..", "this is a directory"},
@@ -108,6 +112,22 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"mqtt://host/"
             "?client-id=aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffff12345",
             "client-id may have"},
+        Bad{"influxdb:npc", "there is no host; write influxdb://host/database"},
+        Bad{"influxdb://host", "it names no place to write to"},
+        Bad{"influxdb://host/?org=a&token-file=/t", "it names no place to write to"},
+        Bad{"influxdb://host/npc?org=a&bucket=b", "a database is for InfluxDB 1"},
+        Bad{"influxdb://host/a/b", "the name of the database must not have /"},
+        Bad{"influxdb://host/npc?token-file=/t", "a token is for InfluxDB 2"},
+        Bad{"influxdb://host/?org=a&bucket=b", "token-file is missing"},
+        Bad{"influxdb://u@host/?org=a&bucket=b&token-file=/t", "InfluxDB 2 has no users here"},
+        Bad{"influxdb://u@host/npc", "a user and a password belong together"},
+        Bad{"influxdb://host/npc?password-file=/p", "a user and a password belong together"},
+        Bad{"influxdb://u:secret@host/npc", "a password must not be written here"},
+        Bad{"influxdb://u@host/npc?password-file=p", "the path of password-file must begin with"},
+        Bad{"influxdb://host/npc?ca-file=/c", "ca-file and insecure are about TLS"},
+        Bad{"influxdb://host/npc?insecure=1", "ca-file and insecure are about TLS"},
+        Bad{"influxdbs://host/npc?insecure=yes", "insecure must be 0 or 1"},
+        Bad{"influxdbs://host/npc?insecure=1&ca-file=/c", "leave one of them out"},
         Bad{"mqtt://host/?password-file=/a", "a password needs a user"},
         Bad{"mqtt://u@host/?password-file=a", "must begin with a /"}));
 

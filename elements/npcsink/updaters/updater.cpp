@@ -3,6 +3,7 @@
 #include "updater.h"
 
 #include "file.h"
+#include "influxdb.h"
 #include "mqtt.h"
 
 namespace npc {
@@ -11,6 +12,8 @@ const Registry &Registry::standard() {
   static const Registry registry = [] {
     Registry made;
     made.add("file", make_file_updater);
+    made.add("influxdb", make_influxdb_updater);
+    made.add("influxdbs", make_influxdb_updater);
     made.add("mqtt", make_mqtt_updater);
     return made;
   }();
