@@ -3,6 +3,7 @@
 #include "updater.h"
 
 #include "file.h"
+#include "gpio.h"
 #include "influxdb.h"
 #include "mqtt.h"
 
@@ -12,6 +13,7 @@ const Registry &Registry::standard() {
   static const Registry registry = [] {
     Registry made;
     made.add("file", make_file_updater);
+    made.add("gpio", [](const Uri &uri) { return make_gpio_updater(uri); });
     made.add("influxdb", make_influxdb_updater);
     made.add("influxdbs", make_influxdb_updater);
     made.add("mqtt", make_mqtt_updater);
