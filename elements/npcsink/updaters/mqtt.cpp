@@ -6,7 +6,7 @@
 #include <deque>
 #include <exception>
 
-#include "../resolver.h"
+#include "../secret.h"
 #include "mqttcamera.h"
 #include "mqttlink.h"
 #include "mqttsettings.h"
@@ -18,7 +18,6 @@ using mqtt::Message;
 using std::chrono::seconds;
 using std::chrono::steady_clock;
 
-constexpr seconds kResolvePatience{10};
 constexpr seconds kStall{20};
 constexpr seconds kForever{24 * 3600};
 // A clean stop tells the broker so, but does not wait for one that hangs.
@@ -53,7 +52,7 @@ class MqttUpdater : public Updater {
   std::vector<MqttCamera *> strangers_in(std::span<const Record> records);
   std::string meet(const std::vector<MqttCamera *> &strangers, std::stop_token stop);
   std::string welcome(std::span<const Record> records, std::stop_token stop);
-  std::string log_in(const Record &first, MqttLogin *login, std::stop_token stop);
+  std::string log_in(const Record &first, MqttLogin *login);
   std::string publish(const MqttMessages &messages, std::stop_token stop);
   std::string announce(std::stop_token stop);
   std::string answer(std::stop_token stop);
@@ -69,7 +68,7 @@ class MqttUpdater : public Updater {
   const steady_clock::time_point made_ = steady_clock::now();
   mqtt::Properties counts_properties_{"application/json"};
   mqtt::Properties influx_properties_{"text/vnd.influx"};
-  Resolver resolver_;
+  Patience patience_;
   // Never removed from, so that pointers stay: the first is the one that the will is about.
   std::deque<MqttCamera> cameras_;
   std::deque<std::string> texts_;  // made for messages, kept as long as a delivery takes
@@ -87,9 +86,9 @@ MqttUpdater::MqttUpdater(MqttSettings settings)
       broker_(with_port(settings_.host, settings_.port)),
       machine_(machine_hash()) {
   for (mqtt::Properties *properties : {&counts_properties_, &influx_properties_}) {
-    properties->user("schema", "npc-counts/1");
+    properties->add_user("schema", "npc-counts/1");
     if (settings_.expiry)
-      properties->expiry(*settings_.expiry);
+      properties->set_expiry(*settings_.expiry);
   }
 }
 
@@ -104,7 +103,7 @@ MqttCamera *MqttUpdater::camera_of(const Record &record) {
   return &cameras_.emplace_back(record, settings_);
 }
 
-std::string MqttUpdater::log_in(const Record &first, MqttLogin *login, std::stop_token stop) {
+std::string MqttUpdater::log_in(const Record &first, MqttLogin *login) {
   login->tls = settings_.tls;
   login->version = version_;
   login->user = settings_.user;
@@ -113,12 +112,12 @@ std::string MqttUpdater::log_in(const Record &first, MqttLogin *login, std::stop
   login->client_id = settings_.client_id.empty()
                          ? "npc-" + first.site + "-" + first.camera + "-" + machine_
                          : settings_.client_id;
-  if (std::string failure = read_password(settings_.password_file, &login->password);
-      !failure.empty())
-    return failure;
-  Addresses addresses = resolver_.resolve(settings_.host, kResolvePatience, stop);
-  login->target = {broker_, std::move(addresses.numbers), settings_.port};
-  return addresses.failure;
+  login->broker = broker_;
+  login->host = settings_.host;
+  login->port = settings_.port;
+  return settings_.password_file.empty()
+             ? std::string()
+             : read_secret(settings_.password_file, "password", &login->password);
 }
 
 std::string MqttUpdater::connect(const Record &first, std::stop_token stop) {
@@ -127,11 +126,11 @@ std::string MqttUpdater::connect(const Record &first, std::stop_token stop) {
   if (steady_clock::now() < away_until_)
     return why_away_;
   MqttLogin login;
-  std::string failure = log_in(first, &login, stop);
+  std::string failure = log_in(first, &login);
   if (!failure.empty() || stop.stop_requested())
     return failure;
   link_ = std::make_unique<MqttLink>(std::move(login));
-  failure = link_->open(stop);
+  failure = link_->open(patience_, stop);
   if (!failure.empty() || stop.stop_requested()) {
     link_.reset();
     version_ = mqtt::Version::k5;
@@ -242,7 +241,7 @@ std::string MqttUpdater::welcome(std::span<const Record> records, std::stop_toke
 
 // A group's records, one by one, and then their lines in one message for each camera.
 void MqttUpdater::add_group(std::span<const Record> records, std::vector<Message> &messages) {
-  std::vector<std::pair<std::string_view, std::string *>> lines;  // by topic
+  std::vector<std::pair<const std::string *, std::string *>> lines;  // by topic
   for (const Record &record : records) {
     const MqttCamera *camera = camera_of(record);
     const std::string *counts = camera != nullptr ? &camera->counts_topic() : nullptr;
@@ -253,21 +252,20 @@ void MqttUpdater::add_group(std::span<const Record> records, std::vector<Message
       influx = &texts_.emplace_back(prefix + "influx");
     }
     if (settings_.topics.counts) {
-      messages.push_back(
-          {*counts, record.json, settings_.qos, false, counts_properties_.encoded()});
+      messages.push_back({counts->c_str(), record.json, settings_.qos, false, &counts_properties_});
     }
     if (!settings_.topics.influx)
       continue;
     auto found = std::find_if(lines.begin(), lines.end(),
-                              [&](const auto &entry) { return entry.first == *influx; });
+                              [&](const auto &entry) { return *entry.first == *influx; });
     if (found == lines.end())
-      found = lines.insert(lines.end(), {*influx, &texts_.emplace_back()});
+      found = lines.insert(lines.end(), {influx, &texts_.emplace_back()});
     else
       *found->second += '\n';
     *found->second += record.line_protocol;
   }
   for (const auto &[topic, text] : lines)
-    messages.push_back({topic, *text, settings_.qos, false, influx_properties_.encoded()});
+    messages.push_back({topic->c_str(), *text, settings_.qos, false, &influx_properties_});
 }
 
 // What is retained after these records: only the last of a camera is its state.

@@ -34,7 +34,7 @@ std::vector<mqtt::Message> MqttMessages::list() const {
   std::vector<mqtt::Message> list;
   for (const Owned &message : messages_) {
     list.push_back(
-        {message.topic, message.payload, message.qos, true, message.properties.encoded()});
+        {message.topic.c_str(), message.payload, message.qos, true, &message.properties});
   }
   return list;
 }

@@ -10,7 +10,7 @@
 
 #include "../record.h"
 #include "discovery.h"
-#include "mqttpacket.h"
+#include "mqttmessage.h"
 #include "mqttsettings.h"
 
 namespace npc {

@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// MQTT's conversation: CONNECT, a window of messages on their way, and what the broker says.
+// libmosquitto, driven by the updater's own thread: a window of messages on their way.
 #include "mqttlink.h"
 
+#include <mqtt_protocol.h>
+#include <netdb.h>
 #include <openssl/crypto.h>
+#include <poll.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <mutex>
 #include <utility>
 
 #include "mqttreasons.h"
@@ -12,7 +17,6 @@
 namespace npc {
 namespace {
 
-using mqtt::Type;
 using mqtt::Version;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
@@ -26,27 +30,48 @@ constexpr std::uint32_t kSessionExpiry = 7 * 24 * 3600;
 // AWS's broker cuts off who has more than a hundred unconfirmed messages on their way; MQTT 5 tells
 // us, MQTT 3.1.1 does not. More would not be faster.
 constexpr std::size_t kWindow = 100;
-constexpr std::size_t kWriteSize = 65536;
+// A socket cannot be waited for together with a stop request; this is how late a stop may be.
+constexpr milliseconds kStopLate{50};
 // The broker need not keep more than this for us, and what comes is small.
 constexpr std::size_t kMostArrived = 4096;
 constexpr std::size_t kForgotten = static_cast<std::size_t>(-1);
+// No topic of ours or anybody's.
+constexpr const char *kNowhere = "npc/nowhere";
 
 }  // namespace
+
+struct MqttLink::Client {
+  Client(const char *id, bool clean) {
+    static std::once_flag once;
+    std::call_once(once, [] { mosquitto_lib_init(); });
+    handle = mosquitto_new(id, clean, nullptr);
+  }
+  Client(const Client &) = delete;
+  Client &operator=(const Client &) = delete;
+  ~Client() { mosquitto_destroy(handle); }
+
+  mosquitto *handle;
+  std::optional<TlsContext> tls;  // outlived by the handle's use of it: it counts references
+};
 
 MqttLink::MqttLink(MqttLogin login) : login_(std::move(login)) {}
 
 MqttLink::~MqttLink() {
   if (!lost_) {
-    mqtt::append_disconnect(out_);
-    flush();
+    mosquitto_disconnect(client_->handle);
+    if (mosquitto_want_write(client_->handle))
+      mosquitto_loop_write(client_->handle, 1);
   }
+  // An attempt to connect may go on without us.
+  if (client_)
+    mosquitto_user_data_set(client_->handle, nullptr);
   OPENSSL_cleanse(login_.password.data(), login_.password.size());
 }
 
-std::string MqttLink::open(std::stop_token stop) {
+std::string MqttLink::open(Patience &patience, std::stop_token stop) {
   for (;;) {
     bool too_new = false;
-    std::string failure = shake_hands(steady_clock::now() + kPatience, stop, &too_new);
+    std::string failure = shake_hands(patience, stop, &too_new);
     if (failure.empty() && !stop.stop_requested())
       lost_ = false;
     if (!too_new || login_.version == Version::k311)
@@ -55,108 +80,166 @@ std::string MqttLink::open(std::stop_token stop) {
   }
 }
 
-std::string MqttLink::shake_hands(Time until, std::stop_token stop, bool *too_new) {
-  std::string failure =
-      connection_.open(login_.target, login_.tls.has_value() ? &*login_.tls : nullptr, until, stop);
-  if (!failure.empty() || stop.stop_requested())
-    return failure;
-  write_connect();
-  in_.clear();
-  for (;;) {
-    flush();
-    connection_.read(in_);
-    try {
-      // The kind first: what is no broker may seem to announce a long packet.
-      if (!in_.empty() &&
-          static_cast<unsigned char>(in_.front()) >> 4 != static_cast<unsigned>(Type::kConnack))
-        throw mqtt::ProtocolError("that is no answer to CONNECT");
-      if (const auto packet = mqtt::first_packet(in_))
-        return accept(*packet, too_new);
-    } catch (const mqtt::ProtocolError &) {
-      return "What answers at " + login_.target.name +
-             " is no MQTT broker: check the host and the port.";
-    }
-    if (connection_.ended()) {
-      // Old brokers hang up on what they do not know.
-      *too_new = connection_.why().empty();
-      if (!connection_.why().empty())
-        return connection_.why();
-      return "The broker at " + login_.target.name +
-             " ended the connection instead of answering: check the host and the port.";
-    }
-    if (!connection_.wait(!out_.empty(), until, stop))
-      return "The broker at " + login_.target.name + " does not answer.";
-    if (stop.stop_requested())
-      return {};
-  }
-}
-
-void MqttLink::write_connect() {
-  mqtt::Connect connect;
-  connect.version = login_.version;
-  connect.client_id = login_.client_id;
-  connect.user = login_.user;
-  connect.password = login_.password;
+std::string MqttLink::make_client() {
   // With QoS 2 the broker remembers ids of messages and would take new ones for old. Our memory is
   // the store: nothing else of the session is needed to go on.
-  connect.clean = login_.qos == 2;
-  connect.session_expiry = kSessionExpiry;
-  connect.keep_alive = static_cast<std::uint16_t>(kKeepAlive.count());
-  connect.will = {login_.will_topic, "offline", std::min(login_.qos, 1), true};
-  out_.clear();
-  sent_ = 0;
-  mqtt::append_connect(out_, connect);
-}
-
-std::string MqttLink::accept(const mqtt::Packet &packet, bool *too_new) {
-  const mqtt::Connack connack = mqtt::read_connack(packet, login_.version);
-  in_.erase(0, packet.size);
-  if (connack.code != 0) {
-    *too_new = mqtt::is_unknown_version(connack.code);
-    return mqtt::refusal(connack.code, {login_.target.name, login_.client_id, login_.user});
+  client_ = std::make_shared<Client>(login_.client_id.c_str(), login_.qos == 2);
+  mosquitto *handle = client_->handle;
+  if (handle == nullptr)
+    return "There is no memory for an MQTT client.";
+  mosquitto_int_option(handle, MOSQ_OPT_PROTOCOL_VERSION, static_cast<int>(login_.version));
+  mosquitto_int_option(handle, MOSQ_OPT_TCP_NODELAY, 1);
+  mosquitto_max_inflight_messages_set(handle, kWindow);
+  if (!login_.user.empty()) {
+    mosquitto_username_pw_set(handle, login_.user.c_str(),
+                              login_.password.empty() ? nullptr : login_.password.c_str());
   }
-  if (!connack.retain_available) {
-    return "The broker at " + login_.target.name +
-           " retains no messages, as status and state must be: set that right there.";
+  constexpr std::string_view kOffline = "offline";
+  mosquitto_will_set(handle, login_.will_topic.c_str(), static_cast<int>(kOffline.size()),
+                     kOffline.data(), std::min(login_.qos, 1), true);
+  if (login_.tls) {
+    client_->tls.emplace(*login_.tls, login_.broker);
+    if (std::string failure = client_->tls->prepare(); !failure.empty())
+      return failure;
+    mosquitto_int_option(handle, MOSQ_OPT_SSL_CTX_WITH_DEFAULTS, 0);
+    mosquitto_void_option(handle, MOSQ_OPT_SSL_CTX, client_->tls->get());
   }
-  if (connack.maximum_qos < login_.qos) {
-    return "The broker at " + login_.target.name + " takes no messages of QoS " +
-           std::to_string(login_.qos) + ": write qos=" + std::to_string(connack.maximum_qos) + ".";
-  }
-  window_ = std::min<std::size_t>(kWindow, connack.receive_maximum);
-  keep_alive_ = connack.keep_alive ? seconds(*connack.keep_alive) : kKeepAlive;
-  last_sent_ = steady_clock::now();
   return {};
 }
 
-// Sends what can be sent at once.
-void MqttLink::flush() {
-  while (sent_ < out_.size()) {
-    const std::size_t written = connection_.write(std::string_view(out_).substr(sent_));
-    if (written == 0)
-      return;
-    sent_ += written;
-    last_sent_ = steady_clock::now();
+std::string MqttLink::shake_hands(Patience &patience, std::stop_token stop, bool *too_new) {
+  connack_.reset();
+  if (std::string failure = make_client(); !failure.empty())
+    return failure;
+  std::string failure = patience.run(
+      [client = client_, host = login_.host, port = login_.port, broker = login_.broker,
+       expires = login_.version == Version::k5]() -> std::string {
+        mosquitto_property *properties = nullptr;
+        if (expires) {
+          mosquitto_property_add_int32(&properties, MQTT_PROP_SESSION_EXPIRY_INTERVAL,
+                                       kSessionExpiry);
+        }
+        const int result =
+            mosquitto_connect_bind_v5(client->handle, host.c_str(), port,
+                                      static_cast<int>(kKeepAlive.count()), nullptr, properties);
+        const int error = errno;
+        mosquitto_property_free_all(&properties);
+        switch (result) {
+          case MOSQ_ERR_SUCCESS:
+            return {};
+          case MOSQ_ERR_EAI:
+            return "The host \"" + host + "\" is not found: " + gai_strerror(error) + ".";
+          default:
+            return "There is no MQTT broker to reach at " + broker +
+                   ": check the host and the port, and whether it runs.";
+        }
+      },
+      kPatience,
+      "The broker at " + login_.broker +
+          " cannot be reached: neither it nor the name server says "
+          "why.",
+      stop);
+  if (!failure.empty() || stop.stop_requested())
+    return failure;
+  // Only now: until here another thread used the client.
+  set_callbacks();
+  lost_ = false;
+  const auto until = steady_clock::now() + kPatience;
+  while (!connack_ && !lost_ && !stop.stop_requested() && steady_clock::now() < until)
+    turn(kStopLate);
+  const bool ended = std::exchange(lost_, true);
+  if (stop.stop_requested())
+    return {};
+  if (ended) {
+    // Old brokers hang up on what they do not know.
+    *too_new = !client_->tls || client_->tls->failure().empty();
+    return why_lost_;
   }
-  // The first of what was sent held the password.
-  if (lost_)
-    OPENSSL_cleanse(out_.data(), out_.size());
-  out_.clear();
-  sent_ = 0;
+  if (!connack_)
+    return "The broker at " + login_.broker + " does not answer.";
+  *too_new = mqtt::is_unknown_version(static_cast<std::uint8_t>(*connack_));
+  return refused_;
 }
 
-std::uint16_t MqttLink::next_id() {
-  if (++last_id_ == 0)
-    last_id_ = 1;
-  return last_id_;
+void MqttLink::set_callbacks() {
+  mosquitto *handle = client_->handle;
+  mosquitto_user_data_set(handle, this);
+  mosquitto_connect_v5_callback_set(
+      handle, [](mosquitto *, void *link, int code, int, const mosquitto_property *properties) {
+        static_cast<MqttLink *>(link)->on_connect(code, properties);
+      });
+  mosquitto_publish_v5_callback_set(
+      handle, [](mosquitto *, void *link, int id, int code, const mosquitto_property *) {
+        static_cast<MqttLink *>(link)->on_publish(id, code);
+      });
+  mosquitto_message_callback_set(handle,
+                                 [](mosquitto *, void *link, const mosquitto_message *message) {
+                                   static_cast<MqttLink *>(link)->on_message(*message);
+                                 });
+  mosquitto_subscribe_callback_set(handle, [](mosquitto *, void *link, int, int, const int *) {
+    static_cast<MqttLink *>(link)->subscribed_ = true;
+  });
+  mosquitto_unsubscribe_callback_set(handle, [](mosquitto *, void *link, int) {
+    static_cast<MqttLink *>(link)->caught_up_ = true;
+  });
+  mosquitto_disconnect_callback_set(handle, [](mosquitto *, void *link, int code) {
+    if (link != nullptr)
+      static_cast<MqttLink *>(link)->on_disconnect(code);
+  });
+  mosquitto_log_callback_set(handle, [](mosquitto *, void *link, int, const char *line) {
+    auto &tls = static_cast<MqttLink *>(link)->client_->tls;
+    if (tls)
+      tls->note_log(line);
+  });
+}
+
+void MqttLink::on_connect(int code, const mosquitto_property *properties) {
+  connack_ = code;
+  refused_ = accept(code, properties);
+  std::uint16_t most = kWindow;
+  mosquitto_property_read_int16(properties, MQTT_PROP_RECEIVE_MAXIMUM, &most, false);
+  window_ = std::min<std::size_t>(kWindow, most);
+}
+
+std::string MqttLink::accept(int code, const mosquitto_property *properties) const {
+  if (code != 0) {
+    return mqtt::refusal(static_cast<std::uint8_t>(code),
+                         {login_.broker, login_.client_id, login_.user});
+  }
+  std::uint8_t retains = 1;
+  mosquitto_property_read_byte(properties, MQTT_PROP_RETAIN_AVAILABLE, &retains, false);
+  if (retains == 0) {
+    return "The broker at " + login_.broker +
+           " retains no messages, as status and state must be: set that right there.";
+  }
+  std::uint8_t qos = 2;
+  mosquitto_property_read_byte(properties, MQTT_PROP_MAXIMUM_QOS, &qos, false);
+  if (qos < login_.qos) {
+    return "The broker at " + login_.broker + " takes no messages of QoS " +
+           std::to_string(login_.qos) + ": write qos=" + std::to_string(qos) + ".";
+  }
+  return {};
 }
 
 // Puts as many messages on their way as the broker takes at once.
 void MqttLink::fill(std::span<const mqtt::Message> messages) {
-  while (next_ < messages.size() && flights_.size() < window_ && out_.size() < kWriteSize) {
+  while (!lost_ && next_ < messages.size() && flights_.size() < window_ &&
+         !mosquitto_want_write(client_->handle)) {
     const mqtt::Message &message = messages[next_];
-    const std::uint16_t id = message.qos > 0 ? next_id() : std::uint16_t{0};
-    mqtt::append_publish(out_, login_.version, message, id);
+    const bool five = login_.version == Version::k5 && message.properties != nullptr;
+    int id = 0;
+    const int result = mosquitto_publish_v5(client_->handle, &id, message.topic,
+                                            static_cast<int>(message.payload.size()),
+                                            message.payload.data(), message.qos, message.retained,
+                                            five ? message.properties->list() : nullptr);
+    if (result != MOSQ_ERR_SUCCESS) {
+      if (result == MOSQ_ERR_OVERSIZE_PACKET || result == MOSQ_ERR_PAYLOAD_SIZE)
+        refusal_ = "A message for " + std::string(message.topic) +
+                   " is too large for the broker at " + login_.broker + ": allow it larger ones.";
+      else
+        lose(why_ended(result));
+      return;
+    }
     if (message.qos > 0)
       flights_.push_back({id, next_});
     else
@@ -174,96 +257,86 @@ void MqttLink::confirm(std::size_t message) {
     front_++;
 }
 
-// Sends and receives what goes at once. Returns whether anything came.
-bool MqttLink::exchange() {
-  keep_alive();
-  flush();
-  const bool came = connection_.read(in_) > 0;
-  if (came)
-    take_packets();
-  if (connection_.ended() && !lost_) {
-    lose(connection_.why().empty()
-             ? "The connection to the broker at " + login_.target.name + " was lost."
-             : connection_.why());
-  }
-  return came;
-}
-
-void MqttLink::keep_alive() {
-  if (keep_alive_.count() == 0)
-    return;
-  const auto now = steady_clock::now();
-  if (ping_due_ && now > ping_sent_ + kPatience) {
-    lose("The broker at " + login_.target.name + " does not answer any more: it may hang.");
-  } else if (!ping_due_ && now > last_sent_ + keep_alive_ / 2) {
-    mqtt::append_ping(out_);
-    ping_due_ = true;
-    ping_sent_ = now;
-  }
-}
-
-bool MqttLink::take_packets() {
-  std::size_t taken = 0;
-  try {
-    while (const auto packet = mqtt::first_packet(std::string_view(in_).substr(taken))) {
-      handle(*packet);
-      taken += packet->size;
-    }
-  } catch (const mqtt::ProtocolError &error) {
-    lose("The broker at " + login_.target.name + " sent what is not MQTT: " + error.what() + ".");
-  }
-  in_.erase(0, taken);
-  return taken > 0;
-}
-
-void MqttLink::handle(const mqtt::Packet &packet) {
-  switch (packet.type) {
-    case Type::kPuback:
-    case Type::kPubrec:
-    case Type::kPubcomp:
-      handle_ack(packet);
-      break;
-    case Type::kSuback: {
-      const mqtt::Ack ack = mqtt::read_ack(packet, login_.version);
-      if (ack.id == subscription_)
-        subscribed_ = true;
-      break;
-    }
-    case Type::kPublish:
-      if (arrived_.size() < kMostArrived)
-        arrived_.push_back(mqtt::read_publish(packet, login_.version));
-      break;
-    case Type::kPingresp:
-      ping_due_ = false;
-      answered_ = true;
-      break;
-    case Type::kDisconnect: {
-      const std::uint8_t code = mqtt::read_disconnect(packet);
-      taken_over_ = mqtt::is_taken_over(code);
-      lose(mqtt::farewell(code, {login_.target.name, login_.client_id, login_.user}));
-      break;
-    }
-    default:
-      throw mqtt::ProtocolError("a packet of a kind that brokers do not send");
-  }
-}
-
-void MqttLink::handle_ack(const mqtt::Packet &packet) {
-  const mqtt::Ack ack = mqtt::read_ack(packet, login_.version);
+void MqttLink::on_publish(int id, int code) {
   const auto flight = std::find_if(flights_.begin(), flights_.end(),
-                                   [&](const Flight &other) { return other.id == ack.id; });
+                                   [id](const Flight &other) { return other.id == id; });
   if (flight == flights_.end())
     return;
-  if (packet.type == Type::kPubrec && ack.code < 0x80) {
-    mqtt::append_pubrel(out_, ack.id);
-    return;
-  }
   const std::size_t message = flight->message;
   flights_.erase(flight);
-  if (ack.code < 0x80)
+  if (code < 0x80)
     confirm(message);
   else if (message != kForgotten)
-    refusal_ = mqtt::refused_message(ack.code, login_.target.name);
+    refusal_ = mqtt::refused_message(static_cast<std::uint8_t>(code), login_.broker);
+}
+
+void MqttLink::on_message(const mosquitto_message &message) {
+  if (arrived_.size() >= kMostArrived)
+    return;
+  arrived_.push_back(
+      {message.topic,
+       {static_cast<const char *>(message.payload), static_cast<std::size_t>(message.payloadlen)},
+       message.retain});
+}
+
+// libmosquitto's own codes are below those of a broker's DISCONNECT.
+void MqttLink::on_disconnect(int code) {
+  if (code >= 0x80) {
+    const auto reason = static_cast<std::uint8_t>(code);
+    taken_over_ = mqtt::is_taken_over(reason);
+    lose(mqtt::farewell(reason, {login_.broker, login_.client_id, login_.user}));
+  } else {
+    lose(why_ended(code));
+  }
+}
+
+std::string MqttLink::why_ended(int result) const {
+  if (client_->tls) {
+    if (std::string failure = client_->tls->failure(); !failure.empty())
+      return failure;
+  }
+  const std::string broker = "The broker at " + login_.broker;
+  if (!connack_ && client_->tls &&
+      SSL_is_init_finished(static_cast<SSL *>(mosquitto_ssl_get(client_->handle))) == 0)
+    return broker +
+           " ended the connection during TLS's handshake: check the port, or write mqtt://.";
+  switch (result) {
+    case MOSQ_ERR_PROTOCOL:
+    case MOSQ_ERR_MALFORMED_PACKET:
+      return connack_ ? broker + " sent what is not MQTT."
+                      : "What answers at " + login_.broker +
+                            " is no MQTT broker: check the host and the port.";
+    case MOSQ_ERR_KEEPALIVE:
+      return broker + " does not answer any more: it may hang.";
+    case MOSQ_ERR_NOMEM:
+      return "There is no memory for the connection to the broker at " + login_.broker + ".";
+    default:
+      return connack_ ? "The connection to the broker at " + login_.broker + " was lost."
+                      : broker +
+                            " ended the connection instead of answering: check the host and "
+                            "the port.";
+  }
+}
+
+// Waits for the broker for at most so long, and does what is to be done.
+void MqttLink::turn(milliseconds most) {
+  mosquitto *handle = client_->handle;
+  const int socket = mosquitto_socket(handle);
+  int result = socket < 0 ? MOSQ_ERR_CONN_LOST : MOSQ_ERR_SUCCESS;
+  if (result == MOSQ_ERR_SUCCESS) {
+    const bool writing = mosquitto_want_write(handle);
+    pollfd file = {socket, static_cast<short>(POLLIN | (writing ? POLLOUT : 0)), 0};
+    poll(&file, 1, static_cast<int>(most.count()));
+    if ((file.revents & POLLOUT) != 0)
+      result = mosquitto_loop_write(handle, 1);
+    if (result == MOSQ_ERR_SUCCESS && (file.revents & ~POLLOUT) != 0)
+      result = mosquitto_loop_read(handle, 1);
+    if (result == MOSQ_ERR_SUCCESS)
+      result = mosquitto_loop_misc(handle);
+  }
+  // What the broker said of it in on_disconnect() is better than a code.
+  if (result != MOSQ_ERR_SUCCESS)
+    lose(why_ended(result));
 }
 
 Outcome MqttLink::publish(std::span<const mqtt::Message> messages, milliseconds stall,
@@ -277,19 +350,17 @@ Outcome MqttLink::publish(std::span<const mqtt::Message> messages, milliseconds 
 
   auto last = steady_clock::now();
   const auto end = last + total;
-  std::size_t before = confirmations_;
   bool in_time = true;
   while (!lost_ && in_time && refusal_.empty() && !stop.stop_requested()) {
     fill(messages);
-    const bool came = exchange();
-    if (front_ == messages.size() && out_.empty())
+    if (front_ == messages.size() && !mosquitto_want_write(client_->handle))
       return {messages.size(), {}, {}, {}};
-    if (confirmations_ != before) {
-      before = confirmations_;
-      last = steady_clock::now();
-    }
-    if (!came && !lost_)
-      in_time = connection_.wait(!out_.empty(), std::min(end, last + stall), stop);
+    const std::size_t before = confirmations_;
+    turn(kStopLate);
+    const auto now = steady_clock::now();
+    if (confirmations_ != before)
+      last = now;
+    in_time = now < std::min(end, last + stall);
   }
   Outcome outcome;
   outcome.confirmed = front_;
@@ -299,37 +370,46 @@ Outcome MqttLink::publish(std::span<const mqtt::Message> messages, milliseconds 
     outcome.failure = refusal_;
     outcome.pause = kRefusalPause;
   } else if (!in_time) {
-    outcome.failure = "The broker at " + login_.target.name + " does not confirm: it may hang.";
+    outcome.failure = "The broker at " + login_.broker + " does not confirm: it may hang.";
   }
   return outcome;
 }
 
 // Goes on until `happened` is true. Returns false if it did not in time.
-bool MqttLink::await(const bool &happened, Time until, std::stop_token stop) {
+bool MqttLink::await(const bool &happened, std::stop_token stop) {
+  const auto until = steady_clock::now() + kPatience;
   while (!lost_ && !happened && !stop.stop_requested()) {
-    if (!exchange() && !lost_ && !connection_.wait(!out_.empty(), until, stop))
+    if (steady_clock::now() >= until)
       return false;
+    turn(kStopLate);
   }
   return true;
 }
 
 std::string MqttLink::subscribe(std::span<const std::string> filters, std::stop_token stop) {
-  subscribed_ = answered_ = false;
-  subscription_ = next_id();
-  mqtt::append_subscribe(out_, login_.version, subscription_, filters);
+  std::vector<char *> names;
+  for (const std::string &filter : filters)
+    names.push_back(const_cast<char *>(filter.c_str()));
+  subscribed_ = caught_up_ = false;
+  const int options = login_.version == Version::k5 ? MQTT_SUB_OPT_NO_LOCAL : 0;
+  int result = mosquitto_subscribe_multiple(
+      client_->handle, nullptr, static_cast<int>(names.size()), names.data(), 0, options, nullptr);
+  if (result == MOSQ_ERR_SUCCESS && !await(subscribed_, stop))
+    result = MOSQ_ERR_TIMEOUT;
   // Brokers send what is retained before they answer to what came after the subscription.
-  mqtt::append_ping(out_);
-  ping_due_ = true;
-  ping_sent_ = steady_clock::now();
-  const auto until = ping_sent_ + kPatience;
-  if (!await(subscribed_, until, stop) || !await(answered_, until, stop))
-    return "The broker at " + login_.target.name + " does not answer to a subscription.";
-  return lost_ ? why_lost_ : std::string();
+  if (result == MOSQ_ERR_SUCCESS && !lost_)
+    result = mosquitto_unsubscribe(client_->handle, nullptr, kNowhere);
+  if (result == MOSQ_ERR_SUCCESS && !await(caught_up_, stop))
+    result = MOSQ_ERR_TIMEOUT;
+  if (lost_)
+    return why_lost_;
+  if (result != MOSQ_ERR_SUCCESS)
+    return "The broker at " + login_.broker + " does not answer to a subscription.";
+  return {};
 }
 
 void MqttLink::look() {
-  while (!lost_ && exchange()) {
-  }
+  turn(milliseconds(0));
 }
 
 std::vector<mqtt::Arrived> MqttLink::take_arrived() {
@@ -337,9 +417,8 @@ std::vector<mqtt::Arrived> MqttLink::take_arrived() {
 }
 
 void MqttLink::lose(std::string why) {
-  if (lost_)
+  if (std::exchange(lost_, true))
     return;
-  lost_ = true;
   why_lost_ = std::move(why);
 }
 

@@ -2,23 +2,30 @@
 // One connection to an MQTT broker, with waits that end.
 #pragma once
 
+#include <mosquitto.h>
+
 #include <chrono>
+#include <cstdint>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
 #include <vector>
 
-#include "connection.h"
-#include "mqttpacket.h"
+#include "../patience.h"
+#include "mqttmessage.h"
+#include "tls.h"
 #include "updater.h"
 
 namespace npc {
 
 /// Where the broker is and what CONNECT says.
 struct MqttLogin {
-  Connection::Target target;
+  std::string broker;  ///< its host and port, for sentences
+  std::string host;
+  std::uint16_t port = 0;
   std::optional<TlsSettings> tls;
   mqtt::Version version = mqtt::Version::k5;  ///< the highest to try
   std::string client_id;
@@ -37,8 +44,8 @@ class MqttLink {
   ~MqttLink();
 
   /// Connects, with MQTT 3.1.1 if the broker knows no later one. Returns why it failed, as a
-  /// sentence, or nothing.
-  std::string open(std::stop_token stop);
+  /// sentence, or nothing. `patience` waits for name servers and dead hosts.
+  std::string open(Patience &patience, std::stop_token stop);
   /// What the broker speaks.
   mqtt::Version version() const { return login_.version; }
 
@@ -64,45 +71,38 @@ class MqttLink {
   bool taken_over() const { return taken_over_; }
 
  private:
-  using Time = Connection::Time;
+  /// libmosquitto's client.
+  struct Client;
 
   struct Flight {
-    std::uint16_t id;
+    int id;
     std::size_t message;  // its place in the batch, or kForgotten
   };
 
-  std::string shake_hands(Time until, std::stop_token stop, bool *too_new);
-  void write_connect();
-  std::string accept(const mqtt::Packet &packet, bool *too_new);
+  std::string make_client();
+  std::string shake_hands(Patience &patience, std::stop_token stop, bool *too_new);
+  std::string accept(int code, const mosquitto_property *properties) const;
+  void set_callbacks();
+  void on_connect(int code, const mosquitto_property *properties);
+  void on_publish(int id, int code);
+  void on_message(const mosquitto_message &message);
+  void on_disconnect(int code);
   void fill(std::span<const mqtt::Message> messages);
-  bool exchange();
-  void flush();
-  void keep_alive();
-  bool take_packets();
-  void handle(const mqtt::Packet &packet);
-  void handle_ack(const mqtt::Packet &packet);
   void confirm(std::size_t message);
-  bool await(const bool &happened, Time until, std::stop_token stop);
+  void turn(std::chrono::milliseconds most);
+  bool await(const bool &happened, std::stop_token stop);
   void lose(std::string why);
-  std::uint16_t next_id();
+  std::string why_ended(int result) const;
 
   MqttLogin login_;
-  Connection connection_;
+  std::shared_ptr<Client> client_;
   bool lost_ = true;
   bool taken_over_ = false;
   std::string why_lost_;
-
-  std::string out_;  // what is to be sent; what is sent already, up to `sent_`
-  std::size_t sent_ = 0;
-  std::string in_;
-  std::chrono::seconds keep_alive_{0};
-  Time last_sent_{};
-  Time ping_sent_{};
-  bool ping_due_ = false;  // a PINGRESP is
-  bool answered_ = false;
+  std::optional<int> connack_;  // its code
+  std::string refused_;         // why the broker is none for us
 
   std::size_t window_ = 1;
-  std::uint16_t last_id_ = 0;
   std::deque<Flight> flights_;
   std::vector<char> confirmed_;  // of the messages of the batch
   std::size_t next_ = 0;         // the first that is not on its way
@@ -110,8 +110,8 @@ class MqttLink {
   std::size_t confirmations_ = 0;
   std::string refusal_;  // why the broker does not take a message
 
-  std::uint16_t subscription_ = 0;
   bool subscribed_ = false;
+  bool caught_up_ = false;  // with what is retained
   std::vector<mqtt::Arrived> arrived_;
 };
 

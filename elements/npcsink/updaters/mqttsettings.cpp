@@ -2,7 +2,6 @@
 // From the URI to settings, and the files that it names.
 #include "mqttsettings.h"
 
-#include <openssl/crypto.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -21,7 +20,6 @@ namespace {
 
 constexpr std::uint16_t kPort = 1883;
 constexpr std::uint16_t kTlsPort = 8883;
-constexpr std::size_t kMostPassword = 65535;
 constexpr std::size_t kMostClientId = 64;
 constexpr std::size_t kMostText = 1024;
 
@@ -170,31 +168,6 @@ MqttSettings mqtt_settings(const Uri &uri) {
   if (tls)
     settings.tls = tls_of(uri);
   return settings;
-}
-
-std::string read_password(const std::string &file, std::string *password) {
-  if (file.empty())
-    return {};
-  constexpr std::string_view kWhat = "The password file";
-  if (std::string failure = check_secret_file(kWhat, file); !failure.empty())
-    return failure;
-  const std::string named = std::string(kWhat) + " \"" + file + "\"";
-  std::ifstream stream;
-  stream.rdbuf()->pubsetbuf(nullptr, 0);  // a buffer would keep the password
-  stream.open(file, std::ios::binary);
-  password->resize(kMostPassword + 1);
-  errno = 0;
-  stream.read(password->data(), static_cast<std::streamsize>(password->size()));
-  if (!stream.is_open() || stream.bad())
-    return named + " cannot be read: " + std::generic_category().message(errno) + ".";
-  const auto got = static_cast<std::size_t>(stream.gcount());
-  // Editors end a file with a newline, which is not part of the password.
-  const std::size_t size = std::min(password->find_first_of("\r\n"), got);
-  OPENSSL_cleanse(password->data() + size, password->size() - size);
-  password->resize(size);
-  if (size == 0 || size > kMostPassword)
-    return named + " must hold a password of 1 to 65535 bytes in its first line.";
-  return {};
 }
 
 std::string machine_hash() {

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "../uri.h"
-#include "connection.h"
+#include "tls.h"
 
 namespace npc {
 
@@ -35,9 +35,6 @@ struct MqttSettings {
 
 /// Throws UriError.
 MqttSettings mqtt_settings(const Uri &uri);
-
-/// Reads the first line of a file. Returns why that failed, as a sentence, or nothing.
-std::string read_password(const std::string &file, std::string *password);
 
 /// This machine in eight hexadecimal digits, the same after a restart. The ids that it is made of
 /// cannot be told from it.

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The TLS of a connection: who is trusted, and what to say if nobody is.
+// OpenSSL's settings for a broker, and what its codes mean, as sentences.
 #include <openssl/err.h>
-#include <openssl/ssl.h>
 #include <openssl/x509v3.h>
-#include <poll.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <system_error>
+#include <utility>
 
-#include "connection.h"
+#include "../secret.h"
+#include "tls.h"
 
 namespace npc {
 namespace {
@@ -100,109 +100,76 @@ std::string alert_failure(const std::string &name, int reason, bool has_certific
 
 }  // namespace
 
-std::string check_secret_file(std::string_view what, const std::string &name) {
-  struct stat status = {};
-  if (stat(name.c_str(), &status) != 0 || access(name.c_str(), R_OK) != 0)
-    return unreadable(what, name);
-  if (S_ISREG(status.st_mode) && (status.st_mode & (S_IROTH | S_IWOTH)) != 0) {
-    return quoted(what, name) + " is open to everybody on this machine: run chmod o-rwx " + name +
-           ".";
-  }
-  return {};
+TlsContext::TlsContext(TlsSettings settings, std::string broker)
+    : settings_(std::move(settings)), broker_(std::move(broker)) {}
+
+TlsContext::~TlsContext() {
+  SSL_CTX_free(context_);
 }
 
-std::string Connection::prepare(const TlsSettings &tls) {
+int TlsContext::note_verdict(int good, X509_STORE_CTX *store) {
+  if (good == 0) {
+    const auto *ssl =
+        static_cast<SSL *>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
+    auto *self = static_cast<TlsContext *>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
+    self->verdict_ = X509_STORE_CTX_get_error(store);
+  }
+  return good;
+}
+
+std::string TlsContext::prepare() {
   ERR_clear_error();
-  context_.reset(SSL_CTX_new(TLS_client_method()));
-  if (!context_)
+  context_ = SSL_CTX_new(TLS_client_method());
+  if (context_ == nullptr)
     return "There is no memory for TLS.";
-  SSL_CTX *context = context_.get();
-  SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
-  SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-  SSL_CTX_set_default_passwd_cb(context, no_pass_phrase);
-  if (!tls.ca_file.empty()) {
-    if (access(tls.ca_file.c_str(), R_OK) != 0)
-      return unreadable("The CA file", tls.ca_file);
-    if (SSL_CTX_load_verify_locations(context, tls.ca_file.c_str(), nullptr) != 1)
-      return quoted("The CA file", tls.ca_file) + " holds no certificate in PEM.";
-  } else if (SSL_CTX_set_default_verify_paths(context) != 1) {
+  SSL_CTX_set_app_data(context_, this);
+  SSL_CTX_set_min_proto_version(context_, TLS1_2_VERSION);
+  SSL_CTX_set_default_passwd_cb(context_, no_pass_phrase);
+  if (!settings_.ca_file.empty()) {
+    if (access(settings_.ca_file.c_str(), R_OK) != 0)
+      return unreadable("The CA file", settings_.ca_file);
+    if (SSL_CTX_load_verify_locations(context_, settings_.ca_file.c_str(), nullptr) != 1)
+      return quoted("The CA file", settings_.ca_file) + " holds no certificate in PEM.";
+  } else if (SSL_CTX_set_default_verify_paths(context_) != 1) {
     return "The system's certificates cannot be read: install the package ca-certificates.";
   }
-  has_certificate_ = !tls.cert_file.empty();
-  if (has_certificate_) {
-    if (std::string failure = load_identity(context, tls); !failure.empty())
+  if (!settings_.cert_file.empty()) {
+    if (std::string failure = load_identity(context_, settings_); !failure.empty())
       return failure;
   }
-  SSL_CTX_set_verify(context, tls.insecure ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, nullptr);
-  return {};
-}
-
-std::string Connection::shake_hands(const TlsSettings &tls, Time until, std::stop_token stop) {
-  ssl_.reset(SSL_new(context_.get()));
-  if (!ssl_ || SSL_set_fd(ssl_.get(), socket_) != 1)
-    return "There is no memory for TLS.";
-  X509_VERIFY_PARAM *checks = SSL_get0_param(ssl_.get());
-  const bool address = is_address(tls.host);
-  const bool set = address ? X509_VERIFY_PARAM_set1_ip_asc(checks, tls.host.c_str()) == 1
-                           : SSL_set1_host(ssl_.get(), tls.host.c_str()) == 1 &&
-                                 SSL_set_tlsext_host_name(ssl_.get(), tls.host.c_str()) == 1;
-  if (!set)
-    return "The host name \"" + tls.host + "\" cannot be checked with TLS.";
-  for (;;) {
-    ERR_clear_error();
-    const int result = SSL_connect(ssl_.get());
-    if (result == 1)
-      return {};
-    short needed = 0;
-    if (!blocked(result, &needed))
-      return why_.empty() ? tls_failure(true) : why_;
-    if (!poll_for(needed, until, stop)) {
-      return "The broker at " + target_.name +
-             " does not answer to TLS: check the port, or write mqtt://.";
-    }
-    if (stop.stop_requested())
-      return {};
+  if (settings_.insecure) {
+    SSL_CTX_set_verify(context_, SSL_VERIFY_NONE, nullptr);
+    return {};
   }
+  SSL_CTX_set_verify(context_, SSL_VERIFY_PEER, note_verdict);
+  X509_VERIFY_PARAM *checks = SSL_CTX_get0_param(context_);
+  const bool set = is_address(settings_.host)
+                       ? X509_VERIFY_PARAM_set1_ip_asc(checks, settings_.host.c_str()) == 1
+                       : X509_VERIFY_PARAM_set1_host(checks, settings_.host.c_str(), 0) == 1;
+  return set ? std::string()
+             : "The host name \"" + settings_.host + "\" cannot be checked with TLS.";
 }
 
-// Whether TLS only waits for the socket; else the connection has ended.
-bool Connection::blocked(int result, short *wanted) {
-  switch (SSL_get_error(ssl_.get(), result)) {
-    case SSL_ERROR_WANT_READ:
-      *wanted = POLLIN;
-      return true;
-    case SSL_ERROR_WANT_WRITE:
-      *wanted = POLLOUT;
-      return true;
-    case SSL_ERROR_SSL:
-      why_ = tls_failure(SSL_is_init_finished(ssl_.get()) == 0);
-      break;
-    default:
-      break;
-  }
-  ended_ = true;
-  return false;
+void TlsContext::note_log(std::string_view line) {
+  // As ERR_error_string() writes it: `error:0A000086:SSL routines::certificate verify failed`.
+  constexpr std::string_view kMark = "error:";
+  const std::size_t at = line.find(kMark);
+  if (at == std::string_view::npos || error_ != 0)
+    return;
+  const std::string_view code = line.substr(at + kMark.size());
+  std::from_chars(code.data(), code.data() + code.size(), error_, 16);
 }
 
-std::string Connection::tls_failure(bool shaking_hands) const {
-  const unsigned long error = ERR_peek_error();
-  const long verified = SSL_get_verify_result(ssl_.get());
-  if (shaking_hands && ERR_GET_REASON(error) == SSL_R_CERTIFICATE_VERIFY_FAILED &&
-      verified != X509_V_OK)
-    return certificate_failure(target_.name, verified);
-  std::string alert = alert_failure(target_.name, ERR_GET_REASON(error), has_certificate_);
-  if (!alert.empty())
+std::string TlsContext::failure() const {
+  if (verdict_ != X509_V_OK)
+    return certificate_failure(broker_, verdict_);
+  const int reason = ERR_GET_REASON(error_);
+  std::string alert = alert_failure(broker_, reason, !settings_.cert_file.empty());
+  if (!alert.empty() || error_ == 0)
     return alert;
-  // An end without a farewell is what a lost connection looks like.
-  if (error == 0 || ERR_GET_REASON(error) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
-    if (!shaking_hands)
-      return {};
-    return "The broker at " + target_.name +
-           " ended the connection during TLS's handshake: check the port, or write mqtt://.";
-  }
-  const char *reason = ERR_reason_error_string(error);
-  return "TLS with the broker at " + target_.name +
-         " failed: " + (reason != nullptr ? reason : "unknown reason") + ".";
+  const char *text = ERR_reason_error_string(error_);
+  return "TLS with the broker at " + broker_ +
+         " failed: " + (text != nullptr ? text : "unknown reason") + ".";
 }
 
 }  // namespace npc
