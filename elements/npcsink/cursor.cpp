@@ -51,6 +51,8 @@ Cursor::~Cursor() {
 
 std::vector<Record> Cursor::take(std::size_t most, milliseconds wait, std::stop_token stop) {
   Store &store = *store_;
+  // Nothing read would look like nothing there.
+  most = std::max<std::size_t>(most, 1);
   std::vector<Store::Kept> kept;
   {
     std::unique_lock lock(store.mutex_);
