@@ -7,41 +7,19 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
-#include <system_error>
 #include <utility>
+
+#include "descriptor.h"
 
 namespace npc {
 namespace {
 
 // A pipe cannot be waited for together with a stop request; this is how late a stop may be.
 constexpr int kPollMilliseconds = 50;
-
-std::string message_of(int error) {
-  return std::generic_category().message(error);
-}
-
-class Descriptor {
- public:
-  explicit Descriptor(int number = -1) : number_(number) {}
-  Descriptor(Descriptor &&other) noexcept : number_(std::exchange(other.number_, -1)) {}
-  Descriptor &operator=(Descriptor &&other) noexcept {
-    std::swap(number_, other.number_);
-    return *this;
-  }
-  ~Descriptor() {
-    if (number_ >= 0)
-      ::close(number_);
-  }
-  int get() const { return number_; }
-
- private:
-  int number_;
-};
 
 class FileUpdater : public Updater {
  public:
