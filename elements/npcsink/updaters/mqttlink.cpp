@@ -88,7 +88,6 @@ std::string MqttLink::make_client() {
   if (handle == nullptr)
     return "There is no memory for an MQTT client.";
   mosquitto_int_option(handle, MOSQ_OPT_PROTOCOL_VERSION, static_cast<int>(login_.version));
-  mosquitto_int_option(handle, MOSQ_OPT_TCP_NODELAY, 1);
   mosquitto_max_inflight_messages_set(handle, kWindow);
   if (!login_.user.empty()) {
     mosquitto_username_pw_set(handle, login_.user.c_str(),
@@ -150,15 +149,17 @@ std::string MqttLink::shake_hands(Patience &patience, std::stop_token stop, bool
   const bool ended = std::exchange(lost_, true);
   if (stop.stop_requested())
     return {};
+  if (connack_) {
+    *too_new = mqtt::is_unknown_version(static_cast<std::uint8_t>(*connack_));
+    return refused_;
+  }
   if (ended) {
     // Old brokers hang up on what they do not know.
     *too_new = !client_->tls || client_->tls->failure().empty();
     return why_lost_;
   }
-  if (!connack_)
-    return "The broker at " + login_.broker + " does not answer.";
-  *too_new = mqtt::is_unknown_version(static_cast<std::uint8_t>(*connack_));
-  return refused_;
+  return "The broker at " + login_.broker +
+         " does not answer: check the host and the port, and whether it hangs.";
 }
 
 void MqttLink::set_callbacks() {
