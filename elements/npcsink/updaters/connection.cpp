@@ -113,22 +113,28 @@ bool Connection::connect_to(const std::string &number, std::uint16_t port, Time 
 }
 
 bool Connection::poll_for(short events, Time until, std::stop_token stop) {
-  // What an earlier stop wrote must not wake what comes after it.
-  eventfd_t stale;
-  eventfd_read(woken_, &stale);
   const std::stop_callback wake(stop, [this] { eventfd_write(woken_, 1); });
   pollfd files[2] = {{socket_, events, 0}, {woken_, POLLIN, 0}};
   for (;;) {
     const auto rest = std::chrono::ceil<milliseconds>(until - steady_clock::now());
     const auto limit = std::clamp<std::int64_t>(rest.count(), 0, 60000);
     const int ready = poll(files, 2, static_cast<int>(limit));
-    if (ready > 0)
+    if (ready > 0 && (files[0].revents != 0 || stop.stop_requested()))
       return true;
+    eventfd_t stale;  // An earlier stop must not wake what comes after it.
+    if (ready > 0)
+      eventfd_read(woken_, &stale);
     if (steady_clock::now() >= until)
       return false;
     if (ready < 0 && errno != EINTR)
       return false;
   }
+}
+
+void Connection::acknowledge() {
+  const int on = 1;
+  if (!ended_)
+    setsockopt(socket_, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
 }
 
 bool Connection::wait(bool writing, Time until, std::stop_token stop) {

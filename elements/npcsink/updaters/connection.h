@@ -54,6 +54,8 @@ class Connection {
   std::size_t write(std::string_view bytes);
   /// Appends what has come to `bytes`. Returns how many bytes that was.
   std::size_t read(std::string &bytes);
+  /// Tells the far side at once that what was read has arrived: it may hold back more until then.
+  void acknowledge();
   /// Waits until there is something to read, or until write() could go on if `writing`, or until
   /// stop is requested. Returns false if it was the time that ended it.
   bool wait(bool writing, Time until, std::stop_token stop);

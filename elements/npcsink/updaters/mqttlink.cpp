@@ -151,8 +151,11 @@ std::uint16_t MqttLink::next_id() {
   return last_id_;
 }
 
-// Puts as many messages on their way as the broker takes at once.
+// Puts as many messages on their way as the broker takes at once, but half a window at a time: to
+// send one message for each confirmation costs both sides more than the messages do.
 void MqttLink::fill(std::span<const mqtt::Message> messages) {
+  if (resting_ && flights_.size() > window_ / 2)
+    return;
   while (next_ < messages.size() && flights_.size() < window_ && out_.size() < kWriteSize) {
     const mqtt::Message &message = messages[next_];
     const std::uint16_t id = message.qos > 0 ? next_id() : std::uint16_t{0};
@@ -163,6 +166,7 @@ void MqttLink::fill(std::span<const mqtt::Message> messages) {
       confirm(next_);
     next_++;
   }
+  resting_ = flights_.size() >= window_;
 }
 
 void MqttLink::confirm(std::size_t message) {
@@ -178,10 +182,14 @@ void MqttLink::confirm(std::size_t message) {
 bool MqttLink::exchange() {
   keep_alive();
   flush();
+  return receive();
+}
+
+bool MqttLink::receive() {
   const bool came = connection_.read(in_) > 0;
   if (came)
     take_packets();
-  if (connection_.ended() && !lost_) {
+  if (connection_.ended()) {
     lose(connection_.why().empty()
              ? "The connection to the broker at " + login_.target.name + " was lost."
              : connection_.why());
@@ -202,7 +210,7 @@ void MqttLink::keep_alive() {
   }
 }
 
-bool MqttLink::take_packets() {
+void MqttLink::take_packets() {
   std::size_t taken = 0;
   try {
     while (const auto packet = mqtt::first_packet(std::string_view(in_).substr(taken))) {
@@ -213,7 +221,6 @@ bool MqttLink::take_packets() {
     lose("The broker at " + login_.target.name + " sent what is not MQTT: " + error.what() + ".");
   }
   in_.erase(0, taken);
-  return taken > 0;
 }
 
 void MqttLink::handle(const mqtt::Packet &packet) {
@@ -281,15 +288,19 @@ Outcome MqttLink::publish(std::span<const mqtt::Message> messages, milliseconds 
   bool in_time = true;
   while (!lost_ && in_time && refusal_.empty() && !stop.stop_requested()) {
     fill(messages);
-    const bool came = exchange();
+    keep_alive();
+    flush();
     if (front_ == messages.size() && out_.empty())
       return {messages.size(), {}, {}, {}};
+    // Looking before waiting would nearly always be in vain, and double the system calls.
+    in_time = connection_.wait(!out_.empty(), std::min(end, last + stall), stop);
+    receive();
+    if (resting_ && flights_.size() > window_ / 2)
+      connection_.acknowledge();
     if (confirmations_ != before) {
       before = confirmations_;
       last = steady_clock::now();
     }
-    if (!came && !lost_)
-      in_time = connection_.wait(!out_.empty(), std::min(end, last + stall), stop);
   }
   Outcome outcome;
   outcome.confirmed = front_;

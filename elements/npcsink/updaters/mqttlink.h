@@ -76,9 +76,10 @@ class MqttLink {
   std::string accept(const mqtt::Packet &packet, bool *too_new);
   void fill(std::span<const mqtt::Message> messages);
   bool exchange();
+  bool receive();
   void flush();
   void keep_alive();
-  bool take_packets();
+  void take_packets();
   void handle(const mqtt::Packet &packet);
   void handle_ack(const mqtt::Packet &packet);
   void confirm(std::size_t message);
@@ -102,6 +103,7 @@ class MqttLink {
   bool answered_ = false;
 
   std::size_t window_ = 1;
+  bool resting_ = false;  // until half of the window is free
   std::uint16_t last_id_ = 0;
   std::deque<Flight> flights_;
   std::vector<char> confirmed_;  // of the messages of the batch
