@@ -4,8 +4,11 @@
 
 #include <mqtt_protocol.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/crypto.h>
 #include <poll.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -44,27 +47,30 @@ struct MqttLink::Client {
   Client(const char *id, bool clean) {
     static std::once_flag once;
     std::call_once(once, [] { mosquitto_lib_init(); });
-    handle = mosquitto_new(id, clean, nullptr);
+    handle = mosquitto_new(id, clean, this);
+    if (handle != nullptr)
+      set_callbacks();
   }
   Client(const Client &) = delete;
   Client &operator=(const Client &) = delete;
   ~Client() { mosquitto_destroy(handle); }
 
+  void set_callbacks();
+
   mosquitto *handle;
-  std::optional<TlsContext> tls;  // outlived by the handle's use of it: it counts references
+  std::optional<TlsContext> tls;
+  MqttLink *link = nullptr;  // not while another thread connects
 };
 
 MqttLink::MqttLink(MqttLogin login) : login_(std::move(login)) {}
 
 MqttLink::~MqttLink() {
   if (!lost_) {
+    client_->link = nullptr;
     mosquitto_disconnect(client_->handle);
     if (mosquitto_want_write(client_->handle))
       mosquitto_loop_write(client_->handle, 1);
   }
-  // An attempt to connect may go on without us.
-  if (client_)
-    mosquitto_user_data_set(client_->handle, nullptr);
   OPENSSL_cleanse(login_.password.data(), login_.password.size());
 }
 
@@ -123,9 +129,13 @@ std::string MqttLink::shake_hands(Patience &patience, std::stop_token stop, bool
                                       static_cast<int>(kKeepAlive.count()), nullptr, properties);
         const int error = errno;
         mosquitto_property_free_all(&properties);
+        if (result == MOSQ_ERR_SUCCESS)
+          return {};
+        if (client->tls) {
+          if (std::string failure = client->tls->failure(); !failure.empty())
+            return failure;
+        }
         switch (result) {
-          case MOSQ_ERR_SUCCESS:
-            return {};
           case MOSQ_ERR_EAI:
             return "The host \"" + host + "\" is not found: " + gai_strerror(error) + ".";
           default:
@@ -141,7 +151,7 @@ std::string MqttLink::shake_hands(Patience &patience, std::stop_token stop, bool
   if (!failure.empty() || stop.stop_requested())
     return failure;
   // Only now: until here another thread used the client.
-  set_callbacks();
+  client_->link = this;
   lost_ = false;
   const auto until = steady_clock::now() + kPatience;
   while (!connack_ && !lost_ && !stop.stop_requested() && steady_clock::now() < until)
@@ -149,7 +159,7 @@ std::string MqttLink::shake_hands(Patience &patience, std::stop_token stop, bool
   const bool ended = std::exchange(lost_, true);
   if (stop.stop_requested())
     return {};
-  if (connack_) {
+  if (connack_ && (!ended || !refused_.empty())) {
     *too_new = mqtt::is_unknown_version(static_cast<std::uint8_t>(*connack_));
     return refused_;
   }
@@ -162,34 +172,36 @@ std::string MqttLink::shake_hands(Patience &patience, std::stop_token stop, bool
          " does not answer: check the host and the port, and whether it hangs.";
 }
 
-void MqttLink::set_callbacks() {
-  mosquitto *handle = client_->handle;
-  mosquitto_user_data_set(handle, this);
+void MqttLink::Client::set_callbacks() {
   mosquitto_connect_v5_callback_set(
-      handle, [](mosquitto *, void *link, int code, int, const mosquitto_property *properties) {
-        static_cast<MqttLink *>(link)->on_connect(code, properties);
+      handle, [](mosquitto *, void *client, int code, int, const mosquitto_property *properties) {
+        if (MqttLink *link = static_cast<Client *>(client)->link)
+          link->on_connect(code, properties);
       });
   mosquitto_publish_v5_callback_set(
-      handle, [](mosquitto *, void *link, int id, int code, const mosquitto_property *) {
-        static_cast<MqttLink *>(link)->on_publish(id, code);
+      handle, [](mosquitto *, void *client, int id, int code, const mosquitto_property *) {
+        if (MqttLink *link = static_cast<Client *>(client)->link)
+          link->on_publish(id, code);
       });
   mosquitto_message_callback_set(handle,
-                                 [](mosquitto *, void *link, const mosquitto_message *message) {
-                                   static_cast<MqttLink *>(link)->on_message(*message);
+                                 [](mosquitto *, void *client, const mosquitto_message *message) {
+                                   if (MqttLink *link = static_cast<Client *>(client)->link)
+                                     link->on_message(*message);
                                  });
-  mosquitto_subscribe_callback_set(handle, [](mosquitto *, void *link, int, int, const int *) {
-    static_cast<MqttLink *>(link)->subscribed_ = true;
+  mosquitto_subscribe_callback_set(handle, [](mosquitto *, void *client, int, int, const int *) {
+    if (MqttLink *link = static_cast<Client *>(client)->link)
+      link->subscribed_ = true;
   });
-  mosquitto_unsubscribe_callback_set(handle, [](mosquitto *, void *link, int) {
-    static_cast<MqttLink *>(link)->caught_up_ = true;
+  mosquitto_unsubscribe_callback_set(handle, [](mosquitto *, void *client, int) {
+    if (MqttLink *link = static_cast<Client *>(client)->link)
+      link->caught_up_ = true;
   });
-  mosquitto_disconnect_callback_set(handle, [](mosquitto *, void *link, int code) {
-    if (link != nullptr)
-      static_cast<MqttLink *>(link)->on_disconnect(code);
+  mosquitto_disconnect_callback_set(handle, [](mosquitto *, void *client, int code) {
+    if (MqttLink *link = static_cast<Client *>(client)->link)
+      link->on_disconnect(code);
   });
-  mosquitto_log_callback_set(handle, [](mosquitto *, void *link, int, const char *line) {
-    auto &tls = static_cast<MqttLink *>(link)->client_->tls;
-    if (tls)
+  mosquitto_log_callback_set(handle, [](mosquitto *, void *client, int, const char *line) {
+    if (auto &tls = static_cast<Client *>(client)->tls)
       tls->note_log(line);
   });
 }
@@ -222,8 +234,11 @@ std::string MqttLink::accept(int code, const mosquitto_property *properties) con
   return {};
 }
 
-// Puts as many messages on their way as the broker takes at once.
+// Puts as many messages on their way as the broker takes at once, but half a window at a time: to
+// send one message for each confirmation costs both sides more than the messages do.
 void MqttLink::fill(std::span<const mqtt::Message> messages) {
+  if (resting_ && flights_.size() > window_ / 2)
+    return;
   while (!lost_ && next_ < messages.size() && flights_.size() < window_ &&
          !mosquitto_want_write(client_->handle)) {
     const mqtt::Message &message = messages[next_];
@@ -247,6 +262,7 @@ void MqttLink::fill(std::span<const mqtt::Message> messages) {
       confirm(next_);
     next_++;
   }
+  resting_ = flights_.size() >= window_;
 }
 
 void MqttLink::confirm(std::size_t message) {
@@ -292,15 +308,11 @@ void MqttLink::on_disconnect(int code) {
 }
 
 std::string MqttLink::why_ended(int result) const {
-  if (client_->tls) {
+  if (client_->tls && !connack_) {
     if (std::string failure = client_->tls->failure(); !failure.empty())
       return failure;
   }
   const std::string broker = "The broker at " + login_.broker;
-  if (!connack_ && client_->tls &&
-      SSL_is_init_finished(static_cast<SSL *>(mosquitto_ssl_get(client_->handle))) == 0)
-    return broker +
-           " ended the connection during TLS's handshake: check the port, or write mqtt://.";
   switch (result) {
     case MOSQ_ERR_PROTOCOL:
     case MOSQ_ERR_MALFORMED_PACKET:
@@ -328,16 +340,23 @@ void MqttLink::turn(milliseconds most) {
     const bool writing = mosquitto_want_write(handle);
     pollfd file = {socket, static_cast<short>(POLLIN | (writing ? POLLOUT : 0)), 0};
     poll(&file, 1, static_cast<int>(most.count()));
-    if ((file.revents & POLLOUT) != 0)
-      result = mosquitto_loop_write(handle, 1);
-    if (result == MOSQ_ERR_SUCCESS && (file.revents & ~POLLOUT) != 0)
+    // Reading first: a broker that ends the connection says why, and cannot be written to.
+    if ((file.revents & ~POLLOUT) != 0)
       result = mosquitto_loop_read(handle, 1);
+    if (result == MOSQ_ERR_SUCCESS && (file.revents & POLLOUT) != 0)
+      result = mosquitto_loop_write(handle, 1);
     if (result == MOSQ_ERR_SUCCESS)
       result = mosquitto_loop_misc(handle);
   }
   // What the broker said of it in on_disconnect() is better than a code.
   if (result != MOSQ_ERR_SUCCESS)
     lose(why_ended(result));
+}
+
+// Tells the far side at once that what was read has arrived: it may hold back more until then.
+void MqttLink::acknowledge() {
+  const int on = 1;
+  setsockopt(mosquitto_socket(client_->handle), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
 }
 
 Outcome MqttLink::publish(std::span<const mqtt::Message> messages, milliseconds stall,
@@ -358,6 +377,8 @@ Outcome MqttLink::publish(std::span<const mqtt::Message> messages, milliseconds 
       return {messages.size(), {}, {}, {}};
     const std::size_t before = confirmations_;
     turn(kStopLate);
+    if (resting_ && !lost_)
+      acknowledge();
     const auto now = steady_clock::now();
     if (confirmations_ != before)
       last = now;

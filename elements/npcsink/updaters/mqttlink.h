@@ -82,7 +82,6 @@ class MqttLink {
   std::string make_client();
   std::string shake_hands(Patience &patience, std::stop_token stop, bool *too_new);
   std::string accept(int code, const mosquitto_property *properties) const;
-  void set_callbacks();
   void on_connect(int code, const mosquitto_property *properties);
   void on_publish(int id, int code);
   void on_message(const mosquitto_message &message);
@@ -90,6 +89,7 @@ class MqttLink {
   void fill(std::span<const mqtt::Message> messages);
   void confirm(std::size_t message);
   void turn(std::chrono::milliseconds most);
+  void acknowledge();
   bool await(const bool &happened, std::stop_token stop);
   void lose(std::string why);
   std::string why_ended(int result) const;
@@ -103,6 +103,7 @@ class MqttLink {
   std::string refused_;         // why the broker is none for us
 
   std::size_t window_ = 1;
+  bool resting_ = false;  // until half of the window is free
   std::deque<Flight> flights_;
   std::vector<char> confirmed_;  // of the messages of the batch
   std::size_t next_ = 0;         // the first that is not on its way

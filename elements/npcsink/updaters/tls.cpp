@@ -167,6 +167,10 @@ std::string TlsContext::failure() const {
   std::string alert = alert_failure(broker_, reason, !settings_.cert_file.empty());
   if (!alert.empty() || error_ == 0)
     return alert;
+  if (reason == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
+    return "The broker at " + broker_ +
+           " ended the connection during TLS's handshake: check the port, or write mqtt://.";
+  }
   const char *text = ERR_reason_error_string(error_);
   return "TLS with the broker at " + broker_ +
          " failed: " + (text != nullptr ? text : "unknown reason") + ".";
