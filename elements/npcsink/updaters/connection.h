@@ -75,6 +75,7 @@ class Connection {
   bool connect_to(const std::string &number, std::uint16_t port, Time until, std::stop_token stop);
   std::string prepare(const TlsSettings &tls);
   std::string shake_hands(const TlsSettings &tls, Time until, std::stop_token stop);
+  std::string hear_out(std::stop_token stop);
   bool blocked(int result, short *wanted);
   std::string tls_failure(bool shaking_hands) const;
   bool poll_for(short events, Time until, std::stop_token stop);

@@ -16,6 +16,9 @@
 namespace npc {
 namespace {
 
+// For a server that has nothing to say after its handshake.
+constexpr std::chrono::milliseconds kHearing{300};
+
 // A prompt on somebody's terminal would block the thread for ever.
 int no_pass_phrase(char *, int, int, void *) {
   return 0;
@@ -152,7 +155,7 @@ std::string Connection::shake_hands(const TlsSettings &tls, Time until, std::sto
     ERR_clear_error();
     const int result = SSL_connect(ssl_.get());
     if (result == 1)
-      return {};
+      return hear_out(stop);
     short needed = 0;
     if (!blocked(result, &needed))
       return why_.empty() ? tls_failure(true) : why_;
@@ -163,6 +166,20 @@ std::string Connection::shake_hands(const TlsSettings &tls, Time until, std::sto
     if (stop.stop_requested())
       return {};
   }
+}
+
+// With TLS 1.3 the far side looks at our certificate only now. If we spoke first, its answer could
+// be lost with the connection.
+std::string Connection::hear_out(std::stop_token stop) {
+  if (SSL_version(ssl_.get()) < TLS1_3_VERSION)
+    return {};
+  poll_for(POLLIN, std::chrono::steady_clock::now() + kHearing, stop);
+  char byte;
+  std::size_t size = 0;
+  ERR_clear_error();
+  if (SSL_peek_ex(ssl_.get(), &byte, 1, &size) == 1 || blocked(0, &read_needs_))
+    return {};
+  return why_.empty() ? tls_failure(true) : why_;
 }
 
 // Whether TLS only waits for the socket; else the connection has ended.
