@@ -157,20 +157,22 @@ TEST_F(MqttVersions, FallsBackToTheOldVersion) {
   EXPECT_EQ(npc::test::retained(broker_, "npc/home/door/status"), "offline");
 }
 
-TEST_F(MqttVersions, SaysThatAnotherClientHasItsId) {
+// Mosquitto before 2.0.15 does not say why it ends a connection.
+TEST_F(MqttVersions, GivesWayToAnotherClientOfItsId) {
   Sink first("mqtt://" + broker_.host() + "/?client-id=twin");
-  first.push(0, 1);
-  first.wait_for("connected");
   Sink second("mqtt://" + broker_.host() + "/?client-id=twin");
+  first.push(0, 1);
   second.push(1, 2);
-  EXPECT_EQ(first.wait_for("disconnected"),
-            "The broker at " + broker_.host() +
-                " has another client of the id \"twin\": give each its own with client-id=.");
-  // It gives way, instead of throwing the other off in turn.
-  first.push(2, 3);
-  EXPECT_TRUE(second.drain());
-  EXPECT_EQ(first.number("pending"), 1u);
+  const auto gives_way = [](Sink &sink) {
+    return sink.last_error().find("another client of the id \"twin\"") != std::string::npos;
+  };
+  ASSERT_TRUE(eventually([&] { return gives_way(first) || gives_way(second); }));
+  // The other one is left in peace.
+  Sink &other = gives_way(first) ? second : first;
+  other.push(2, 3);
+  EXPECT_TRUE(other.drain());
   first.set_drain_timeout(0);
+  second.set_drain_timeout(0);
 }
 
 }  // namespace

@@ -50,14 +50,18 @@ class Sink {
   void stop() { gst_element_set_state(sink_, GST_STATE_NULL); }
 
   guint64 number(const char *field, guint index = 0) {
-    GstStructure *stats = nullptr;
-    g_object_get(sink_, "stats", &stats, nullptr);
-    const GValue *list = gst_structure_get_value(stats, "updaters");
     guint64 value = G_MAXUINT64;
-    gst_structure_get_uint64(gst_value_get_structure(gst_value_array_get_value(list, index)), field,
-                             &value);
-    gst_structure_free(stats);
+    with_stats(index, [&](const GstStructure *updater) {
+      gst_structure_get_uint64(updater, field, &value);
+    });
     return value;
+  }
+  std::string last_error() {
+    std::string text;
+    with_stats(0, [&](const GstStructure *updater) {
+      text = gst_structure_get_string(updater, "last-error");
+    });
+    return text;
   }
 
   // Waits for the next npc-updater message of that state and returns its reason.
@@ -84,6 +88,15 @@ class Sink {
   }
 
  private:
+  template <typename Read>
+  void with_stats(guint index, Read read) {
+    GstStructure *stats = nullptr;
+    g_object_get(sink_, "stats", &stats, nullptr);
+    const GValue *list = gst_structure_get_value(stats, "updaters");
+    read(gst_value_get_structure(gst_value_array_get_value(list, index)));
+    gst_structure_free(stats);
+  }
+
   GstElement *sink_;
   GstBus *bus_;
   GstHarness *harness_;

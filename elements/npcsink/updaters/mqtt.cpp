@@ -23,8 +23,10 @@ constexpr seconds kForever{24 * 3600};
 // A clean stop tells the broker so, but does not wait for one that hangs.
 constexpr seconds kGoodbye{2};
 constexpr seconds kHealthInterval{60};
-// Two clients of one id throw each other off the broker: one of them must give way.
+// One of two clients of the same id must give way.
 constexpr seconds kGiveWay{60};
+constexpr seconds kShortLife{10};
+constexpr int kMostShortLives = 3;
 // Names come from strangers: the broker is not filled with retained topics without end.
 constexpr std::size_t kMostCameras = 256;
 constexpr std::size_t kBatch = 4000;
@@ -60,7 +62,7 @@ class MqttUpdater : public Updater {
   MqttMessages states_after(std::span<const Record> records, std::vector<MqttCamera *> *changed);
   Outcome publish_records(std::span<const Record> records, std::stop_token stop);
   std::string report_health(std::stop_token stop);
-  void note_taken_over();
+  void note_end(std::string *why);
 
   const MqttSettings settings_;
   const std::string broker_;
@@ -73,7 +75,10 @@ class MqttUpdater : public Updater {
   std::deque<MqttCamera> cameras_;
   std::deque<std::string> texts_;  // made for messages, kept as long as a delivery takes
   mqtt::Version version_ = mqtt::Version::k5;
+  std::string client_id_;
   std::uint64_t connections_ = 0;
+  steady_clock::time_point connected_{};
+  int short_lives_ = 0;
   steady_clock::time_point health_due_{};
   steady_clock::time_point away_until_{};
   std::string why_away_;
@@ -112,6 +117,7 @@ std::string MqttUpdater::log_in(const Record &first, MqttLogin *login) {
   login->client_id = settings_.client_id.empty()
                          ? "npc-" + first.site + "-" + first.camera + "-" + machine_
                          : settings_.client_id;
+  client_id_ = login->client_id;
   login->broker = broker_;
   login->host = settings_.host;
   login->port = settings_.port;
@@ -139,6 +145,7 @@ std::string MqttUpdater::connect(const Record &first, std::stop_token stop) {
   // Not asked again for what it does not know, as long as it is there.
   version_ = link_->version();
   connections_++;
+  connected_ = steady_clock::now();
   std::vector<MqttCamera *> all;
   for (MqttCamera &camera : cameras_)
     all.push_back(&camera);
@@ -297,7 +304,7 @@ Outcome MqttUpdater::deliver(std::span<const Record> records, std::stop_token st
     outcome.failure = report_health(stop);
   // A broker that only hangs gets our DISCONNECT, and drops the will: it must read offline first.
   if (!outcome.failure.empty()) {
-    note_taken_over();
+    note_end(&outcome.failure);
     close();
   }
   return outcome;
@@ -332,11 +339,22 @@ Outcome MqttUpdater::publish_records(std::span<const Record> records, std::stop_
   return outcome;
 }
 
-void MqttUpdater::note_taken_over() {
-  if (link_->taken_over()) {
-    why_away_ = link_->why_lost();
-    away_until_ = steady_clock::now() + kGiveWay;
+// Two clients of one id throw each other off the broker for ever. Some brokers say so.
+void MqttUpdater::note_end(std::string *why) {
+  const auto now = steady_clock::now();
+  const bool short_lived = link_->lost() && now < connected_ + kShortLife;
+  short_lives_ = short_lived ? short_lives_ + 1 : 0;
+  const bool suspicious = short_lives_ >= kMostShortLives;
+  if (!link_->taken_over() && !suspicious)
+    return;
+  if (suspicious) {
+    *why = "The broker at " + broker_ +
+           " ends each connection soon after it was made: if there is another client of the id \"" +
+           client_id_ + "\", give each its own with client-id=.";
   }
+  short_lives_ = 0;
+  why_away_ = *why;
+  away_until_ = now + kGiveWay;
 }
 
 std::string MqttUpdater::idle() {
@@ -345,7 +363,7 @@ std::string MqttUpdater::idle() {
   if (failure.empty())
     failure = report_health(stop_);
   if (!failure.empty()) {
-    note_taken_over();
+    note_end(&failure);
     close();
   }
   return failure;
