@@ -48,7 +48,7 @@ std::string new_boot() {
 }
 
 // Text from a user, fit for a message.
-std::string quoted(const std::string &text) {
+std::string in_quotes(const std::string &text) {
   g_autofree gchar *valid = g_utf8_make_valid(text.c_str(), -1);
   return '"' + std::string(valid) + '"';
 }
@@ -101,10 +101,10 @@ bool GstNpcCountState::start() {
        {std::pair{"site", &current.site}, std::pair{"camera", &current.camera}}) {
     if (!name->refused)
       continue;
-    GST_ELEMENT_ERROR(
-        element_, RESOURCE, SETTINGS,
-        ("The property %s cannot be %s: %s.", property, quoted(*name->refused).c_str(), kNameRule),
-        (nullptr));
+    GST_ELEMENT_ERROR(element_, RESOURCE, SETTINGS,
+                      ("The property %s cannot be %s: %s.", property,
+                       in_quotes(*name->refused).c_str(), kNameRule),
+                      (nullptr));
     return false;
   }
   if (refuse_to_start(current))
@@ -391,6 +391,6 @@ void GstNpcCountState::set_name(npc::NameSetting npc::CountSettings::*which, con
   }
   GST_ELEMENT_WARNING(element_, RESOURCE, SETTINGS,
                       ("The property %s cannot be %s: %s. It stays %s.", property,
-                       quoted(text).c_str(), rule, quoted(kept).c_str()),
+                       in_quotes(text).c_str(), rule, in_quotes(kept).c_str()),
                       (nullptr));
 }
