@@ -274,6 +274,7 @@ GstFlowReturn GstNpcCountState::gap(GstClockTime pts, GstClockTime duration, boo
   if (!start)
     return GST_FLOW_OK;
   const Time end = *start + duration_of(duration);
+  turn_to(*start);
   if (lost) {
     GST_DEBUG_OBJECT(element_, "frames were lost at %" GST_TIME_FORMAT, GST_TIME_ARGS(pts));
     window_.lose(*start, end);
@@ -283,14 +284,19 @@ GstFlowReturn GstNpcCountState::gap(GstClockTime pts, GstClockTime duration, boo
   return flow;
 }
 
-// Time has come to `end`, by a frame or a gap that begins at `start`.
-GstFlowReturn GstNpcCountState::come_to(Time start, Time end, const npc::CountSettings &current) {
+// A frame or a gap begins at `start`.
+void GstNpcCountState::turn_to(Time start) {
   if (last_ && start < *last_) {
     GST_INFO_OBJECT(element_, "time went back from %" GST_TIME_FORMAT " to %" GST_TIME_FORMAT,
                     GST_TIME_ARGS(time_to(*last_)), GST_TIME_ARGS(time_to(start)));
     forget();
   }
   last_ = start;
+}
+
+// Time has come to `end`, by a frame or a gap that begins at `start`.
+GstFlowReturn GstNpcCountState::come_to(Time start, Time end, const npc::CountSettings &current) {
+  turn_to(start);
   last_length_ = end - start;
   apply_resets();
   window_.set_length(time_from(current.interval));
