@@ -120,12 +120,12 @@
  *
  * When a live source says nothing for 5 s while the element plays, neither a frame nor a GAP event
  * (beyond what the last one lasts, up to 60 s), the camera hangs. The window in which it fell
- * silent is then closed, and from then on there is a record at the end of each window, flagged
- * `stalled`, until something comes again. Its numbers are those of the frames that the window had,
- * and 0 if it had none: readers must take it for "nobody knows", not for "nobody is there". Time
- * goes on as if there were frames; those that come late afterwards count in the open window. This
- * begins with the first SEGMENT event after caps, and goes by the pipeline's clock. Files are never
- * silent.
+ * silent then ends without waiting for a frame, and so does each window after it, until something
+ * comes again: these records are flagged `stalled`. Their numbers are those of the frames that each
+ * window had, and 0 if it had none: readers must take it for "nobody knows", not for "nobody is
+ * there". Time goes on as if there were frames; those that come late afterwards count in the open
+ * window. This begins with the first SEGMENT event after caps, and goes by the pipeline's clock.
+ * Files are never silent.
  *
  * GAP events end here, and the element adds nothing to the pipeline's latency: a record comes when
  * its window is over, so sinks must not wait for its timestamp (`sync=false`, as npcsink has it).
@@ -157,7 +157,6 @@
  * lines="door,x1=0.5,y1=0,x2=0.5,y2=1" zones="lawn,points=<0,0.5,0.5,0.5,0.5,1,0,1>" ! fakesink
  * ]| Counts who walks over the middle of the picture, rightward as in, and who is in its lower left
  * quarter.
- *
  * |[
  * gst-launch-1.0 -m filesrc location=vtest.avi ! decodebin ! npcdetect ! npccount
  * thresholds="crowd,above=6,below=4,for=2000" ! fakesink
