@@ -25,6 +25,14 @@
  * The HOG detector needs no model. It finds upright people who are seen from the side or a little
  * from above, unoccluded, and at least an eighth of the frame's height tall. A neural network finds
  * more, and is usually faster: see #GstNpcDetect:model. Neither finds people from straight above.
+ *
+ * For that there is `detector=motion`. It learns the background for a second, and then tells of
+ * whatever is not part of it and has moved, under the one name in #GstNpcDetect:classes: `person`
+ * is counted as people, `car` as objects. It cannot tell a person from a dog or a trolley, takes
+ * two who come as one for one, and wants a camera that stands still. What stops becomes background
+ * after half a minute. Changes of exposure are evened out; when most of the frame changes, the
+ * background is learned anew.
+ *
  * Faces are frontal faces of at least 20 pixels.
  *
  * When detection takes longer than a frame lasts, a live source drops frames: set
@@ -77,6 +85,7 @@ enum Property {
   PROP_INPUT_HEIGHT,
   PROP_FACES,
   PROP_FACE_MODEL,
+  PROP_MIN_SIZE,
   PROP_INTERVAL,
   PROP_MASK,
   PROP_STATS,
@@ -87,6 +96,8 @@ GType detector_get_type() {
       {GST_NPC_DETECT_DETECTOR_AUTO, "network when model is set, else hog", "auto"},
       {GST_NPC_DETECT_DETECTOR_HOG, "HOG people detector of OpenCV, needs no model", "hog"},
       {GST_NPC_DETECT_DETECTOR_NETWORK, "Neural network from model", "network"},
+      {GST_NPC_DETECT_DETECTOR_MOTION, "Whatever moves, for views from above; needs no model",
+       "motion"},
       {0, nullptr, nullptr},
   };
   static const GType type = g_enum_register_static("GstNpcDetectDetector", values);
@@ -206,6 +217,9 @@ static void gst_npc_detect_set_property(GObject *object, guint id, const GValue 
     case PROP_FACE_MODEL:
       settings.face_model = text();
       break;
+    case PROP_MIN_SIZE:
+      settings.min_size = g_value_get_double(value);
+      break;
     case PROP_INTERVAL:
       settings.interval = g_value_get_uint64(value);
       break;
@@ -249,6 +263,9 @@ static void gst_npc_detect_get_property(GObject *object, guint id, GValue *value
     case PROP_FACE_MODEL:
       g_value_set_string(value, settings.face_model.c_str());
       break;
+    case PROP_MIN_SIZE:
+      g_value_set_double(value, settings.min_size);
+      break;
     case PROP_INTERVAL:
       g_value_set_uint64(value, settings.interval);
       break;
@@ -286,7 +303,8 @@ static void gst_npc_detect_install_properties(GObjectClass *klass) {
   /**
    * GstNpcDetect:detector:
    *
-   * What looks for people: the HOG detector compiled into OpenCV, or a neural network.
+   * What looks for people: the HOG detector compiled into OpenCV, a neural network, or `motion`,
+   * which compares each frame with a background that it learns.
    */
   g_object_class_install_property(
       klass, PROP_DETECTOR,
@@ -317,8 +335,11 @@ static void gst_npc_detect_install_properties(GObjectClass *klass) {
       "Path of a text file that names the network's classes, one a line. Empty: person for "
       "a network of 1 class, COCO's names for one of 80",
       "", kReady);
-  install_text(PROP_CLASSES, "classes", "Classes",
-               "Classes to look for, separated by commas; HOG knows person only", "person", kReady);
+  install_text(
+      PROP_CLASSES, "classes", "Classes",
+      "Classes to look for, separated by commas; HOG knows person only, and all that motion "
+      "finds gets the one name given here",
+      "person", kReady);
   /**
    * GstNpcDetect:confidence:
    *
@@ -354,6 +375,17 @@ static void gst_npc_detect_install_properties(GObjectClass *klass) {
                "Path of the cascade (XML) for faces. Empty: haarcascade_frontalface_alt.xml of "
                "OpenCV (Debian's package opencv-data)",
                "", kReady);
+  /**
+   * GstNpcDetect:min-size:
+   *
+   * The smallest moving blob that `detector=motion` tells of, as a share of the frame's area.
+   */
+  g_object_class_install_property(
+      klass, PROP_MIN_SIZE,
+      g_param_spec_double("min-size", "Minimum size",
+                          "Smallest moving blob for the detector motion, as a share of the "
+                          "frame's area, 0 to 1",
+                          0.0, 1.0, npc::DetectorSettings().least_size, kReady));
   /**
    * GstNpcDetect:interval:
    *

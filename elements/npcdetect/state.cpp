@@ -66,7 +66,8 @@ bool GstNpcDetectState::start() {
                                "Set both input-width and input-height, or neither of them.");
     const npc::DetectorSettings wanted{
         current.model, current.labels, split_classes(current.classes),
-        cv::Size(static_cast<int>(current.input_width), static_cast<int>(current.input_height))};
+        cv::Size(static_cast<int>(current.input_width), static_cast<int>(current.input_height)),
+        current.min_size};
     if (wanted.classes.empty())
       throw npc::DetectorError(Kind::settings,
                                "The property classes names none: set for example classes=person.");
@@ -78,7 +79,10 @@ bool GstNpcDetectState::start() {
           Kind::settings,
           "The detector network needs a model: set model to an ONNX or Darknet "
           "file (pipelines/get-model fetches one).");
-    detectors_.push_back(network ? npc::make_network(wanted) : npc::make_hog(wanted));
+    if (current.detector == GST_NPC_DETECT_DETECTOR_MOTION)
+      detectors_.push_back(npc::make_motion(wanted));
+    else
+      detectors_.push_back(network ? npc::make_network(wanted) : npc::make_hog(wanted));
     if (current.faces == GST_NPC_DETECT_FACES_CASCADE)
       detectors_.push_back(npc::make_cascade(current.face_model));
   } catch (const npc::DetectorError &error) {
@@ -238,6 +242,7 @@ GstFlowReturn GstNpcDetectState::chain(GstBuffer *buffer) {
   warned_ = false;
 
   std::vector<npc::Detection> found;
+  detectors_.front()->set_time(static_cast<double>(time_of(times)) / GST_SECOND);
   const gint64 begin = g_get_monotonic_time();
   if (!detect(confidence, found))
     return GST_FLOW_ERROR;

@@ -17,6 +17,7 @@ typedef enum {
   GST_NPC_DETECT_DETECTOR_AUTO,
   GST_NPC_DETECT_DETECTOR_HOG,
   GST_NPC_DETECT_DETECTOR_NETWORK,
+  GST_NPC_DETECT_DETECTOR_MOTION,
 } GstNpcDetectDetector;
 
 typedef enum {
@@ -36,6 +37,7 @@ struct DetectSettings {
   guint input_width = 0, input_height = 0;
   GstNpcDetectFaces faces = GST_NPC_DETECT_FACES_OFF;
   std::string face_model;
+  double min_size = DetectorSettings().least_size;
   GstClockTime interval = 0;
   std::string mask;
   std::string mask_error;  // why `mask` cannot be used; empty if it can

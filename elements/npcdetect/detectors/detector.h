@@ -52,6 +52,13 @@ class Detector {
   /// Appends what is in `picture` (as wished for, or a crop of it) with at least `floor` confidence
   /// to `found`. Throws DetectorError.
   virtual void detect(const cv::Mat &picture, float floor, std::vector<Detection> &found) = 0;
+
+  /// Whether it learns from each picture, so that none may be left out and none be a crop.
+  virtual bool needs_every_frame() const { return false; }
+
+  /// The time of the picture that detect() is given next, for those that learn: seconds of the
+  /// stream, from anywhere.
+  virtual void set_time([[maybe_unused]] double seconds) {}
 };
 
 /// How a people detector is to be made; the npcdetect properties of the same names.
@@ -59,7 +66,8 @@ struct DetectorSettings {
   std::string model;  ///< path; empty: HOG
   std::string labels;
   std::vector<std::string> classes = {"person"};
-  cv::Size input;  ///< 0: the model's own
+  cv::Size input;             ///< 0: the model's own
+  double least_size = 0.002;  ///< of a moving blob, as a share of the picture's area
 };
 
 /// OpenCV's HOG people detector.
@@ -67,6 +75,9 @@ std::unique_ptr<Detector> make_hog(const DetectorSettings &settings);
 
 /// A neural network from an ONNX or Darknet file. Throws DetectorError.
 std::unique_ptr<Detector> make_network(const DetectorSettings &settings);
+
+/// Whatever moves, by comparison with a background that is learned. Throws DetectorError.
+std::unique_ptr<Detector> make_motion(const DetectorSettings &settings);
 
 /// A Haar or LBP cascade for faces, from `path`, or if that is empty, OpenCV's frontal face from
 /// where distributions install it. Throws DetectorError.
