@@ -10,6 +10,7 @@
 
 #include "blobs.h"
 #include "detector.h"
+#include "light.h"
 
 namespace npc {
 namespace {
@@ -31,13 +32,16 @@ constexpr int kHistory = 500;
 // Squared distance, in variances, from which a pixel is foreground.
 constexpr double kThreshold = 20;
 
-// Beyond these, light has not changed, the scene has.
-constexpr float kGainMost = 4;
+// When more than this share of a picture is foreground, the scene has changed.
 constexpr double kForegroundMost = 0.6;
-// Means of as many cells a side tell how bright it is: more than half of them show background.
+// Means of as many cells a side tell how the light has changed: most of them show background.
 constexpr int kCells = 24;
-// Between these a camera's answer to light is about linear.
-constexpr float kDark = 16, kBright = 235;
+// A change of light is told by this brightness.
+constexpr float kMiddle = 100;
+// Share of a lasting change of light that is not followed, so that the reference comes after it.
+constexpr float kGainShare = 0.9f;
+// No evening out is exact: by so much of the change the threshold grows, in standard deviations.
+constexpr double kUnsure = 3;
 // From here on a pixel may have been brighter still.
 constexpr double kBlownOut = 248;
 // A gain below this shows a brighter picture than the background was learned from.
@@ -47,8 +51,6 @@ constexpr double kSlightly = 8;
 
 // Cracks of up to this share of the picture's height (one in as many) are closed.
 constexpr int kCrackShare = 40;
-// Share of a lasting change of light that is not followed, so that the reference comes after it.
-constexpr float kGainShare = 0.9f;
 
 // Sure of what has moved. What has not can only go on being something that did.
 constexpr float kMoving = 0.9f, kResting = 0.3f;
@@ -82,15 +84,17 @@ class Motion final : public Detector {
     const bool learning = learned_for_ < kWarmUp || pictures_ <= kWarmUpPictures;
 
     cv::GaussianBlur(picture, smooth_, cv::Size(3, 3), 0);
-    const std::optional<cv::Scalar> gains = even_out(step);
-    if (!gains) {
+    const std::optional<float> change = even_out(step);
+    if (!change) {
       start(picture.size());
       return;
     }
+    const double unsure = 1 + kUnsure * std::abs(std::log(*change));
+    model_->setVarThreshold(kThreshold * unsure * unsure);
     model_->apply(even_, mask_, learning ? 1.0 / pictures_ : step / kMemory);
     if (learning)
       return;
-    clean(*gains);
+    clean(*change);
     if (cv::countNonZero(mask_) > kForegroundMost * static_cast<double>(mask_.total())) {
       start(picture.size());
       return;
@@ -118,49 +122,42 @@ class Motion final : public Detector {
   }
 
   /// Undoes what exposure and white balance did since the background was learned: `smooth_` becomes
-  /// `even_`, by the gains that are returned; none where the scene itself has changed.
-  std::optional<cv::Scalar> even_out(double step) {
+  /// `even_`. Returns by how much the picture had to be brightened, by its most changed channel, or
+  /// none where the scene itself has changed.
+  std::optional<float> even_out(double step) {
     cv::Mat cells;
     cv::resize(smooth_, cells, cv::Size(kCells, kCells), 0, 0, cv::INTER_AREA);
     cells.convertTo(cells, CV_32F);
     if (reference_.empty())
       cells.copyTo(reference_);
-    cv::Scalar gains, kept;
+    cv::Mat planes[3], before[3], even[3];
+    cv::split(smooth_, planes);
+    cv::split(cells, even);
+    cv::split(reference_, before);
+    float most = 1;
     for (int channel = 0; channel < 3; ++channel) {
-      const float gain = median_gain(cells, channel);
-      if (gain > kGainMost || gain < 1 / kGainMost)
+      const std::optional<Light> light = compare_light(even[channel], before[channel]);
+      if (!light)
         return std::nullopt;
-      gains[channel] = gain;
-      kept[channel] = std::pow(gain, kGainShare);
+      planes[channel].convertTo(planes[channel], -1, light->gain, light->offset);
+      // The reference comes after what lasts: some of the change is left in it.
+      even[channel] = kGainShare * (light->gain * even[channel] + light->offset) +
+                      (1 - kGainShare) * even[channel];
+      const float change = (light->gain * kMiddle + light->offset) / kMiddle;
+      if (std::abs(std::log(change)) > std::abs(std::log(most)))
+        most = change;
     }
-    cv::multiply(smooth_, gains, even_);
-    cv::multiply(cells, kept, cells);
+    cv::merge(planes, 3, even_);
+    cv::merge(even, 3, cells);
     cv::accumulateWeighted(cells, reference_, step / kMemory);
-    return gains;
-  }
-
-  float median_gain(const cv::Mat &cells, int channel) const {
-    const auto is_usable = [](float value) { return value > kDark && value < kBright; };
-    std::vector<float> ratios;
-    for (int y = 0; y < kCells; ++y) {
-      const auto *now = cells.ptr<cv::Vec3f>(y), *before = reference_.ptr<cv::Vec3f>(y);
-      for (int x = 0; x < kCells; ++x)
-        if (is_usable(now[x][channel]) && is_usable(before[x][channel]))
-          ratios.push_back(before[x][channel] / now[x][channel]);
-    }
-    // Too few to judge by: a night, or a fog.
-    if (ratios.size() < kCells * kCells / 8)
-      return 1;
-    const auto middle = ratios.begin() + static_cast<std::ptrdiff_t>(ratios.size() / 2);
-    std::ranges::nth_element(ratios, middle);
-    return *middle;
+    return most;
   }
 
   /// Leaves in `mask_` what is surely foreground, in whole pieces.
-  void clean(const cv::Scalar &gains) {
+  void clean(float change) {
     // Shadows have a lower mark of their own.
     cv::threshold(mask_, mask_, 254, 255, cv::THRESH_BINARY);
-    if (std::min({gains[0], gains[1], gains[2]}) < kBrighter)
+    if (change < kBrighter)
       leave_out_blown_out();
     cv::morphologyEx(mask_, mask_, cv::MORPH_OPEN, speck_);
     cv::morphologyEx(mask_, mask_, cv::MORPH_CLOSE, crack_);
