@@ -267,24 +267,34 @@ TEST(CompareLight, FindsGainAndOffsetWhateverMoves) {
   const cv::Mat before = shades();
   cv::Mat now = (before - 20) / 0.8;
   cv::RNG(4).fill(now(cv::Rect(0, 0, 24, 10)), cv::RNG::UNIFORM, 20, 230);
-  const auto light = compare_light(now, before);
+  const auto light = compare_light(now, before, cv::Mat::ones(24, 24, CV_8U));
   ASSERT_TRUE(light);
   EXPECT_NEAR(light->gain, 0.8, 0.02);
   EXPECT_NEAR(light->offset, 20, 2);
 }
 
+TEST(CompareLight, LooksWhereItIsStill) {
+  const cv::Mat before = shades();
+  cv::Mat now = before * 0.5, still = cv::Mat::ones(24, 24, CV_8U);
+  // A crowd in most of it, all of one colour.
+  now(cv::Rect(0, 0, 24, 18)) = 90;
+  still(cv::Rect(0, 0, 24, 18)) = 0;
+  const auto light = compare_light(now, before, still);
+  ASSERT_TRUE(light);
+  EXPECT_NEAR(light->gain, 2, 0.02);
+}
+
 TEST(CompareLight, TakesAGainWhereAllIsAlike) {
-  const auto light = compare_light(cv::Mat(24, 24, CV_32F, 50.0), cv::Mat(24, 24, CV_32F, 100.0));
+  const auto light = compare_light(cv::Mat(24, 24, CV_32F, 50.0), cv::Mat(24, 24, CV_32F, 100.0),
+                                   cv::Mat::ones(24, 24, CV_8U));
   ASSERT_TRUE(light);
   EXPECT_NEAR(light->gain * 50 + light->offset, 100, 1);
 }
 
-TEST(CompareLight, DoesNotJudgeInTheDarkNorTheScene) {
-  const auto dark = compare_light(cv::Mat(24, 24, CV_32F, 2.0), cv::Mat(24, 24, CV_32F, 100.0));
-  ASSERT_TRUE(dark);
-  EXPECT_EQ(dark->gain, 1);
-  EXPECT_EQ(dark->offset, 0);
-  EXPECT_FALSE(compare_light(shades() / 8 + 12, shades() * 1.5 + 20));
+TEST(CompareLight, DoesNotJudgeInTheDarkNorAnotherScene) {
+  const cv::Mat still = cv::Mat::ones(24, 24, CV_8U);
+  EXPECT_FALSE(compare_light(cv::Mat(24, 24, CV_32F, 2.0), cv::Mat(24, 24, CV_32F, 100.0), still));
+  EXPECT_FALSE(compare_light(shades() / 8 + 12, shades() * 1.5 + 20, still));
 }
 
 }  // namespace

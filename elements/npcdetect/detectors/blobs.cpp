@@ -21,6 +21,8 @@ constexpr float kGrowth = 1.25f;
 // A blob has moved when its centre is this far from where it was first seen, relative to the square
 // root of its area.
 constexpr double kMoved = 0.25;
+// What begins beside a known blob and is smaller than this share of it is a part of it.
+constexpr double kCompanion = 0.3;
 // Share of a new speed in the one that is remembered.
 constexpr float kSpeedShare = 0.4f;
 
@@ -85,6 +87,15 @@ void Blobs::unite(std::vector<Component> &components) const {
       piece.area = 0;
     }
   }
+}
+
+bool Blobs::is_companion(const Component &fresh, const std::vector<Component> &components) const {
+  const cv::Rect around(fresh.box.x - near_, fresh.box.y - near_, fresh.box.width + 2 * near_,
+                        fresh.box.height + 2 * near_);
+  return std::ranges::any_of(components, [&](const Component &other) {
+    return !other.claims.empty() && fresh.area < kCompanion * other.area &&
+           (around & other.box).area() > 0;
+  });
 }
 
 void Blobs::follow(Known &known, const cv::Rect2f &box, double step) const {
@@ -158,12 +169,14 @@ std::vector<Blob> Blobs::update(const cv::Mat &mask, double step) {
         }))
       component.claims = {*std::ranges::max_element(
           component.claims, {}, [this](std::size_t i) { return known_[i].box.area(); })};
-    if (component.claims.empty())
-      fresh.push_back({component.box, {}, centre(component.box)});
-    else if (component.claims.size() == 1)
+    if (component.claims.empty()) {
+      if (!is_companion(component, components))
+        fresh.push_back({component.box, {}, centre(component.box)});
+    } else if (component.claims.size() == 1) {
       follow(known_[component.claims.front()], component.box, step);
-    else
+    } else {
       divide(component, step);
+    }
   }
   std::erase_if(known_, [](const Known &known) { return known.unseen > kForget; });
   known_.insert(known_.end(), fresh.begin(), fresh.end());

@@ -18,8 +18,12 @@ struct Blob {
 /// what does: patches of light, and what was uncovered when something left.
 class Blobs {
  public:
-  /// Blobs of fewer than `area` pixels are left out.
-  void set_least(double area) { least_ = area; }
+  /// Blobs of fewer than `area` pixels are left out, and so are small ones that go with a larger
+  /// one at most `near` pixels away: its shadow, its trailer.
+  void configure(double area, int near) {
+    least_ = area;
+    near_ = near;
+  }
 
   /// The blobs in `mask` (CV_8UC1, not 0: foreground), a picture `step` seconds after the last.
   std::vector<Blob> update(const cv::Mat &mask, double step);
@@ -45,10 +49,12 @@ class Blobs {
   std::vector<Component> find_components(const cv::Mat &mask);
   void claim(std::vector<Component> &components) const;
   void unite(std::vector<Component> &components) const;
+  bool is_companion(const Component &fresh, const std::vector<Component> &components) const;
   void follow(Known &known, const cv::Rect2f &box, double step) const;
   void divide(const Component &component, double step);
 
   double least_ = 1;
+  int near_ = 0;
   cv::Mat labels_;
   std::vector<Known> known_;
 };

@@ -2,6 +2,7 @@
 // Whatever moves, by comparison with a background that is learned: for views from above, where
 // nothing looks like a person.
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <opencv2/imgproc.hpp>
 #include <opencv2/video/background_segm.hpp>
@@ -34,6 +35,8 @@ constexpr double kThreshold = 20;
 
 // When more than this share of a picture is foreground, the scene has changed.
 constexpr double kForegroundMost = 0.6;
+// If it stays so for as long, the background is learned anew.
+constexpr double kStrange = 1.0;
 // Means of as many cells a side tell how the light has changed: most of them show background.
 constexpr int kCells = 24;
 // A change of light is told by this brightness.
@@ -51,6 +54,8 @@ constexpr double kSlightly = 8;
 
 // Cracks of up to this share of the picture's height (one in as many) are closed.
 constexpr int kCrackShare = 40;
+// And what is within this share of a larger blob goes with it.
+constexpr int kNearShare = 24;
 
 // Sure of what has moved. What has not can only go on being something that did.
 constexpr float kMoving = 0.9f, kResting = 0.3f;
@@ -84,21 +89,17 @@ class Motion final : public Detector {
     const bool learning = learned_for_ < kWarmUp || pictures_ <= kWarmUpPictures;
 
     cv::GaussianBlur(picture, smooth_, cv::Size(3, 3), 0);
-    const std::optional<float> change = even_out(step);
-    if (!change) {
-      start(picture.size());
-      return;
-    }
-    const double unsure = 1 + kUnsure * std::abs(std::log(*change));
+    const float change = even_out(step);
+    const double unsure = 1 + kUnsure * std::abs(std::log(change));
     model_->setVarThreshold(kThreshold * unsure * unsure);
     model_->apply(even_, mask_, learning ? 1.0 / pictures_ : step / kMemory);
-    if (learning)
-      return;
-    clean(*change);
-    if (cv::countNonZero(mask_) > kForegroundMost * static_cast<double>(mask_.total())) {
-      start(picture.size());
+    if (learning) {
+      mask_.setTo(0);
       return;
     }
+    clean(change);
+    if (is_strange(step))
+      return;
     for (const Blob &blob : blobs_.update(mask_, step)) {
       const float confidence = blob.moved ? kMoving : kResting;
       if (confidence >= floor)
@@ -110,24 +111,40 @@ class Motion final : public Detector {
   void start(cv::Size size) {
     learned_for_ = 0;
     pictures_ = 0;
-    mask_.create(size, CV_8UC1);
+    strange_for_ = 0;
+    mask_ = cv::Mat::zeros(size, CV_8UC1);
+    lights_.fill({});
     reference_.release();
     model_ = cv::createBackgroundSubtractorMOG2(kHistory, kThreshold, true);
     model_->setNMixtures(kGaussians);
     blobs_.forget();
-    blobs_.set_least(std::max(1.0, least_ * size.area()));
+    blobs_.configure(std::max(1.0, least_ * size.area()), size.height / kNearShare);
     speck_ = cv::getStructuringElement(cv::MORPH_RECT, cv::Size(3, 3));
     const int crack = std::max(3, size.height / kCrackShare | 1);
     crack_ = cv::getStructuringElement(cv::MORPH_ELLIPSE, cv::Size(crack, crack));
   }
 
+  /// Whether there is more foreground than background. If that lasts, the background is learned
+  /// anew.
+  bool is_strange(double step) {
+    if (cv::countNonZero(mask_) <= kForegroundMost * static_cast<double>(mask_.total())) {
+      strange_for_ = 0;
+      return false;
+    }
+    strange_for_ += step;
+    if (strange_for_ >= kStrange)
+      start(mask_.size());
+    return true;
+  }
+
   /// Undoes what exposure and white balance did since the background was learned: `smooth_` becomes
-  /// `even_`. Returns by how much the picture had to be brightened, by its most changed channel, or
-  /// none where the scene itself has changed.
-  std::optional<float> even_out(double step) {
-    cv::Mat cells;
+  /// `even_`. Returns by how much the picture had to be brightened, by its most changed channel.
+  float even_out(double step) {
+    cv::Mat cells, moving;
     cv::resize(smooth_, cells, cv::Size(kCells, kCells), 0, 0, cv::INTER_AREA);
     cells.convertTo(cells, CV_32F);
+    // What moved a moment ago does not tell of the light.
+    cv::resize(mask_, moving, cells.size(), 0, 0, cv::INTER_AREA);
     if (reference_.empty())
       cells.copyTo(reference_);
     cv::Mat planes[3], before[3], even[3];
@@ -136,15 +153,14 @@ class Motion final : public Detector {
     cv::split(reference_, before);
     float most = 1;
     for (int channel = 0; channel < 3; ++channel) {
-      const std::optional<Light> light = compare_light(even[channel], before[channel]);
-      if (!light)
-        return std::nullopt;
-      planes[channel].convertTo(planes[channel], -1, light->gain, light->offset);
+      Light &light = lights_[channel];
+      light = compare_light(even[channel], before[channel], moving == 0).value_or(light);
+      planes[channel].convertTo(planes[channel], -1, light.gain, light.offset);
       // The reference comes after what lasts: some of the change is left in it.
-      even[channel] = kGainShare * (light->gain * even[channel] + light->offset) +
+      even[channel] = kGainShare * (light.gain * even[channel] + light.offset) +
                       (1 - kGainShare) * even[channel];
-      const float change = (light->gain * kMiddle + light->offset) / kMiddle;
-      if (std::abs(std::log(change)) > std::abs(std::log(most)))
+      const float change = (light.gain * kMiddle + light.offset) / kMiddle;
+      if (change > 0 && std::abs(std::log(change)) > std::abs(std::log(most)))
         most = change;
     }
     cv::merge(planes, 3, even_);
@@ -179,12 +195,13 @@ class Motion final : public Detector {
   cv::Size input_;
   std::string label_;
   double least_;
-  double time_ = 0, learned_for_ = 0;
+  double time_ = 0, learned_for_ = 0, strange_for_ = 0;
   int pictures_ = 0;
   std::optional<double> last_;
   cv::Ptr<cv::BackgroundSubtractorMOG2> model_;
   cv::Mat smooth_, even_, mask_;
-  cv::Mat reference_;  // brightness of the background's cells, by channel
+  std::array<Light, 3> lights_;  // of the last picture, by channel
+  cv::Mat reference_;            // brightness of the background's cells, by channel
   cv::Mat speck_, crack_;
   Blobs blobs_;
 };
