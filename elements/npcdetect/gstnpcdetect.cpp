@@ -87,6 +87,9 @@ enum Property {
   PROP_FACE_MODEL,
   PROP_MIN_SIZE,
   PROP_INTERVAL,
+  PROP_DETECTION_INTERVAL,
+  PROP_MOTION_GATE,
+  PROP_FULL_SCAN,
   PROP_MASK,
   PROP_STATS,
 };
@@ -112,6 +115,15 @@ GType faces_get_type() {
   };
   static const GType type = g_enum_register_static("GstNpcDetectFaces", values);
   return type;
+}
+
+GstStructure *structure_of(const npc::DetectStats &stats) {
+  return gst_structure_new(
+      "npc-detect-stats", "frames-in", G_TYPE_UINT64, stats.frames_in, "analysed", G_TYPE_UINT64,
+      stats.analysed, "skipped", G_TYPE_UINT64, stats.skipped, "detections", G_TYPE_UINT64,
+      stats.detections, "full-scans", G_TYPE_UINT64, stats.full_scans, "gate-time", G_TYPE_UINT64,
+      stats.gate_time, "convert-time", G_TYPE_UINT64, stats.convert_time, "carry-time",
+      G_TYPE_UINT64, stats.carry_time, "detect-time", G_TYPE_UINT64, stats.detect_time, nullptr);
 }
 
 }  // namespace
@@ -223,6 +235,15 @@ static void gst_npc_detect_set_property(GObject *object, guint id, const GValue 
     case PROP_INTERVAL:
       settings.interval = g_value_get_uint64(value);
       break;
+    case PROP_DETECTION_INTERVAL:
+      settings.detection_interval = g_value_get_uint64(value);
+      break;
+    case PROP_MOTION_GATE:
+      settings.motion_gate = g_value_get_boolean(value);
+      break;
+    case PROP_FULL_SCAN:
+      settings.full_scan = g_value_get_uint64(value);
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
       break;
@@ -234,7 +255,6 @@ static void gst_npc_detect_get_property(GObject *object, guint id, GValue *value
   GstNpcDetectState *state = GST_NPC_DETECT(object)->state;
   npc::ObjectLocker lock(object);
   const npc::DetectSettings &settings = state->settings;
-  const npc::DetectStats &stats = state->stats;
   switch (id) {
     case PROP_DETECTOR:
       g_value_set_enum(value, settings.detector);
@@ -269,15 +289,20 @@ static void gst_npc_detect_get_property(GObject *object, guint id, GValue *value
     case PROP_INTERVAL:
       g_value_set_uint64(value, settings.interval);
       break;
+    case PROP_DETECTION_INTERVAL:
+      g_value_set_uint64(value, settings.detection_interval);
+      break;
+    case PROP_MOTION_GATE:
+      g_value_set_boolean(value, settings.motion_gate);
+      break;
+    case PROP_FULL_SCAN:
+      g_value_set_uint64(value, settings.full_scan);
+      break;
     case PROP_MASK:
       g_value_set_string(value, settings.mask.c_str());
       break;
     case PROP_STATS:
-      g_value_take_boxed(
-          value, gst_structure_new("npc-detect-stats", "frames-in", G_TYPE_UINT64, stats.frames_in,
-                                   "analysed", G_TYPE_UINT64, stats.analysed, "skipped",
-                                   G_TYPE_UINT64, stats.skipped, "detect-time", G_TYPE_UINT64,
-                                   stats.detect_time, nullptr));
+      g_value_take_boxed(value, structure_of(state->stats));
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
@@ -399,6 +424,45 @@ static void gst_npc_detect_install_properties(GObjectClass *klass) {
                           "untouched. 0: every frame is analysed",
                           0, G_MAXINT64, 0, kPlaying));
   /**
+   * GstNpcDetect:detection-interval:
+   *
+   * Least time between two looks of the detector. For analysed frames in between, what was found is
+   * moved along with what moves in it, so every frame has detections, and tracks cost a fraction of
+   * detection. A frame that comes early by up to an eighth of this is due.
+   */
+  g_object_class_install_property(
+      klass, PROP_DETECTION_INTERVAL,
+      g_param_spec_uint64("detection-interval", "Detection interval",
+                          "Least time between two looks of the detector in ns; for frames in "
+                          "between, what was found is moved along by optical flow. 0: each "
+                          "analysed frame is looked at",
+                          0, G_MAXINT64, npc::kDefaultDetectionInterval, kPlaying));
+  /**
+   * GstNpcDetect:motion-gate:
+   *
+   * The detector looks only where something changed since it last looked there, and at the whole
+   * frame where most of it changed; elsewhere, what it found stands. So a still scene costs next to
+   * nothing and keeps its standing people.
+   */
+  g_object_class_install_property(
+      klass, PROP_MOTION_GATE,
+      g_param_spec_boolean("motion-gate", "Motion gate",
+                           "Look only where something changed since the last look; what was found "
+                           "elsewhere stands. FALSE: each look is at the whole frame",
+                           TRUE, kPlaying));
+  /**
+   * GstNpcDetect:full-scan:
+   *
+   * Time after which the whole frame is looked at, changed or not, should the motion gate have
+   * missed something.
+   */
+  g_object_class_install_property(
+      klass, PROP_FULL_SCAN,
+      g_param_spec_uint64("full-scan", "Full scan",
+                          "Most time between two looks at the whole frame in ns, if motion-gate is "
+                          "TRUE. 0: each look is at the whole frame",
+                          0, G_MAXINT64, npc::kDefaultFullScan, kPlaying));
+  /**
    * GstNpcDetect:mask:
    *
    * Polygons that are blackened before anything looks at a frame, in #GstStructure syntax, corners
@@ -414,14 +478,18 @@ static void gst_npc_detect_install_properties(GObjectClass *klass) {
   /**
    * GstNpcDetect:stats:
    *
-   * Since the element started: `frames-in`, `analysed`, `skipped` (by `interval`, or not of their
-   * caps' size), and `detect-time`, ns spent in detectors, all guint64.
+   * Since the element started, all guint64: the frames `frames-in`, `analysed`, `skipped` (by
+   * `interval`, or not of their caps' size); the looks of the detector `detections`, and those of
+   * them that were at the whole frame `full-scans`; and ns spent in seeing what changed,
+   * `gate-time`, in making the picture for the detector, `convert-time`, in moving detections
+   * along, `carry-time`, and in detectors, `detect-time`.
    */
   g_object_class_install_property(
       klass, PROP_STATS,
       g_param_spec_boxed("stats", "Statistics",
-                         "Since the start: frames-in, analysed, skipped, detect-time (ns in "
-                         "detectors)",
+                         "Since the start: frames-in, analysed, skipped; detections and full-scans "
+                         "(looks of the detector); gate-time, convert-time, carry-time and "
+                         "detect-time (ns)",
                          GST_TYPE_STRUCTURE,
                          static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS)));
 }

@@ -4,6 +4,7 @@
 
 #include <gst/npc/npc.h>
 
+#include <chrono>
 #include <exception>
 #include <utility>
 
@@ -16,6 +17,23 @@ namespace {
 
 // The share of `confidence` from which a detection is passed on as weak.
 constexpr double kWeakShare = 0.4;
+
+// A frame that comes early by up to this part of detection-interval is due: cameras are not exact.
+constexpr GstClockTime kEarlyShare = 8;
+
+/// Time since it was last asked, in ns.
+class Stopwatch {
+ public:
+  guint64 lap() {
+    const auto before = std::exchange(last_, Clock::now());
+    return static_cast<guint64>(
+        std::chrono::duration_cast<std::chrono::nanoseconds>(last_ - before).count());
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point last_ = Clock::now();
+};
 
 std::vector<std::string> split_classes(const std::string &text) {
   std::vector<std::string> classes;
@@ -103,11 +121,13 @@ void GstNpcDetectState::stop() {
   picture_.wipe();
   std::vector<npc::Detection> ignored;
   if (negotiated_)
-    detect(npc::kDefaultConfidence, ignored);
+    detect(cv::Rect({}, picture_.mat().size()), npc::kDefaultConfidence, ignored);
   picture_.forget();
+  luma_.forget();
+  watch_.forget();
   detectors_.clear();
   negotiated_ = warned_ = false;
-  last_ = next_ = GST_CLOCK_TIME_NONE;
+  reset_schedule();
 }
 
 bool GstNpcDetectState::set_caps(GstCaps *caps) {
@@ -122,6 +142,9 @@ bool GstNpcDetectState::set_caps(GstCaps *caps) {
     GST_ERROR_OBJECT(element_, "no conversion from %" GST_PTR_FORMAT, static_cast<void *>(caps));
     return false;
   }
+  luma_.configure(info_);
+  reach_ = detectors_.front()->reach();
+  watch_.configure(wish.size, reach_);
   GST_INFO_OBJECT(element_, "frames of %" GST_PTR_FORMAT ", looked at as %dx%d %s",
                   static_cast<void *>(caps), wish.size.width, wish.size.height,
                   wish.type == CV_8UC1 ? "luma" : "BGR");
@@ -144,26 +167,81 @@ GstClockTime GstNpcDetectState::time_of(const npc::FrameTimes &times) {
   return GST_CLOCK_TIME_IS_VALID(running) ? running : gst_util_get_timestamp();
 }
 
-/// Whether the frame of `time` is to be analysed. The schedule is a grid of `interval`, so that
-/// frames that come a little late do not make the mean distance longer.
-bool GstNpcDetectState::is_due(GstClockTime time, GstClockTime interval) {
-  const bool backwards = GST_CLOCK_TIME_IS_VALID(last_) && time < last_;
-  last_ = time;
-  if (interval != 0 && !backwards && GST_CLOCK_TIME_IS_VALID(next_) && time < next_ &&
-      next_ - time <= interval)
+void GstNpcDetectState::reset_schedule() {
+  frames_ = detections_ = scans_ = npc::Schedule();
+  last_ = GST_CLOCK_TIME_NONE;
+  // The next detection is a full scan.
+  confidence_ = -1;
+}
+
+/// Where the frame of `time`, whose cells the watch has, is to be looked at; nowhere if what stands
+/// is to be carried.
+std::vector<npc::Window> GstNpcDetectState::choose_windows(GstClockTime time,
+                                                           const npc::DetectSettings &current) {
+  const bool fresh = confidence_ != current.confidence || masks_ != current.masks;
+  if (fresh) {
+    detections_.reset();
+    scans_.reset();
+  }
+  const bool due = detections_.is_due(time, current.detection_interval,
+                                      current.detection_interval / kEarlyShare);
+  if (!due && !reach_.every_frame)
+    return {};
+  confidence_ = current.confidence;
+  masks_ = current.masks;
+  if (reach_.every_frame || !current.motion_gate || scans_.is_due(time, current.full_scan))
+    return {watch_.whole()};
+  return watch_.plan();
+}
+
+/// Takes what is needed out of `buffer`. Returns false if it is no frame as the caps have it.
+bool GstNpcDetectState::take(GstBuffer *buffer, GstClockTime time,
+                             const npc::DetectSettings &current, npc::DetectStats &spent) {
+  npc::MappedFrame frame(info_, buffer);
+  if (!frame.good())
     return false;
-  const bool on_grid = interval != 0 && !backwards && GST_CLOCK_TIME_IS_VALID(next_) &&
-                       time >= next_ && time - next_ < interval;
-  next_ = (on_grid ? next_ : time) + interval;
+  Stopwatch watch;
+  luma_.copy(frame, current.masks);
+  const GstClockTimeDiff passed =
+      GST_CLOCK_TIME_IS_VALID(last_) && time > last_ ? GST_CLOCK_DIFF(last_, time) : 0;
+  watch_.look(luma_.mat(), static_cast<double>(passed) / GST_SECOND);
+  last_ = time;
+  windows_ = choose_windows(time, current);
+  spent.gate_time = watch.lap();
+  if (!windows_.empty())
+    picture_.copy(frame, current.masks);
+  spent.convert_time = watch.lap();
   return true;
 }
 
-bool GstNpcDetectState::detect(double confidence, std::vector<npc::Detection> &found) {
+/// Brings what stands up to date. Returns false after an error.
+bool GstNpcDetectState::look(const npc::DetectSettings &current, npc::DetectStats &spent) {
+  Stopwatch watch;
+  if (windows_.empty()) {
+    watch_.carry();
+    spent.carry_time = watch.lap();
+    return true;
+  }
+  std::vector<std::vector<npc::Detection>> found(windows_.size());
+  for (std::size_t i = 0; i < windows_.size(); ++i)
+    if (!detect(windows_[i].crop, current.confidence, found[i]))
+      return false;
+  spent.detect_time = watch.lap();
+  spent.detections = 1;
+  spent.full_scans = windows_.front().crop.size() == picture_.mat().size() ? 1 : 0;
+  watch_.update(windows_, found, static_cast<float>(current.confidence));
+  spent.gate_time += watch.lap();
+  return true;
+}
+
+/// Looks at `crop` of the picture; adds what is there, in pixels of the picture.
+bool GstNpcDetectState::detect(const cv::Rect &crop, double confidence,
+                               std::vector<npc::Detection> &found) {
   try {
     for (const auto &detector : detectors_) {
       const auto floor = static_cast<float>(confidence * kWeakShare);
-      detector->detect(detector == detectors_.front() ? picture_.mat() : picture_.luma(), floor,
-                       found);
+      const cv::Mat &picture = detector == detectors_.front() ? picture_.mat() : picture_.luma();
+      detector->detect(picture(crop), floor, found);
     }
   } catch (const npc::DetectorError &error) {
     post(error);
@@ -173,6 +251,8 @@ bool GstNpcDetectState::detect(double confidence, std::vector<npc::Detection> &f
           std::string("OpenCV failed on a frame: ") + error.what()});
     return false;
   }
+  for (npc::Detection &object : found)
+    object.box += cv::Point2f(crop.tl());
   return true;
 }
 
@@ -203,58 +283,60 @@ GstFlowReturn GstNpcDetectState::push(const npc::FrameTimes &times, double confi
   return gst_pad_push(element_->srcpad, buffer);
 }
 
+/// A frame that is not analysed.
+void GstNpcDetectState::leave_out(const npc::FrameTimes &times, bool due) {
+  if (due && !std::exchange(warned_, true))
+    GST_ELEMENT_WARNING(element_, STREAM, FORMAT,
+                        ("A frame is smaller than its caps say; it is left out, as all like it "
+                         "will be. Check the format that the camera delivers."),
+                        (nullptr));
+  {
+    npc::ObjectLocker lock(element_);
+    stats.skipped++;
+  }
+  // So that windows downstream close in time.
+  if (GST_CLOCK_TIME_IS_VALID(times.pts))
+    gst_pad_push_event(element_->srcpad, gst_event_new_gap(times.pts, times.duration));
+}
+
 GstFlowReturn GstNpcDetectState::chain(GstBuffer *buffer) {
   if (!negotiated_) {
     gst_buffer_unref(buffer);
     return GST_FLOW_NOT_NEGOTIATED;
   }
-  double confidence;
-  GstClockTime interval;
-  std::vector<npc::Polygon> masks;
+  npc::DetectSettings current;
   {
     npc::ObjectLocker lock(element_);
-    confidence = settings.confidence;
-    interval = settings.interval;
-    masks = settings.masks;
+    current = settings;
     stats.frames_in++;
   }
   const npc::FrameTimes times(buffer);
-  const bool due = is_due(time_of(times), interval);
-  const bool good = due && picture_.copy(buffer, masks);
+  const GstClockTime time = time_of(times);
+  const bool due = frames_.is_due(time, current.interval);
+  npc::DetectStats spent;
+  const bool good = due && take(buffer, time, current, spent);
   // Before detection: cameras have few buffers.
   gst_buffer_unref(buffer);
-
   if (!good) {
-    if (due && !std::exchange(warned_, true))
-      GST_ELEMENT_WARNING(element_, STREAM, FORMAT,
-                          ("A frame is smaller than its caps say; it is left out, as all like it "
-                           "will be. Check the format that the camera delivers."),
-                          (nullptr));
-    {
-      npc::ObjectLocker lock(element_);
-      stats.skipped++;
-    }
-    // So that windows downstream close in time.
-    if (GST_CLOCK_TIME_IS_VALID(times.pts))
-      gst_pad_push_event(element_->srcpad, gst_event_new_gap(times.pts, times.duration));
+    leave_out(times, due);
     return GST_FLOW_OK;
   }
   warned_ = false;
 
-  std::vector<npc::Detection> found;
-  detectors_.front()->set_time(static_cast<double>(time_of(times)) / GST_SECOND);
-  const gint64 begin = g_get_monotonic_time();
-  if (!detect(confidence, found))
+  detectors_.front()->set_time(static_cast<double>(time) / GST_SECOND);
+  if (!look(current, spent))
     return GST_FLOW_ERROR;
-  const gint64 took = g_get_monotonic_time() - begin;
   {
     npc::ObjectLocker lock(element_);
     stats.analysed++;
-    stats.detect_time += took * GST_USECOND;
+    stats.add(spent);
   }
-  GST_LOG_OBJECT(element_, "%zu detections at %" GST_TIME_FORMAT " in %" G_GINT64_FORMAT " us",
-                 found.size(), GST_TIME_ARGS(times.pts), took);
-  return push(times, confidence, found);
+  GST_LOG_OBJECT(element_,
+                 "%zu detections at %" GST_TIME_FORMAT
+                 ", %zu windows looked at in %" G_GUINT64_FORMAT " us",
+                 watch_.standing().size(), GST_TIME_ARGS(times.pts), windows_.size(),
+                 spent.detect_time / GST_USECOND);
+  return push(times, current.confidence, watch_.standing());
 }
 
 void GstNpcDetectState::set_mask(const gchar *text) {

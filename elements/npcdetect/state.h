@@ -12,6 +12,8 @@
 #include "detectors/detector.h"
 #include "gstnpcdetect.h"
 #include "picture.h"
+#include "schedule.h"
+#include "watch.h"
 
 typedef enum {
   GST_NPC_DETECT_DETECTOR_AUTO,
@@ -28,6 +30,8 @@ typedef enum {
 namespace npc {
 
 constexpr double kDefaultConfidence = 0.5;
+constexpr GstClockTime kDefaultDetectionInterval = 200 * GST_MSECOND;
+constexpr GstClockTime kDefaultFullScan = 10 * GST_SECOND;
 
 /// The properties, as they were set. Under the object lock.
 struct DetectSettings {
@@ -39,6 +43,9 @@ struct DetectSettings {
   std::string face_model;
   double min_size = DetectorSettings().least_size;
   GstClockTime interval = 0;
+  GstClockTime detection_interval = kDefaultDetectionInterval;
+  bool motion_gate = true;
+  GstClockTime full_scan = kDefaultFullScan;
   std::string mask;
   std::string mask_error;  // why `mask` cannot be used; empty if it can
   std::vector<Polygon> masks;
@@ -46,7 +53,18 @@ struct DetectSettings {
 
 /// Under the object lock.
 struct DetectStats {
-  guint64 frames_in = 0, analysed = 0, skipped = 0, detect_time = 0;
+  guint64 frames_in = 0, analysed = 0, skipped = 0;
+  guint64 detections = 0, full_scans = 0;
+  guint64 gate_time = 0, convert_time = 0, carry_time = 0, detect_time = 0;
+
+  void add(const DetectStats &more) {
+    detections += more.detections;
+    full_scans += more.full_scans;
+    gate_time += more.gate_time;
+    convert_time += more.convert_time;
+    carry_time += more.carry_time;
+    detect_time += more.detect_time;
+  }
 };
 
 /// What must outlive an input buffer that is given back early.
@@ -79,7 +97,7 @@ struct GstNpcDetectState {
   bool start();
   void stop();
   bool set_caps(GstCaps *caps);
-  void reset_schedule() { next_ = GST_CLOCK_TIME_NONE; }
+  void reset_schedule();
   GstFlowReturn chain(GstBuffer *buffer);
   void set_mask(const gchar *text);
   void post(const npc::DetectorError &error);
@@ -88,17 +106,28 @@ struct GstNpcDetectState {
   npc::DetectStats stats;        // under the object lock
 
  private:
-  bool is_due(GstClockTime time, GstClockTime interval);
   GstClockTime time_of(const npc::FrameTimes &times);
-  bool detect(double confidence, std::vector<npc::Detection> &found);
+  bool take(GstBuffer *buffer, GstClockTime time, const npc::DetectSettings &current,
+            npc::DetectStats &spent);
+  std::vector<npc::Window> choose_windows(GstClockTime time, const npc::DetectSettings &current);
+  bool look(const npc::DetectSettings &current, npc::DetectStats &spent);
+  bool detect(const cv::Rect &crop, double confidence, std::vector<npc::Detection> &found);
+  void leave_out(const npc::FrameTimes &times, bool due);
   GstFlowReturn push(const npc::FrameTimes &times, double confidence,
                      const std::vector<npc::Detection> &found);
 
   GstNpcDetect *element_;
   std::vector<std::unique_ptr<npc::Detector>> detectors_;  // the first one chooses the picture
   npc::Picture picture_;
+  npc::SmallLuma luma_;
+  npc::Watch watch_;
+  npc::Reach reach_;
+  std::vector<npc::Window> windows_;  // to be looked at in picture_
   GstVideoInfo info_{};
   bool negotiated_ = false;
   bool warned_ = false;  // of a frame that is not one; once until there is a good one
-  GstClockTime last_ = GST_CLOCK_TIME_NONE, next_ = GST_CLOCK_TIME_NONE;
+  npc::Schedule frames_, detections_, scans_;
+  GstClockTime last_ = GST_CLOCK_TIME_NONE;  // of the last analysed frame
+  double confidence_ = -1;                   // what the last detection was made with
+  std::vector<npc::Polygon> masks_;
 };

@@ -243,7 +243,7 @@ TEST_F(Street, TakesPicturesOfAnySize) {
   }
   EXPECT_EQ(detector_->wish({1920, 1080}).size, cv::Size(427, 240));
   EXPECT_EQ(detector_->wish({160, 120}).size, cv::Size(160, 120));
-  EXPECT_TRUE(detector_->needs_every_frame());
+  EXPECT_TRUE(detector_->reach().every_frame);
 }
 
 TEST(MotionDetector, GivesAllTheOneClass) {

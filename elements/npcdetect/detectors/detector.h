@@ -23,6 +23,15 @@ struct PictureWish {
   int type;       ///< CV_8UC1: luma, CV_8UC3: BGR
 };
 
+/// How a detector may be spared work.
+struct Reach {
+  bool every_frame = false;  ///< it learns from frames: it is given each one, whole
+  bool crops = false;        ///< a crop costs less than the whole; else the whole is looked at
+  cv::Size least;            ///< the smallest object it finds, pixels of the picture
+  float margin = 0;          ///< what it needs around an object, in heights of the object
+  int border = 0;            ///< and in pixels
+};
+
 /// A detector cannot be made, or cannot go on. what() is a sentence for the user that says what to
 /// do.
 class DetectorError : public std::runtime_error {
@@ -49,12 +58,12 @@ class Detector {
   /// What detect() is to be given when frames have the size `frame`.
   virtual PictureWish wish(cv::Size frame) const = 0;
 
+  /// How little it may be given of pictures as wished for. The default: the whole or nothing.
+  virtual Reach reach() const { return {}; }
+
   /// Appends what is in `picture` (as wished for, or a crop of it) with at least `floor` confidence
   /// to `found`. Throws DetectorError.
   virtual void detect(const cv::Mat &picture, float floor, std::vector<Detection> &found) = 0;
-
-  /// Whether it learns from each picture, so that none may be left out and none be a crop.
-  virtual bool needs_every_frame() const { return false; }
 
   /// The time of the picture that detect() is given next, for those that learn: seconds of the
   /// stream, from anywhere.

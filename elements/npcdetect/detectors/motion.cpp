@@ -74,7 +74,7 @@ class Motion final : public Detector {
             CV_8UC3};
   }
 
-  bool needs_every_frame() const override { return true; }
+  Reach reach() const override { return {.every_frame = true, .least = {}}; }
   void set_time(double seconds) override { time_ = seconds; }
 
   void detect(const cv::Mat &picture, float floor, std::vector<Detection> &found) override {
