@@ -4,7 +4,7 @@
 #include <opencv2/imgproc.hpp>
 #include <opencv2/objdetect.hpp>
 
-#include "detector.h"
+#include "facefinder.h"
 
 namespace npc {
 namespace {
@@ -20,8 +20,11 @@ constexpr const char *kFile = "haarcascade_frontalface_alt.xml";
 // A cascade says yes or no. Its yes counts as this, so that it is strong for any usual
 // `confidence`.
 constexpr float kConfidence = 0.9f;
+// Steps of size, and how many of them and of their neighbours must agree.
+constexpr double kSizeStep = 1.1;
+constexpr int kNeighbours = 4;
 
-class Cascade final : public Detector {
+class Cascade final : public FaceFinder {
  public:
   explicit Cascade(const std::string &path) {
     bool loaded = false;
@@ -37,13 +40,19 @@ class Cascade final : public Detector {
                               "leave it empty.");
   }
 
-  PictureWish wish(cv::Size frame) const override { return {frame, CV_8UC1}; }
+  int picture_type() const override { return CV_8UC1; }
+  float least() const override {
+    return static_cast<float>(classifier_.getOriginalWindowSize().width);
+  }
 
-  void detect(const cv::Mat &picture, float floor, std::vector<Detection> &found) override {
+  void find(const cv::Mat &part, const FaceSizes &sizes, float floor,
+            std::vector<Detection> &found) override {
     if (kConfidence < floor)
       return;
     std::vector<cv::Rect> faces;
-    classifier_.detectMultiScale(picture, faces, 1.1, 4);
+    const int least = cvFloor(sizes.least), most = cvCeil(sizes.most);
+    classifier_.detectMultiScale(part, faces, kSizeStep, kNeighbours, 0, cv::Size(least, least),
+                                 cv::Size(most, most));
     for (const cv::Rect &face : faces)
       found.push_back({face, kConfidence, "face"});
   }
@@ -54,7 +63,7 @@ class Cascade final : public Detector {
 
 }  // namespace
 
-std::unique_ptr<Detector> make_cascade(const std::string &path) {
+std::unique_ptr<FaceFinder> make_cascade(const std::string &path) {
   std::error_code ignored;
   if (!path.empty()) {
     if (!std::filesystem::is_regular_file(path, ignored))

@@ -88,8 +88,4 @@ std::unique_ptr<Detector> make_network(const DetectorSettings &settings);
 /// Whatever moves, by comparison with a background that is learned. Throws DetectorError.
 std::unique_ptr<Detector> make_motion(const DetectorSettings &settings);
 
-/// A Haar or LBP cascade for faces, from `path`, or if that is empty, OpenCV's frontal face from
-/// where distributions install it. Throws DetectorError.
-std::unique_ptr<Detector> make_cascade(const std::string &path);
-
 }  // namespace npc
