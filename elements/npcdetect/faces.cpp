@@ -12,7 +12,7 @@ namespace {
 constexpr int kRows = 720;
 
 // A face's width in widths of the person's box, be it all of them or head and shoulders.
-constexpr float kFaceLeast = 0.18f, kFaceMost = 0.8f;
+constexpr float kFaceLeast = 0.22f, kFaceMost = 0.8f;
 // Of a person of usual build, upright; what decides whether a search is worth it.
 constexpr float kFaceUsual = 0.4f;
 // Where it may be: so much beyond the box at the sides and above, in its widths; and so far down.
