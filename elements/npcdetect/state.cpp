@@ -38,6 +38,17 @@ class Stopwatch {
   Clock::time_point last_ = Clock::now();
 };
 
+double seconds_of(GstClockTime time) {
+  return static_cast<double>(time) / GST_SECOND;
+}
+
+/// `box` of a picture of size `from` in one of size `to`.
+cv::Rect2f scaled(const cv::Rect2f &box, cv::Size from, cv::Size to) {
+  const float across = static_cast<float>(to.width) / static_cast<float>(from.width);
+  const float down = static_cast<float>(to.height) / static_cast<float>(from.height);
+  return {box.x * across, box.y * down, box.width * across, box.height * down};
+}
+
 std::vector<std::string> split_classes(const std::string &text) {
   std::vector<std::string> classes;
   std::string name;
@@ -87,7 +98,8 @@ bool GstNpcDetectState::start() {
                                "Set both input-width and input-height, or neither of them.");
     const npc::DetectorSettings wanted{
         current.model, current.labels, split_classes(current.classes),
-        cv::Size(static_cast<int>(current.input_width), static_cast<int>(current.input_height))};
+        cv::Size(static_cast<int>(current.input_width), static_cast<int>(current.input_height)),
+        current.min_size};
     if (wanted.classes.empty())
       throw npc::DetectorError(Kind::settings,
                                "The property classes names none: set for example classes=person.");
@@ -99,9 +111,14 @@ bool GstNpcDetectState::start() {
           Kind::settings,
           "The detector network needs a model: set model to an ONNX or Darknet "
           "file (pipelines/get-model fetches one).");
-    detectors_.push_back(network ? npc::make_network(wanted) : npc::make_hog(wanted));
+    if (current.detector == GST_NPC_DETECT_DETECTOR_MOTION)
+      detectors_.push_back(npc::make_motion(wanted));
+    else
+      detectors_.push_back(network ? npc::make_network(wanted) : npc::make_hog(wanted));
     if (current.faces == GST_NPC_DETECT_FACES_CASCADE)
-      detectors_.push_back(npc::make_cascade(current.face_model));
+      faces_ = std::make_unique<npc::Faces>(npc::make_cascade(current.face_model));
+    else if (current.faces == GST_NPC_DETECT_FACES_YUNET)
+      faces_ = std::make_unique<npc::Faces>(npc::make_yunet(current.face_model));
   } catch (const npc::DetectorError &error) {
     detectors_.clear();
     post(error);
@@ -121,7 +138,12 @@ void GstNpcDetectState::stop() {
   std::vector<npc::Detection> ignored;
   if (negotiated_)
     detect(cv::Rect({}, picture_.mat().size()), npc::kDefaultConfidence, ignored);
+  face_picture_.wipe();
+  if (negotiated_ && faces_)
+    guard([this] { faces_->forget(face_picture_.mat()); });
   picture_.forget();
+  face_picture_.forget();
+  faces_.reset();
   luma_.forget();
   watch_.forget();
   detectors_.clear();
@@ -140,6 +162,14 @@ bool GstNpcDetectState::set_caps(GstCaps *caps) {
   if (!picture_.configure(info_, wish.size, wish.type)) {
     GST_ERROR_OBJECT(element_, "no conversion from %" GST_PTR_FORMAT, static_cast<void *>(caps));
     return false;
+  }
+  if (faces_) {
+    const npc::PictureWish face_wish =
+        faces_->wish(cv::Size(GST_VIDEO_INFO_WIDTH(&info_), GST_VIDEO_INFO_HEIGHT(&info_)));
+    if (!face_picture_.configure(info_, face_wish.size, face_wish.type)) {
+      GST_ERROR_OBJECT(element_, "no conversion from %" GST_PTR_FORMAT, static_cast<void *>(caps));
+      return false;
+    }
   }
   luma_.configure(info_);
   reach_ = detectors_.front()->reach();
@@ -169,6 +199,8 @@ GstClockTime GstNpcDetectState::time_of(const npc::FrameTimes &times) {
 void GstNpcDetectState::reset_schedule() {
   frames_ = looks_ = detections_ = scans_ = npc::Schedule();
   last_ = GST_CLOCK_TIME_NONE;
+  if (faces_)
+    faces_->reset();
   // The next detection is a full scan.
   confidence_ = -1;
 }
@@ -212,6 +244,11 @@ bool GstNpcDetectState::take(GstBuffer *buffer, GstClockTime time,
   spent.gate_time = stopwatch.lap();
   if (!windows_.empty())
     picture_.copy(frame, current.masks);
+  if (faces_)
+    faces_->set_interval(seconds_of(current.face_interval));
+  face_look_ = faces_ && faces_->is_due(seconds_of(time));
+  if (face_look_)
+    face_picture_.copy(frame, current.masks);
   spent.convert_time = stopwatch.lap();
   return true;
 }
@@ -243,12 +280,18 @@ bool GstNpcDetectState::look(const npc::DetectSettings &current, npc::DetectStat
 /// Looks at `crop` of the picture; adds what is there, in pixels of the picture.
 bool GstNpcDetectState::detect(const cv::Rect &crop, double confidence,
                                std::vector<npc::Detection> &found) {
+  const auto floor = static_cast<float>(confidence * kWeakShare);
+  if (!guard([&] { detectors_.front()->detect(picture_.mat()(crop), floor, found); }))
+    return false;
+  for (npc::Detection &object : found)
+    object.box += cv::Point2f(crop.tl());
+  return true;
+}
+
+/// Does what OpenCV may fail at. Returns false after an error.
+bool GstNpcDetectState::guard(const std::function<void()> &work) {
   try {
-    for (const auto &detector : detectors_) {
-      const auto floor = static_cast<float>(confidence * kWeakShare);
-      const cv::Mat &picture = detector == detectors_.front() ? picture_.mat() : picture_.luma();
-      detector->detect(picture(crop), floor, found);
-    }
+    work();
   } catch (const npc::DetectorError &error) {
     post(error);
     return false;
@@ -257,9 +300,35 @@ bool GstNpcDetectState::detect(const cv::Rect &crop, double confidence,
           std::string("OpenCV failed on a frame: ") + error.what()});
     return false;
   }
-  for (npc::Detection &object : found)
-    object.box += cv::Point2f(crop.tl());
   return true;
+}
+
+bool GstNpcDetectState::look_for_faces(GstClockTime time, double confidence,
+                                       npc::DetectStats &spent) {
+  if (!faces_)
+    return true;
+  Stopwatch stopwatch;
+  std::vector<cv::Rect2f> people;
+  for (const npc::Detection &object : watch_.standing())
+    if (object.label == "person" && object.confidence >= static_cast<float>(confidence))
+      people.push_back(scaled(object.box, picture_.mat().size(), face_picture_.mat().size()));
+  faces_->follow(people);
+  const auto floor = static_cast<float>(confidence * kWeakShare);
+  const bool good = !std::exchange(face_look_, false) ||
+                    guard([&] { faces_->search(face_picture_.mat(), seconds_of(time), floor); });
+  spent.face_time = stopwatch.lap();
+  return good;
+}
+
+/// People, things and faces, in pixels of the picture.
+std::vector<npc::Detection> GstNpcDetectState::all_standing() const {
+  std::vector<npc::Detection> all = watch_.standing();
+  if (!faces_)
+    return all;
+  for (const npc::Detection &face : faces_->standing())
+    all.push_back({scaled(face.box, face_picture_.mat().size(), picture_.mat().size()),
+                   face.confidence, face.label});
+  return all;
 }
 
 GstFlowReturn GstNpcDetectState::push(const npc::FrameTimes &times, double confidence,
@@ -329,19 +398,20 @@ GstFlowReturn GstNpcDetectState::chain(GstBuffer *buffer) {
   }
   warned_ = false;
 
-  if (!look(current, spent))
+  detectors_.front()->set_time(seconds_of(time));
+  if (!look(current, spent) || !look_for_faces(time, current.confidence, spent))
     return GST_FLOW_ERROR;
   {
     npc::ObjectLocker lock(element_);
     stats.analysed++;
     stats.add(spent);
   }
-  const std::vector<npc::Detection> standing = watch_.standing();
+  const std::vector<npc::Detection> all = all_standing();
   GST_LOG_OBJECT(
       element_,
       "%zu detections at %" GST_TIME_FORMAT ", %zu windows looked at in %" G_GUINT64_FORMAT " us",
-      standing.size(), GST_TIME_ARGS(times.pts), windows_.size(), spent.detect_time / GST_USECOND);
-  return push(times, current.confidence, standing);
+      all.size(), GST_TIME_ARGS(times.pts), windows_.size(), spent.detect_time / GST_USECOND);
+  return push(times, current.confidence, all);
 }
 
 void GstNpcDetectState::set_mask(const gchar *text) {

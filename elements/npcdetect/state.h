@@ -4,12 +4,14 @@
 
 #include <gst/video/video.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "../objectlocker.h"
 #include "detectors/detector.h"
+#include "faces.h"
 #include "gstnpcdetect.h"
 #include "picture.h"
 #include "schedule.h"
@@ -19,11 +21,13 @@ typedef enum {
   GST_NPC_DETECT_DETECTOR_AUTO,
   GST_NPC_DETECT_DETECTOR_HOG,
   GST_NPC_DETECT_DETECTOR_NETWORK,
+  GST_NPC_DETECT_DETECTOR_MOTION,
 } GstNpcDetectDetector;
 
 typedef enum {
   GST_NPC_DETECT_FACES_OFF,
   GST_NPC_DETECT_FACES_CASCADE,
+  GST_NPC_DETECT_FACES_YUNET,
 } GstNpcDetectFaces;
 
 namespace npc {
@@ -40,6 +44,8 @@ struct DetectSettings {
   guint input_width = 0, input_height = 0;
   GstNpcDetectFaces faces = GST_NPC_DETECT_FACES_OFF;
   std::string face_model;
+  GstClockTime face_interval = GST_SECOND;
+  double min_size = DetectorSettings().least_size;
   GstClockTime interval = 0;
   GstClockTime detection_interval = kDefaultDetectionInterval;
   bool motion_gate = true;
@@ -53,7 +59,7 @@ struct DetectSettings {
 struct DetectStats {
   guint64 frames_in = 0, analysed = 0, skipped = 0;
   guint64 detections = 0, full_scans = 0;
-  guint64 gate_time = 0, convert_time = 0, carry_time = 0, detect_time = 0;
+  guint64 gate_time = 0, convert_time = 0, carry_time = 0, detect_time = 0, face_time = 0;
 
   void add(const DetectStats &more) {
     detections += more.detections;
@@ -62,6 +68,7 @@ struct DetectStats {
     convert_time += more.convert_time;
     carry_time += more.carry_time;
     detect_time += more.detect_time;
+    face_time += more.face_time;
   }
 };
 
@@ -114,6 +121,9 @@ struct GstNpcDetectState {
   }
   bool look(const npc::DetectSettings &current, npc::DetectStats &spent);
   bool detect(const cv::Rect &crop, double confidence, std::vector<npc::Detection> &found);
+  bool look_for_faces(GstClockTime time, double confidence, npc::DetectStats &spent);
+  std::vector<npc::Detection> all_standing() const;
+  bool guard(const std::function<void()> &work);
   void leave_out(const npc::FrameTimes &times, bool due);
   GstFlowReturn push(const npc::FrameTimes &times, double confidence,
                      const std::vector<npc::Detection> &found);
@@ -121,6 +131,9 @@ struct GstNpcDetectState {
   GstNpcDetect *element_;
   std::vector<std::unique_ptr<npc::Detector>> detectors_;  // the first one chooses the picture
   npc::Picture picture_;
+  std::unique_ptr<npc::Faces> faces_;  // null: not looked for
+  npc::Picture face_picture_;
+  bool face_look_ = false;  // face_picture_ is of this frame, and is to be searched
   npc::SmallLuma luma_;
   npc::Watch watch_;
   npc::Reach reach_;
