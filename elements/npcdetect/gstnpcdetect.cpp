@@ -39,8 +39,14 @@
  * found in frames scaled to at most 720 rows, where frontal ones are at least 20 pixels wide for
  * the cascade, and 10 for YuNet, which also finds faces that are turned.
  *
- * When detection takes longer than a frame lasts, a live source drops frames: set
- * #GstNpcDetect:interval or put `queue leaky=downstream max-size-buffers=1` before the element.
+ * ## When it cannot keep up
+ *
+ * A frame of a live source that comes here more than half a second late is given back unseen, so
+ * that counts are never told much later than that. Without a queue before the element, a camera
+ * that is not relieved of its buffers in time loses frames itself; so does a leaky queue. Either
+ * way a GAP event with #GST_GAP_FLAG_MISSING_DATA stands for what was not seen, and a QoS message
+ * tells the totals, at most once a second. Frames that #GstNpcDetect:interval leaves out are not
+ * missing: set it, if fewer frames will do. From files nothing is dropped.
  *
  * ## Example launch lines
  *
@@ -126,7 +132,8 @@ GType faces_get_type() {
 GstStructure *structure_of(const npc::DetectStats &stats) {
   return gst_structure_new(
       "npc-detect-stats", "frames-in", G_TYPE_UINT64, stats.frames_in, "analysed", G_TYPE_UINT64,
-      stats.analysed, "skipped", G_TYPE_UINT64, stats.skipped, "detections", G_TYPE_UINT64,
+      stats.analysed, "skipped", G_TYPE_UINT64, stats.skipped, "dropped", G_TYPE_UINT64,
+      stats.dropped, "lost", G_TYPE_UINT64, stats.lost, "detections", G_TYPE_UINT64,
       stats.detections, "full-scans", G_TYPE_UINT64, stats.full_scans, "gate-time", G_TYPE_UINT64,
       stats.gate_time, "convert-time", G_TYPE_UINT64, stats.convert_time, "carry-time",
       G_TYPE_UINT64, stats.carry_time, "detect-time", G_TYPE_UINT64, stats.detect_time, "face-time",
@@ -152,8 +159,15 @@ static gboolean gst_npc_detect_sink_event(GstPad *pad, GstObject *parent, GstEve
       gst_event_unref(event);
       return accepted;
     }
-    case GST_EVENT_SEGMENT:
+    case GST_EVENT_SEGMENT: {
+      const GstSegment *segment;
+      gst_event_parse_segment(event, &segment);
+      state->pace.set_segment(segment);
+      state->reset_schedule();
+      break;
+    }
     case GST_EVENT_FLUSH_STOP:
+      state->pace.resume();
       state->reset_schedule();
       break;
     default:
@@ -182,11 +196,23 @@ static gboolean gst_npc_detect_src_query(GstPad *pad, GstObject *parent, GstQuer
   }
 }
 
+static gboolean gst_npc_detect_src_event(GstPad *pad, GstObject *parent, GstEvent *event) {
+  if (GST_EVENT_TYPE(event) == GST_EVENT_LATENCY) {
+    GstClockTime latency;
+    gst_event_parse_latency(event, &latency);
+    GST_NPC_DETECT(parent)->state->pace.set_latency(latency);
+  }
+  return gst_pad_event_default(pad, parent, event);
+}
+
 static GstStateChangeReturn gst_npc_detect_change_state(GstElement *element,
                                                         GstStateChange transition) {
   GstNpcDetectState *state = GST_NPC_DETECT(element)->state;
   if (transition == GST_STATE_CHANGE_READY_TO_PAUSED && !state->start())
     return GST_STATE_CHANGE_FAILURE;
+  // What a camera does not send while the pipeline is paused is not lost.
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_PLAYING)
+    state->pace.resume();
   const GstStateChangeReturn result =
       GST_ELEMENT_CLASS(gst_npc_detect_parent_class)->change_state(element, transition);
   if (transition == GST_STATE_CHANGE_PAUSED_TO_READY ||
@@ -512,7 +538,8 @@ static void gst_npc_detect_install_properties(GObjectClass *klass) {
    * GstNpcDetect:stats:
    *
    * Since the element started, all guint64: the frames `frames-in`, `analysed`, `skipped` (by
-   * `interval`, or not of their caps' size); the looks of the detector `detections`, and those of
+   * `interval`, or not of their caps' size), `dropped` (live, and too late) and `lost` (live, and
+   * never here); the looks of the detector `detections`, and those of
    * them that were at the whole frame `full-scans`; and ns spent in seeing what changed,
    * `gate-time`, in making the picture for the detector, `convert-time`, in moving detections
    * along, `carry-time`, in detectors, `detect-time`, and for faces, `face-time`.
@@ -521,7 +548,7 @@ static void gst_npc_detect_install_properties(GObjectClass *klass) {
       klass, PROP_STATS,
       g_param_spec_boxed(
           "stats", "Statistics",
-          "Since the start: frames-in, analysed, skipped; detections and full-scans "
+          "Since the start: frames-in, analysed, skipped, dropped, lost; detections and full-scans "
           "(looks of the detector); gate-time, convert-time, carry-time, face-time and "
           "detect-time (ns)",
           GST_TYPE_STRUCTURE, static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS)));
@@ -555,6 +582,7 @@ static void gst_npc_detect_init(GstNpcDetect *self) {
   gst_element_add_pad(GST_ELEMENT(self), self->sinkpad);
   self->srcpad = gst_pad_new_from_static_template(&src_template, "src");
   gst_pad_use_fixed_caps(self->srcpad);
+  gst_pad_set_event_function(self->srcpad, GST_DEBUG_FUNCPTR(gst_npc_detect_src_event));
   gst_pad_set_query_function(self->srcpad, GST_DEBUG_FUNCPTR(gst_npc_detect_src_query));
   gst_element_add_pad(GST_ELEMENT(self), self->srcpad);
 }
