@@ -74,8 +74,7 @@ std::optional<GstClockTimeDiff> Pace::too_late(GstElement *element, GstClockTime
   const GstClockTime running = running_time(pts);
   if (!GST_CLOCK_TIME_IS_VALID(now) || !GST_CLOCK_TIME_IS_VALID(running))
     return std::nullopt;
-  const GstClockTime told = latency_;
-  const GstClockTime latency = GST_CLOCK_TIME_IS_VALID(told) ? told : source_latency_;
+  const GstClockTime latency = std::max(latency_.load(), source_latency_);
   const GstClockTimeDiff late = GST_CLOCK_DIFF(running + latency, now);
   if (late <= static_cast<GstClockTimeDiff>(kLateMost))
     return std::nullopt;
@@ -102,7 +101,7 @@ GstMessage *Pace::message(GstElement *element, GstClockTime pts, GstClockTimeDif
 void Pace::reset() {
   gst_segment_init(&segment_, GST_FORMAT_TIME);
   told_ = GST_CLOCK_TIME_NONE;
-  latency_ = GST_CLOCK_TIME_NONE;
+  latency_ = 0;
   resume();
 }
 

@@ -36,7 +36,7 @@ class Pace {
   /// Frames of `segment` follow.
   void set_segment(const GstSegment *segment);
 
-  /// The pipeline gives each element this long to be late.
+  /// The latency of the pipeline: how late frames may be anyway.
   void set_latency(GstClockTime latency) { latency_ = latency; }
 
   /// The next frame has no predecessor. From any thread.
@@ -76,7 +76,7 @@ class Pace {
   std::optional<Arrival> last_;
   GstClockTime looked_at_ = GST_CLOCK_TIME_NONE;  // the last frame that `interval` chose
   GstClockTime told_ = GST_CLOCK_TIME_NONE;       // running time of the last message
-  std::atomic<GstClockTime> latency_ = GST_CLOCK_TIME_NONE;
+  std::atomic<GstClockTime> latency_ = 0;
   std::atomic<bool> fresh_ = true;
 
   static GstSegment undefined_segment() {

@@ -124,7 +124,7 @@ TEST_F(NpcDetectPace, TheLatencyOfThePipelineIsGranted) {
   EXPECT_FALSE(push(100 * GST_MSECOND, 1));
 }
 
-TEST_F(NpcDetectPace, TheSourcesLatencyIsGrantedUntilThatIsKnown) {
+TEST_F(NpcDetectPace, TheLatencyOfTheSourceIsGranted) {
   make("npcdetect", true, GST_SECOND);
   set_clock(1400 * GST_MSECOND);
   EXPECT_TRUE(push(0, 0));
