@@ -32,7 +32,9 @@ class Gate {
   /// The cells that differ from those of the frame before, 255; not freed from single cells.
   const cv::Mat &moving() const { return moving_; }
 
-  /// The cells of the frame before; empty if there is none.
+  /// The cells of this frame and of the one before, which is this one if there is none. Empty
+  /// before the first.
+  const cv::Mat &now() const { return now_; }
   const cv::Mat &before() const { return before_; }
 
   /// A detector looks at `area` of the frame that was taken in last.
@@ -48,6 +50,7 @@ class Gate {
   cv::Mat now_, before_;       // cells of the last two frames
   cv::Mat reference_;          // when each was last seen
   cv::Mat noise_, threshold_;  // of each cell, in levels; CV_32F, CV_8U
+  double unlearnt_ = 0;        // seconds since the noise was learnt
   cv::Mat changed_, moving_, scratch_, difference_, below_;
 };
 
