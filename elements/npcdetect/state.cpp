@@ -307,7 +307,7 @@ bool GstNpcDetectState::look_for_faces(GstClockTime time, double confidence,
                                        npc::DetectStats &spent) {
   if (!faces_)
     return true;
-  Stopwatch watch;
+  Stopwatch stopwatch;
   std::vector<cv::Rect2f> people;
   for (const npc::Detection &object : watch_.standing())
     if (object.label == "person" && object.confidence >= static_cast<float>(confidence))
@@ -316,7 +316,7 @@ bool GstNpcDetectState::look_for_faces(GstClockTime time, double confidence,
   const auto floor = static_cast<float>(confidence * kWeakShare);
   const bool good = !std::exchange(face_look_, false) ||
                     guard([&] { faces_->search(face_picture_.mat(), seconds_of(time), floor); });
-  spent.face_time = watch.lap();
+  spent.face_time = stopwatch.lap();
   return good;
 }
 
