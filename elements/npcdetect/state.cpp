@@ -243,6 +243,8 @@ bool GstNpcDetectState::take(GstBuffer *buffer, GstClockTime time,
     windows_ = {watch_.whole()};
   else if (due)
     windows_ = watch_.plan();
+  if (is_full_scan())
+    scans_.restart(time, current.full_scan);
   spent.gate_time = stopwatch.lap();
   if (!windows_.empty())
     picture_.copy(frame, current.masks);
@@ -268,7 +270,7 @@ bool GstNpcDetectState::look(const npc::DetectSettings &current, npc::DetectStat
       return false;
   spent.detect_time = stopwatch.lap();
   spent.detections = 1;
-  spent.full_scans = windows_.front().crop.size() == picture_.mat().size() ? 1 : 0;
+  spent.full_scans = is_full_scan() ? 1 : 0;
   if (keeps_nothing(current))
     watch_.replace(std::move(found.front()));
   else

@@ -121,6 +121,9 @@ struct GstNpcDetectState {
   bool keeps_nothing(const npc::DetectSettings &current) const {
     return reach_.every_frame || !current.motion_gate;
   }
+  bool is_full_scan() const {
+    return !windows_.empty() && windows_.front().crop.size() == picture_.mat().size();
+  }
   bool look(const npc::DetectSettings &current, npc::DetectStats &spent);
   bool detect(const cv::Rect &crop, double confidence, std::vector<npc::Detection> &found);
   void report_loss(const npc::FrameTimes &times, const npc::Loss &loss);

@@ -20,7 +20,7 @@ constexpr float kSame = 0.4f;
 // One of two boxes that lies in the other by more than this takes its place.
 constexpr float kCover = 0.6f;
 // Looks that must have found someone before one that does not is doubted.
-constexpr int kTrusted = 3;
+constexpr int kTrusted = 2;
 // The share of changed cells in a box up to which nothing changed there.
 constexpr double kStill = 0.02;
 
