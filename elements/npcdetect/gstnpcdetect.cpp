@@ -20,6 +20,19 @@
  * Detections below #GstNpcDetect:confidence are passed on as weak: npccount lets them extend a
  * track, never begin one.
  *
+ * ## Looking seldom
+ *
+ * The detector looks at most every #GstNpcDetect:detection-interval, and with
+ * #GstNpcDetect:motion-gate only where something changed since it last looked there: a network at
+ * the whole frame or not at all, HOG at windows. Changes are seen in the brightness of about
+ * 192x144 cells, each with a threshold after its own noise; a sudden change of most of them, as of
+ * the light or of a camera that is pushed, makes the detector look at everything. Who stands still
+ * stays known for as long as nothing changes there, and who leaves is a change. After a hit or a
+ * miss that may be chance the detector looks again. At least every #GstNpcDetect:full-scan it looks
+ * at the whole frame. In between, detections are moved along with what moves in them, by sparse
+ * optical flow between the cells of frames at least 60 ms apart. #GstNpcDetect:stats tells what
+ * each of these costs. The motion detector is given every frame.
+ *
  * ## Limits
  *
  * The HOG detector needs no model. It finds upright people who are seen from the side or a little
