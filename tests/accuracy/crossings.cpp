@@ -12,21 +12,21 @@
 namespace npc::accuracy {
 namespace {
 
-// The coordinate to which moments of different origin agree: a frame's time is not a round number.
+// Times that agree but for their rounding are the same.
 constexpr double kRounding = 1e-6;
 
-WayScore match_way(const std::vector<Crossing> &counted, std::vector<TrueCrossing> truth, Way way) {
+WayScore match_way(const std::vector<Crossing> &counted, std::vector<TrueCrossing> truth, Way way,
+                   double rate) {
   std::erase_if(truth, [way](const TrueCrossing &crossing) { return crossing.way != way; });
-  std::ranges::sort(truth, {}, &TrueCrossing::last);
   WayScore score;
   score.truth = static_cast<int>(truth.size());
   for (const Crossing &crossing : counted) {
     if (crossing.way != way)
       continue;
     score.counted++;
-    const auto found = std::ranges::find_if(truth, [&crossing](const TrueCrossing &candidate) {
-      return crossing.seconds >= candidate.first - kMatchSeconds - kRounding &&
-             crossing.seconds <= candidate.last + kMatchSeconds + kRounding;
+    const auto found = std::ranges::find_if(truth, [&](const TrueCrossing &candidate) {
+      return crossing.seconds >= candidate.first / rate - kMatchSeconds - kRounding &&
+             crossing.seconds <= candidate.last / rate + kMatchSeconds + kRounding;
     });
     if (found == truth.end())
       continue;
@@ -49,16 +49,16 @@ Way way_of(const std::string &text) {
   throw std::runtime_error("\"" + text + "\" does not end with a direction");
 }
 
-std::vector<TrueCrossing> crossings_of(const nlohmann::json &line, double rate) {
+std::vector<TrueCrossing> crossings_of(const nlohmann::json &line) {
   std::vector<TrueCrossing> crossings;
   if (const auto events = line.find("events_frame_id_dir"); events != line.end()) {
     for (const auto &event : *events) {
-      const double moment = (event.at(0).get<int>() - 1) / rate;
-      crossings.push_back({moment, moment, way_of(event.at(2).get<std::string>())});
+      const int frame = event.at(0).get<int>() - 1;
+      crossings.push_back({frame, frame, way_of(event.at(2).get<std::string>())});
     }
   } else {
     for (const auto &object : line.at("objects"))
-      crossings.push_back({object.at(1).get<int>() / rate, object.at(2).get<int>() / rate,
+      crossings.push_back({object.at(1).get<int>(), object.at(2).get<int>(),
                            way_of(object.at(0).get<std::string>())});
   }
   return crossings;
@@ -77,9 +77,12 @@ double CrossingScore::phantom_share() const {
   return all.counted == 0 ? 0 : static_cast<double>(all.phantom()) / all.counted;
 }
 
-CrossingScore match(std::vector<Crossing> counted, const std::vector<TrueCrossing> &truth) {
+CrossingScore match(std::vector<Crossing> counted, std::vector<TrueCrossing> truth,
+                    double frames_per_second) {
   std::ranges::stable_sort(counted, {}, &Crossing::seconds);
-  return {match_way(counted, truth, Way::kPlus), match_way(counted, truth, Way::kMinus)};
+  std::ranges::stable_sort(truth, {}, &TrueCrossing::last);
+  return {match_way(counted, truth, Way::kPlus, frames_per_second),
+          match_way(counted, truth, Way::kMinus, frames_per_second)};
 }
 
 LineAcross parse_line(const std::string &text) {
@@ -99,13 +102,12 @@ LineAcross parse_line(const std::string &text) {
   return {text.substr(0, comma), "line," + ends + text.substr(comma)};
 }
 
-std::vector<TrueCrossing> parse_crossings(std::string_view json, const std::string &name,
-                                          double frames_per_second) {
+std::vector<TrueCrossing> parse_crossings(std::string_view json, const std::string &name) {
   try {
     const auto clips = nlohmann::json::parse(json);
     for (const auto &[key, line] : clips.items()) {
       if (key == name || key.starts_with(name + " "))
-        return crossings_of(line, frames_per_second);
+        return crossings_of(line);
     }
   } catch (const nlohmann::json::exception &error) {
     throw std::runtime_error("the crossings are not as they should be: " +
@@ -114,13 +116,13 @@ std::vector<TrueCrossing> parse_crossings(std::string_view json, const std::stri
   throw std::runtime_error("the crossings know no clip \"" + name + "\"");
 }
 
-std::vector<TrueCrossing> read_crossings(const std::filesystem::path &file, const std::string &name,
-                                         double frames_per_second) {
+std::vector<TrueCrossing> read_crossings(const std::filesystem::path &file,
+                                         const std::string &name) {
   std::ifstream in(file);
   if (!in)
     throw std::runtime_error("cannot read the crossings " + file.string());
   const std::string text{std::istreambuf_iterator<char>(in), {}};
-  return parse_crossings(text, name, frames_per_second);
+  return parse_crossings(text, name);
 }
 
 }  // namespace npc::accuracy

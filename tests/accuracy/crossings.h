@@ -20,10 +20,10 @@ struct Crossing {
   Way way = Way::kPlus;
 };
 
-// A true crossing happened at some moment between first and last, which may be the same.
+// A true crossing happened in some frame between first and last, which may be the same.
 struct TrueCrossing {
-  double first = 0;  // seconds of the clip
-  double last = 0;
+  int first = 0;  // frames, from 0
+  int last = 0;
   Way way = Way::kPlus;
 };
 
@@ -53,7 +53,8 @@ struct CrossingScore {
 
 // Pairs counted and true crossings of one direction so that most are paired, each at most once: the
 // counted ones by time, each with the one that could not wait the longest.
-CrossingScore match(std::vector<Crossing> counted, const std::vector<TrueCrossing> &truth);
+CrossingScore match(std::vector<Crossing> counted, std::vector<TrueCrossing> truth,
+                    double frames_per_second);
 
 // A straight line across the whole frame, so laid that `in` is plus.
 struct LineAcross {
@@ -70,9 +71,8 @@ LineAcross parse_line(const std::string &text);
 // and a space. "events_frame_id_dir" lists [frame from 1, anything, "+" or "-"]; instead "objects"
 // lists ["… down" or "… right" or "… up" or "… left", first frame from 0, last frame]. Throws
 // std::runtime_error with a sentence.
-std::vector<TrueCrossing> read_crossings(const std::filesystem::path &file, const std::string &name,
-                                         double frames_per_second);
-std::vector<TrueCrossing> parse_crossings(std::string_view json, const std::string &name,
-                                          double frames_per_second);
+std::vector<TrueCrossing> read_crossings(const std::filesystem::path &file,
+                                         const std::string &name);
+std::vector<TrueCrossing> parse_crossings(std::string_view json, const std::string &name);
 
 }  // namespace npc::accuracy

@@ -37,8 +37,13 @@ std::string walker(int id, int frames, double step) {
   return lines.str();
 }
 
-TrueCrossing at(double seconds, Way way = Way::kPlus) {
-  return {seconds, seconds, way};
+TrueCrossing at(int second, Way way = Way::kPlus) {
+  return {second, second, way};
+}
+
+// At one frame a second.
+CrossingScore score_of(std::vector<Crossing> counted, std::vector<TrueCrossing> truth) {
+  return match(std::move(counted), std::move(truth), 1);
 }
 
 Seen seen(std::uint64_t id, double x) {
@@ -144,16 +149,21 @@ TEST(Truth, TellsWhoIsInEachFrame) {
 }
 
 TEST(Crossings, MatchWithinOneAndAHalfSeconds) {
-  const auto score = match({{1.5}, {11.6}}, {at(3), at(10)});
+  const auto score = score_of({{1.5}, {11.6}}, {at(3), at(10)});
   EXPECT_EQ(score.plus.matched, 1);
   EXPECT_EQ(score.plus.missed(), 1);
   EXPECT_EQ(score.plus.phantom(), 1);
-  EXPECT_EQ(match({{8.5}}, {at(10)}).plus.matched, 1);
-  EXPECT_EQ(match({{8.49}}, {at(10)}).plus.matched, 0);
+  EXPECT_EQ(score_of({{8.5}}, {at(10)}).plus.matched, 1);
+  EXPECT_EQ(score_of({{8.49}}, {at(10)}).plus.matched, 0);
+}
+
+TEST(Crossings, MatchInSecondsWhateverTheFrameRate) {
+  EXPECT_EQ(match({{4.4}}, {at(30)}, 10).plus.matched, 1);
+  EXPECT_EQ(match({{4.6}}, {at(30)}, 10).plus.matched, 0);
 }
 
 TEST(Crossings, MatchInTheirDirectionOnly) {
-  const auto score = match({{1, Way::kMinus}}, {at(1, Way::kPlus)});
+  const auto score = score_of({{1, Way::kMinus}}, {at(1, Way::kPlus)});
   EXPECT_EQ(score.plus.missed(), 1);
   EXPECT_EQ(score.minus.phantom(), 1);
   EXPECT_EQ(score.f1(), 0);
@@ -162,29 +172,29 @@ TEST(Crossings, MatchInTheirDirectionOnly) {
 
 TEST(Crossings, OneCountsForOnePersonOnly) {
   // Somebody who is counted twice is one phantom, and two who are counted once one miss.
-  EXPECT_EQ(match({{1}, {1.2}}, {at(1)}).plus.phantom(), 1);
-  EXPECT_EQ(match({{1}}, {at(1), at(1.2)}).plus.missed(), 1);
+  EXPECT_EQ(score_of({{1}, {1.2}}, {at(1)}).plus.phantom(), 1);
+  EXPECT_EQ(score_of({{1}}, {at(1), at(2)}).plus.missed(), 1);
 }
 
 TEST(Crossings, PairsAsManyAsCanBe) {
   // The nearest for the first, the one at 2, would leave the second without any.
-  EXPECT_EQ(match({{1.4}, {3.4}}, {at(0), at(2)}).plus.matched, 2);
-  EXPECT_EQ(match({{3.4}, {1.4}}, {at(2), at(0)}).plus.matched, 2);
+  EXPECT_EQ(score_of({{1.4}, {3.4}}, {at(0), at(2)}).plus.matched, 2);
+  EXPECT_EQ(score_of({{3.4}, {1.4}}, {at(2), at(0)}).plus.matched, 2);
   // The moment of the first is known badly: it can wait.
-  EXPECT_EQ(match({{5}, {9}}, {{1, 12, Way::kPlus}, at(5)}).plus.matched, 2);
+  EXPECT_EQ(score_of({{5}, {9}}, {{1, 12, Way::kPlus}, at(5)}).plus.matched, 2);
 }
 
 TEST(Crossings, F1AndPhantomShare) {
-  const auto score = match({{1}, {5}, {9}, {9, Way::kMinus}}, {at(1), at(5), at(20)});
+  const auto score = score_of({{1}, {5}, {9}, {9, Way::kMinus}}, {at(1), at(5), at(20)});
   EXPECT_DOUBLE_EQ(score.f1(), 4.0 / 7);
   EXPECT_DOUBLE_EQ(score.phantom_share(), 0.5);
-  EXPECT_EQ(match({}, {}).f1(), 1);
-  EXPECT_EQ(match({}, {}).phantom_share(), 0);
-  EXPECT_EQ(match({}, {at(1)}).f1(), 0);
+  EXPECT_EQ(score_of({}, {}).f1(), 1);
+  EXPECT_EQ(score_of({}, {}).phantom_share(), 0);
+  EXPECT_EQ(score_of({}, {at(1)}).f1(), 0);
 }
 
 TEST(Crossings, ComplainsAboutWhatIsTooFarOff) {
-  const auto score = match({{1}, {5}, {9}}, {at(1), at(5), at(20)});
+  const auto score = score_of({{1}, {5}, {9}}, {at(1), at(5), at(20)});
   EXPECT_EQ(complaint(score, 0.6, 0.5), "");
   EXPECT_EQ(complaint(score, std::nullopt, std::nullopt), "");
   EXPECT_NE(complaint(score, 0.7, std::nullopt).find("less than 0.7"), std::string::npos);
@@ -194,25 +204,25 @@ TEST(Crossings, ComplainsAboutWhatIsTooFarOff) {
 TEST(Crossings, AreReadFromBothForms) {
   const char *json = R"({"street x=5": {"events_frame_id_dir": [[1, 3, "-"], [11, 4, "+"]]},
                          "road y=9": {"objects": [["car up", 10, 30], ["car down", 0, 5]]}})";
-  const auto street = parse_crossings(json, "street", 10);
+  const auto street = parse_crossings(json, "street");
   ASSERT_EQ(street.size(), 2U);
   EXPECT_EQ(street[0].first, 0);
   EXPECT_EQ(street[0].way, Way::kMinus);
-  EXPECT_EQ(street[1].last, 1);
+  EXPECT_EQ(street[1].last, 10);
   EXPECT_EQ(street[1].way, Way::kPlus);
-  const auto road = parse_crossings(json, "road y=9", 10);
+  const auto road = parse_crossings(json, "road y=9");
   ASSERT_EQ(road.size(), 2U);
-  EXPECT_EQ(road[0].first, 1);
-  EXPECT_EQ(road[0].last, 3);
+  EXPECT_EQ(road[0].first, 10);
+  EXPECT_EQ(road[0].last, 30);
   EXPECT_EQ(road[0].way, Way::kMinus);
   EXPECT_EQ(road[1].way, Way::kPlus);
 }
 
 TEST(Crossings, RefusesWhatIsNone) {
-  EXPECT_THROW(parse_crossings("{", "street", 10), std::runtime_error);
-  EXPECT_THROW(parse_crossings("{}", "street", 10), std::runtime_error);
-  EXPECT_THROW(parse_crossings(R"({"street": {}})", "street", 10), std::runtime_error);
-  EXPECT_THROW(parse_crossings(R"({"street": {"objects": [["car", 1, 2]]}})", "street", 10),
+  EXPECT_THROW(parse_crossings("{", "street"), std::runtime_error);
+  EXPECT_THROW(parse_crossings("{}", "street"), std::runtime_error);
+  EXPECT_THROW(parse_crossings(R"({"street": {}})", "street"), std::runtime_error);
+  EXPECT_THROW(parse_crossings(R"({"street": {"objects": [["car", 1, 2]]}})", "street"),
                std::runtime_error);
 }
 
