@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // tracks: time per frame of the tracker with 20 lines and 20 zones against the number of people.
+#include <time.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -95,6 +97,13 @@ Definitions places() {
   return definitions;
 }
 
+// Processor time of this thread, in ms: others who have the machine meanwhile are left out.
+double thread_ms() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return 1e3 * static_cast<double>(now.tv_sec) + 1e-6 * static_cast<double>(now.tv_nsec);
+}
+
 struct Timing {
   double mean = 0;     // all in ms
   double most_of = 0;  // 99 of 100 frames take no longer
@@ -113,10 +122,10 @@ Timing time_frames(int people, int frames) {
   Timing timing;
   for (int frame = 0; frame < frames; frame++) {
     const std::vector<Detection> seen = crowd.next();
-    const Stopwatch stopwatch;
+    const double start = thread_ms();
     tracker.update(frame * kPeriod, seen);
     const auto crossings = rules.update(frame * kPeriod, tracker.tracks(), kFrame);
-    times.push_back(1000 * stopwatch.seconds());
+    times.push_back(thread_ms() - start);
     timing.crossings += static_cast<unsigned>(crossings.size());
     timing.tracks += static_cast<double>(tracker.tracks().size());
     // A window of two seconds.
@@ -135,8 +144,8 @@ Timing time_frames(int people, int frames) {
 int measure(const Options &options) {
   const int frames = options.frames > 0 ? options.frames : kFrames;
   nlohmann::ordered_json json = {{"benchmark", "tracks"}, {"rows", nlohmann::json::array()}};
-  std::printf("tracker, %d lines and %d zones, %d frames each; ms a frame\n", kPlaces, kPlaces,
-              frames);
+  std::printf("tracker, %d lines and %d zones, %d frames each; ms of processor time a frame\n",
+              kPlaces, kPlaces, frames);
   std::printf("%8s %8s %10s %10s %10s %10s\n", "people", "tracks", "mean", "99 %", "longest",
               "crossings");
   double longest_mean = 0;
@@ -153,7 +162,7 @@ int measure(const Options &options) {
                             {"crossings", timing.crossings}});
     longest_mean = std::max(longest_mean, timing.mean);
   }
-  // A time on the wall fails no benchmark: another machine has another.
+  // No time fails a benchmark: another machine has another.
   std::printf("%s 1 ms a frame, as is required of these two cores.\n",
               longest_mean < 1 ? "Under" : "NOT under");
   write_json(options, json);
