@@ -25,7 +25,19 @@
  * The HOG detector needs no model. It finds upright people who are seen from the side or a little
  * from above, unoccluded, and at least an eighth of the frame's height tall. A neural network finds
  * more, and is usually faster: see #GstNpcDetect:model. Neither finds people from straight above.
- * Faces are frontal faces of at least 20 pixels.
+ *
+ * For that there is `detector=motion`. It learns the background for a second, and then tells of
+ * whatever is not part of it and has moved, under the one name in #GstNpcDetect:classes: `person`
+ * is counted as people, `car` as objects. It cannot tell a person from a dog or a trolley, takes
+ * two who come as one for one, and wants a camera that stands still. What stops becomes background
+ * after half a minute. Changes of exposure are evened out; when most of the frame changes, the
+ * background is learned anew.
+ *
+ *
+ * Faces are looked for in the upper part of the people found, and once a second, for large ones, in
+ * the whole frame (#GstNpcDetect:face-interval). In between they go with their people. They are
+ * found in frames scaled to at most 720 rows, where frontal ones are at least 20 pixels wide for
+ * the cascade, and 10 for YuNet, which also finds faces that are turned.
  *
  * When detection takes longer than a frame lasts, a live source drops frames: set
  * #GstNpcDetect:interval or put `queue leaky=downstream max-size-buffers=1` before the element.
@@ -77,7 +89,12 @@ enum Property {
   PROP_INPUT_HEIGHT,
   PROP_FACES,
   PROP_FACE_MODEL,
+  PROP_FACE_INTERVAL,
+  PROP_MIN_SIZE,
   PROP_INTERVAL,
+  PROP_DETECTION_INTERVAL,
+  PROP_MOTION_GATE,
+  PROP_FULL_SCAN,
   PROP_MASK,
   PROP_STATS,
 };
@@ -87,6 +104,8 @@ GType detector_get_type() {
       {GST_NPC_DETECT_DETECTOR_AUTO, "network when model is set, else hog", "auto"},
       {GST_NPC_DETECT_DETECTOR_HOG, "HOG people detector of OpenCV, needs no model", "hog"},
       {GST_NPC_DETECT_DETECTOR_NETWORK, "Neural network from model", "network"},
+      {GST_NPC_DETECT_DETECTOR_MOTION, "Whatever moves, for views from above; needs no model",
+       "motion"},
       {0, nullptr, nullptr},
   };
   static const GType type = g_enum_register_static("GstNpcDetectDetector", values);
@@ -97,10 +116,21 @@ GType faces_get_type() {
   static const GEnumValue values[] = {
       {GST_NPC_DETECT_FACES_OFF, "Do not look for faces", "off"},
       {GST_NPC_DETECT_FACES_CASCADE, "Frontal faces by a cascade of OpenCV", "cascade"},
+      {GST_NPC_DETECT_FACES_YUNET, "Faces by the network YuNet, from face-model", "yunet"},
       {0, nullptr, nullptr},
   };
   static const GType type = g_enum_register_static("GstNpcDetectFaces", values);
   return type;
+}
+
+GstStructure *structure_of(const npc::DetectStats &stats) {
+  return gst_structure_new(
+      "npc-detect-stats", "frames-in", G_TYPE_UINT64, stats.frames_in, "analysed", G_TYPE_UINT64,
+      stats.analysed, "skipped", G_TYPE_UINT64, stats.skipped, "detections", G_TYPE_UINT64,
+      stats.detections, "full-scans", G_TYPE_UINT64, stats.full_scans, "gate-time", G_TYPE_UINT64,
+      stats.gate_time, "convert-time", G_TYPE_UINT64, stats.convert_time, "carry-time",
+      G_TYPE_UINT64, stats.carry_time, "detect-time", G_TYPE_UINT64, stats.detect_time, "face-time",
+      G_TYPE_UINT64, stats.face_time, nullptr);
 }
 
 }  // namespace
@@ -206,8 +236,23 @@ static void gst_npc_detect_set_property(GObject *object, guint id, const GValue 
     case PROP_FACE_MODEL:
       settings.face_model = text();
       break;
+    case PROP_FACE_INTERVAL:
+      settings.face_interval = g_value_get_uint64(value);
+      break;
+    case PROP_MIN_SIZE:
+      settings.min_size = g_value_get_double(value);
+      break;
     case PROP_INTERVAL:
       settings.interval = g_value_get_uint64(value);
+      break;
+    case PROP_DETECTION_INTERVAL:
+      settings.detection_interval = g_value_get_uint64(value);
+      break;
+    case PROP_MOTION_GATE:
+      settings.motion_gate = g_value_get_boolean(value);
+      break;
+    case PROP_FULL_SCAN:
+      settings.full_scan = g_value_get_uint64(value);
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
@@ -220,7 +265,6 @@ static void gst_npc_detect_get_property(GObject *object, guint id, GValue *value
   GstNpcDetectState *state = GST_NPC_DETECT(object)->state;
   npc::ObjectLocker lock(object);
   const npc::DetectSettings &settings = state->settings;
-  const npc::DetectStats &stats = state->stats;
   switch (id) {
     case PROP_DETECTOR:
       g_value_set_enum(value, settings.detector);
@@ -249,18 +293,29 @@ static void gst_npc_detect_get_property(GObject *object, guint id, GValue *value
     case PROP_FACE_MODEL:
       g_value_set_string(value, settings.face_model.c_str());
       break;
+    case PROP_FACE_INTERVAL:
+      g_value_set_uint64(value, settings.face_interval);
+      break;
+    case PROP_MIN_SIZE:
+      g_value_set_double(value, settings.min_size);
+      break;
     case PROP_INTERVAL:
       g_value_set_uint64(value, settings.interval);
+      break;
+    case PROP_DETECTION_INTERVAL:
+      g_value_set_uint64(value, settings.detection_interval);
+      break;
+    case PROP_MOTION_GATE:
+      g_value_set_boolean(value, settings.motion_gate);
+      break;
+    case PROP_FULL_SCAN:
+      g_value_set_uint64(value, settings.full_scan);
       break;
     case PROP_MASK:
       g_value_set_string(value, settings.mask.c_str());
       break;
     case PROP_STATS:
-      g_value_take_boxed(
-          value, gst_structure_new("npc-detect-stats", "frames-in", G_TYPE_UINT64, stats.frames_in,
-                                   "analysed", G_TYPE_UINT64, stats.analysed, "skipped",
-                                   G_TYPE_UINT64, stats.skipped, "detect-time", G_TYPE_UINT64,
-                                   stats.detect_time, nullptr));
+      g_value_take_boxed(value, structure_of(state->stats));
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
@@ -286,7 +341,8 @@ static void gst_npc_detect_install_properties(GObjectClass *klass) {
   /**
    * GstNpcDetect:detector:
    *
-   * What looks for people: the HOG detector compiled into OpenCV, or a neural network.
+   * What looks for people: the HOG detector compiled into OpenCV, a neural network, or `motion`,
+   * which compares each frame with a background that it learns.
    */
   g_object_class_install_property(
       klass, PROP_DETECTOR,
@@ -317,8 +373,11 @@ static void gst_npc_detect_install_properties(GObjectClass *klass) {
       "Path of a text file that names the network's classes, one a line. Empty: person for "
       "a network of 1 class, COCO's names for one of 80",
       "", kReady);
-  install_text(PROP_CLASSES, "classes", "Classes",
-               "Classes to look for, separated by commas; HOG knows person only", "person", kReady);
+  install_text(
+      PROP_CLASSES, "classes", "Classes",
+      "Classes to look for, separated by commas; HOG knows person only, and all that motion "
+      "finds gets the one name given here",
+      "person", kReady);
   /**
    * GstNpcDetect:confidence:
    *
@@ -350,10 +409,41 @@ static void gst_npc_detect_install_properties(GObjectClass *klass) {
       klass, PROP_FACES,
       g_param_spec_enum("faces", "Faces", "Whether and how faces are looked for", faces_get_type(),
                         GST_NPC_DETECT_FACES_OFF, kReady));
+  /**
+   * GstNpcDetect:face-model:
+   *
+   * For `faces=cascade` a cascade of OpenCV (XML). For `faces=yunet` the network YuNet as of 2023
+   * (ONNX): `yunet_n_320_320.onnx` of libfacedetection.train or `face_detection_yunet_2023mar.onnx`
+   * of OpenCV's zoo.
+   */
   install_text(PROP_FACE_MODEL, "face-model", "Face model",
-               "Path of the cascade (XML) for faces. Empty: haarcascade_frontalface_alt.xml of "
-               "OpenCV (Debian's package opencv-data)",
+               "Path of the cascade (XML) or of YuNet (ONNX) for faces. Empty, for a cascade: "
+               "haarcascade_frontalface_alt.xml of OpenCV (Debian's package opencv-data)",
                "", kReady);
+  /**
+   * GstNpcDetect:face-interval:
+   *
+   * Time between searches of the whole frame for faces. Such a search is for faces of at least 0.08
+   * of the frame's height only, those of people who are too close to be found as people. Smaller
+   * ones are searched in the upper part of the people found, four times a second each.
+   */
+  g_object_class_install_property(
+      klass, PROP_FACE_INTERVAL,
+      g_param_spec_uint64("face-interval", "Face interval",
+                          "Time between searches of the whole frame for large faces in ns; people "
+                          "are searched four times a second. 0: every frame",
+                          0, G_MAXINT64, GST_SECOND, kPlaying));
+  /**
+   * GstNpcDetect:min-size:
+   *
+   * The smallest moving blob that `detector=motion` tells of, as a share of the frame's area.
+   */
+  g_object_class_install_property(
+      klass, PROP_MIN_SIZE,
+      g_param_spec_double("min-size", "Minimum size",
+                          "Smallest moving blob for the detector motion, as a share of the "
+                          "frame's area, 0 to 1",
+                          0.0, 1.0, npc::DetectorSettings().least_size, kReady));
   /**
    * GstNpcDetect:interval:
    *
@@ -366,6 +456,45 @@ static void gst_npc_detect_install_properties(GObjectClass *klass) {
                           "Time between analysed frames in ns; frames in between are given back "
                           "untouched. 0: every frame is analysed",
                           0, G_MAXINT64, 0, kPlaying));
+  /**
+   * GstNpcDetect:detection-interval:
+   *
+   * Least time between two looks of the detector. For analysed frames in between, what was found is
+   * moved along with what moves in it, so every frame has detections, and tracks cost a fraction of
+   * detection. A frame that comes early by up to an eighth of this is due.
+   */
+  g_object_class_install_property(
+      klass, PROP_DETECTION_INTERVAL,
+      g_param_spec_uint64("detection-interval", "Detection interval",
+                          "Least time between two looks of the detector in ns; for frames in "
+                          "between, what was found is moved along by optical flow. 0: each "
+                          "analysed frame is looked at",
+                          0, G_MAXINT64, npc::kDefaultDetectionInterval, kPlaying));
+  /**
+   * GstNpcDetect:motion-gate:
+   *
+   * The detector looks only where something changed since it last looked there, and at the whole
+   * frame where most of it changed; elsewhere, what it found stands. So a still scene costs next to
+   * nothing and keeps its standing people.
+   */
+  g_object_class_install_property(
+      klass, PROP_MOTION_GATE,
+      g_param_spec_boolean("motion-gate", "Motion gate",
+                           "Look only where something changed since the last look; what was found "
+                           "elsewhere stands. FALSE: each look is at the whole frame",
+                           TRUE, kPlaying));
+  /**
+   * GstNpcDetect:full-scan:
+   *
+   * Time after which the whole frame is looked at, changed or not, should the motion gate have
+   * missed something.
+   */
+  g_object_class_install_property(
+      klass, PROP_FULL_SCAN,
+      g_param_spec_uint64("full-scan", "Full scan",
+                          "Most time between two looks at the whole frame in ns, if motion-gate is "
+                          "TRUE. 0: each look is at the whole frame",
+                          0, G_MAXINT64, npc::kDefaultFullScan, kPlaying));
   /**
    * GstNpcDetect:mask:
    *
@@ -382,16 +511,20 @@ static void gst_npc_detect_install_properties(GObjectClass *klass) {
   /**
    * GstNpcDetect:stats:
    *
-   * Since the element started: `frames-in`, `analysed`, `skipped` (by `interval`, or not of their
-   * caps' size), and `detect-time`, ns spent in detectors, all guint64.
+   * Since the element started, all guint64: the frames `frames-in`, `analysed`, `skipped` (by
+   * `interval`, or not of their caps' size); the looks of the detector `detections`, and those of
+   * them that were at the whole frame `full-scans`; and ns spent in seeing what changed,
+   * `gate-time`, in making the picture for the detector, `convert-time`, in moving detections
+   * along, `carry-time`, in detectors, `detect-time`, and for faces, `face-time`.
    */
   g_object_class_install_property(
       klass, PROP_STATS,
-      g_param_spec_boxed("stats", "Statistics",
-                         "Since the start: frames-in, analysed, skipped, detect-time (ns in "
-                         "detectors)",
-                         GST_TYPE_STRUCTURE,
-                         static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS)));
+      g_param_spec_boxed(
+          "stats", "Statistics",
+          "Since the start: frames-in, analysed, skipped; detections and full-scans "
+          "(looks of the detector); gate-time, convert-time, carry-time, face-time and "
+          "detect-time (ns)",
+          GST_TYPE_STRUCTURE, static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS)));
 }
 
 static void gst_npc_detect_class_init(GstNpcDetectClass *klass) {
