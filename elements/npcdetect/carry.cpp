@@ -9,13 +9,15 @@ namespace npc {
 namespace {
 
 // Points of a box: at most so many across and down.
-constexpr int kAcross = 3, kDown = 6;
+constexpr int kAcross = 2, kDown = 5;
 // Fewer do not make a median.
 constexpr int kFewest = 3;
 // How far a point may be off after the way forth and back, in cells.
 constexpr float kReturn = 0.5f;
-const cv::Size kWindow(7, 7);
+const cv::Size kWindow(5, 5);
 constexpr int kLevels = 2;
+// A twentieth of a cell is a quarter of a pixel or so: finer than any box.
+const cv::TermCriteria kEnough(cv::TermCriteria::COUNT + cv::TermCriteria::EPS, 8, 0.05);
 
 float median_of(std::vector<float> &values) {
   const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
@@ -52,9 +54,10 @@ void carry_boxes(const cv::Mat &before, const cv::Mat &now, const cv::Mat &movin
   std::vector<cv::Point2f> to, back;
   std::vector<uint8_t> found, returned;
   std::vector<float> error;
-  cv::calcOpticalFlowPyrLK(pyramid_before, pyramid_now, from, to, found, error, kWindow, kLevels);
-  cv::calcOpticalFlowPyrLK(pyramid_now, pyramid_before, to, back, returned, error, kWindow,
-                           kLevels);
+  cv::calcOpticalFlowPyrLK(pyramid_before, pyramid_now, from, to, found, error, kWindow, kLevels,
+                           kEnough);
+  cv::calcOpticalFlowPyrLK(pyramid_now, pyramid_before, to, back, returned, error, kWindow, kLevels,
+                           kEnough);
   std::vector<float> across, down;
   for (std::size_t begin = 0, end; begin < from.size(); begin = end) {
     across.clear();

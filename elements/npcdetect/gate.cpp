@@ -21,8 +21,9 @@ constexpr double kNoiseFirst = 2;
 // How fast the estimate of the noise follows, levels a second: slowly, as it is a median, and who
 // passes must not count for long.
 constexpr double kNoiseRate = 0.5;
-// The longest step that is learnt from, in seconds.
-constexpr double kLongest = 1;
+// It is learnt from one frame in so many seconds, to save time; and after a longer pause, as if
+// from one in so many.
+constexpr double kLearnEvery = 0.25, kLearnMost = 1;
 // A changed cell counts if at least three of the nine around it changed, itself included.
 constexpr double kTogether = 255.0 * 3 / 9 - 1;
 // Light is followed by the median of every so many cells.
@@ -81,9 +82,10 @@ void Gate::follow_light() {
 /// Moves each cell's estimate towards what it differs by from one frame to the next: so it comes to
 /// rest at the median, which is about one standard deviation, and passers-by weigh little.
 void Gate::learn_noise(double seconds) {
-  const double step = kNoiseRate * std::clamp(seconds, 0.0, kLongest);
-  if (step <= 0)
+  unlearnt_ += std::max(seconds, 0.0);
+  if (unlearnt_ < kLearnEvery)
     return;
+  const double step = kNoiseRate * std::min(std::exchange(unlearnt_, 0.0), kLearnMost);
   difference_.convertTo(below_, CV_32F);
   cv::compare(below_, noise_, scratch_, cv::CMP_GT);
   // +step where it is above, -step elsewhere.
@@ -112,6 +114,7 @@ void Gate::wipe() {
     mat->setTo(0);
     mat->release();
   }
+  unlearnt_ = 0;
 }
 
 }  // namespace npc

@@ -48,6 +48,7 @@ class Gate {
   cv::Mat now_, before_;       // cells of the last two frames
   cv::Mat reference_;          // when each was last seen
   cv::Mat noise_, threshold_;  // of each cell, in levels; CV_32F, CV_8U
+  double unlearnt_ = 0;        // seconds since the noise was learnt
   cv::Mat changed_, moving_, scratch_, difference_, below_;
 };
 

@@ -3,6 +3,7 @@
 #include "picture.h"
 
 #include <algorithm>
+#include <cstring>
 #include <opencv2/imgproc.hpp>
 
 namespace npc {
@@ -31,26 +32,74 @@ void blacken(cv::Mat &mat, const std::vector<Polygon> &masks) {
 void add_row(const guint8 *row, std::vector<uint16_t> &sums) {
   uint16_t *sum = sums.data();
   std::size_t left = sums.size();
-  for (; left >= kChunk; left -= kChunk, row += kChunk, sum += kChunk)
+  for (; left >= kChunk; left -= kChunk, row += kChunk, sum += kChunk) {
+    // Copies, as the two might overlap for all that the compiler knows.
+    guint8 bytes[kChunk];
+    uint16_t totals[kChunk];
+    std::memcpy(bytes, row, sizeof bytes);
+    std::memcpy(totals, sum, sizeof totals);
     for (int i = 0; i < kChunk; ++i)
-      sum[i] = static_cast<uint16_t>(sum[i] + row[i]);
+      totals[i] = static_cast<uint16_t>(totals[i] + bytes[i]);
+    std::memcpy(sum, totals, sizeof totals);
+  }
   for (; left > 0; --left)
     *sum++ += *row++;
 }
 
-/// Where the brightness is in a row of the first plane: one byte in `stride`, or about so from
-/// three colours.
+/// Where the brightness is in a row of the first plane: in one byte of `stride`, or in three
+/// colours.
 struct Brightness {
+  bool colours;
   guint first, second, third, stride;
+
+  /// Four times the brightness of `side` pixels.
+  uint32_t sum_of(const uint16_t *sums, int side) const {
+    uint32_t total = 0;
+    if (!colours) {
+      for (int i = 0; i < side; ++i, sums += stride)
+        total += sums[first];
+      return 4 * total;
+    }
+    for (int i = 0; i < side; ++i, sums += stride)
+      total += sums[first] + 2u * sums[second] + sums[third];
+    return total;
+  }
 };
 
 Brightness brightness_in(const GstVideoInfo &info) {
   const auto stride = static_cast<guint>(GST_VIDEO_INFO_COMP_PSTRIDE(&info, 0));
   const guint first = GST_VIDEO_INFO_COMP_POFFSET(&info, 0);
   if (!GST_VIDEO_INFO_IS_RGB(&info))
-    return {first, first, first, stride};
-  return {first, GST_VIDEO_INFO_COMP_POFFSET(&info, 1), GST_VIDEO_INFO_COMP_POFFSET(&info, 2),
+    return {false, first, first, first, stride};
+  return {true, first, GST_VIDEO_INFO_COMP_POFFSET(&info, 1), GST_VIDEO_INFO_COMP_POFFSET(&info, 2),
           stride};
+}
+
+/// Whether Picture::copy_planes() can make pictures of `size` and `type` of frames of `info`.
+bool is_quick(const GstVideoInfo &info, cv::Size size, int type) {
+  switch (GST_VIDEO_INFO_FORMAT(&info)) {
+    case GST_VIDEO_FORMAT_GRAY8:
+    case GST_VIDEO_FORMAT_Y42B:
+    case GST_VIDEO_FORMAT_Y444:
+      return type == CV_8UC1;
+    case GST_VIDEO_FORMAT_I420:
+    case GST_VIDEO_FORMAT_YV12:
+    case GST_VIDEO_FORMAT_NV12:
+    case GST_VIDEO_FORMAT_NV21:
+      // OpenCV knows BT.601 of the narrow range only. Another matrix shifts hues a little, which no
+      // detector minds; another range would cut off lights and shades.
+      return type == CV_8UC1 || (size.width % 2 == 0 && size.height % 2 == 0 &&
+                                 info.colorimetry.range != GST_VIDEO_COLOR_RANGE_0_255);
+    default:
+      return false;
+  }
+}
+
+/// To the size of `to`, which stays where it is.
+void scale(const cv::Mat &from, cv::Mat &to) {
+  // Beyond a half, the mean of two pixels no longer stands for those in between.
+  const bool much = from.cols > 2 * to.cols || from.rows > 2 * to.rows;
+  cv::resize(from, to, to.size(), 0, 0, much ? cv::INTER_AREA : cv::INTER_LINEAR);
 }
 
 }  // namespace
@@ -66,7 +115,9 @@ MappedFrame::MappedFrame(const GstVideoInfo &info, GstBuffer *buffer)
 
 bool Picture::configure(const GstVideoInfo &info, cv::Size size, int type) {
   forget();
-  GstVideoInfo input = info, picture;
+  info_ = info;
+  quick_ = is_quick(info, size, type);
+  GstVideoInfo picture;
   if (!gst_video_info_set_format(&picture,
                                  type == CV_8UC1 ? GST_VIDEO_FORMAT_GRAY8 : GST_VIDEO_FORMAT_BGR,
                                  size.width, size.height))
@@ -76,7 +127,7 @@ bool Picture::configure(const GstVideoInfo &info, cv::Size size, int type) {
   picture.fps_n = info.fps_n;
   picture.fps_d = info.fps_d;
   converter_ = gst_video_converter_new(
-      &input, &picture,
+      &info_, &picture,
       gst_structure_new("options", GST_VIDEO_CONVERTER_OPT_RESAMPLER_METHOD,
                         GST_TYPE_VIDEO_RESAMPLER_METHOD, GST_VIDEO_RESAMPLER_METHOD_LINEAR,
                         GST_VIDEO_CONVERTER_OPT_CHROMA_RESAMPLER_METHOD,
@@ -97,8 +148,44 @@ bool Picture::configure(const GstVideoInfo &info, cv::Size size, int type) {
 }
 
 void Picture::copy(MappedFrame &frame, const std::vector<Polygon> &masks) {
-  gst_video_converter_frame(converter_, frame.get(), &frame_);
+  if (quick_)
+    copy_planes(*frame.get());
+  else
+    gst_video_converter_frame(converter_, frame.get(), &frame_);
   blacken(mat_, masks);
+}
+
+/// As the converter does, in a fraction of its time: it scales on one core and colours first.
+void Picture::copy_planes(GstVideoFrame &frame) {
+  const cv::Size size(info_.width, info_.height);
+  auto plane = [&frame](int index, cv::Size part, int type) {
+    return cv::Mat(part, type, GST_VIDEO_FRAME_PLANE_DATA(&frame, index),
+                   static_cast<std::size_t>(GST_VIDEO_FRAME_PLANE_STRIDE(&frame, index)));
+  };
+  if (mat_.type() == CV_8UC1) {
+    scale(plane(0, size, CV_8UC1), mat_);
+    return;
+  }
+  const cv::Size half((size.width + 1) / 2, (size.height + 1) / 2);
+  const cv::Size half_picture(mat_.cols / 2, mat_.rows / 2);
+  yuv_.create(mat_.rows + half_picture.height, mat_.cols, CV_8UC1);
+  cv::Mat luma = yuv_.rowRange(0, mat_.rows);
+  scale(plane(0, size, CV_8UC1), luma);
+  uint8_t *chroma = yuv_.ptr(mat_.rows);
+  const GstVideoFormat format = GST_VIDEO_INFO_FORMAT(&info_);
+  if (format == GST_VIDEO_FORMAT_NV12 || format == GST_VIDEO_FORMAT_NV21) {
+    cv::Mat both(half_picture, CV_8UC2, chroma);
+    scale(plane(1, half, CV_8UC2), both);
+    cv::cvtColor(yuv_, mat_,
+                 format == GST_VIDEO_FORMAT_NV12 ? cv::COLOR_YUV2BGR_NV12 : cv::COLOR_YUV2BGR_NV21);
+    return;
+  }
+  for (int i = 1; i <= 2; ++i) {
+    cv::Mat one(half_picture, CV_8UC1, chroma + (i - 1) * half_picture.area());
+    scale(plane(i, half, CV_8UC1), one);
+  }
+  cv::cvtColor(yuv_, mat_,
+               format == GST_VIDEO_FORMAT_I420 ? cv::COLOR_YUV2BGR_I420 : cv::COLOR_YUV2BGR_YV12);
 }
 
 const cv::Mat &Picture::luma() {
@@ -111,10 +198,12 @@ const cv::Mat &Picture::luma() {
 void Picture::wipe() {
   mat_.setTo(0);
   luma_.setTo(0);
+  yuv_.setTo(0);
 }
 
 void Picture::forget() {
   wipe();
+  yuv_.release();
   mat_.release();
   luma_.release();
   if (memory_ != nullptr) {
@@ -148,10 +237,9 @@ void SmallLuma::copy(MappedFrame &frame, const std::vector<Polygon> &masks) {
               sums_);
     const uint16_t *sum = sums_.data();
     for (int x = 0; x < mat_.cols; ++x) {
-      uint32_t total = 0;
-      for (int i = 0; i < side; ++i, sum += at.stride)
-        total += sum[at.first] + 2u * sum[at.second] + sum[at.third];
+      const uint32_t total = at.sum_of(sum, side);
       mat_.at<uint8_t>(y, x) = static_cast<uint8_t>((total * share + (1u << 23)) >> 24);
+      sum += static_cast<std::size_t>(side) * at.stride;
     }
   }
   blacken(mat_, masks);

@@ -59,11 +59,16 @@ class Picture {
   void forget();
 
  private:
+  void copy_planes(GstVideoFrame &frame);
+
+  GstVideoInfo info_{};
+  bool quick_ = false;  // copy_planes() does
   GstVideoConverter *converter_ = nullptr;
   GstBuffer *memory_ = nullptr;
   GstVideoFrame frame_{};  // of memory_, mapped as long as it exists
   cv::Mat mat_;            // a view of frame_
   cv::Mat luma_;           // of a picture in BGR
+  cv::Mat yuv_;            // before it is BGR
 };
 
 /// The brightness of a frame in few cells, each the mean of a square of pixels: cheap to make, and

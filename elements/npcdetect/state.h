@@ -34,7 +34,7 @@ namespace npc {
 
 constexpr double kDefaultConfidence = 0.5;
 constexpr GstClockTime kDefaultDetectionInterval = 200 * GST_MSECOND;
-constexpr GstClockTime kDefaultFullScan = 10 * GST_SECOND;
+constexpr GstClockTime kDefaultFullScan = 60 * GST_SECOND;
 
 /// The properties, as they were set. Under the object lock.
 struct DetectSettings {
