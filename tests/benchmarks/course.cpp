@@ -21,6 +21,9 @@ namespace {
 // Longer than any frame takes on a slow machine, and under valgrind.
 constexpr GstClockTime kSilence = 600 * GST_SECOND;
 
+// What a crop is a part of.
+constexpr int kWidth = 768, kHeight = 576;
+
 template <typename T>
 struct Unref {
   void operator()(T *object) const { gst_object_unref(object); }
@@ -215,8 +218,13 @@ cv::Mat Film::bgr(int frame) const {
 
 Film decode(const std::string &clip, const Cut &cut) {
   std::string line = "filesrc name=clip ! decodebin ! videoconvert ! ";
-  if (!cut.crop.empty())
-    line += "videocrop name=crop ! ";
+  if (!cut.crop.empty()) {
+    const cv::Rect &crop = cut.crop;
+    line += "videoscale add-borders=false ! video/x-raw,width=" + std::to_string(kWidth) +
+            ",height=" + std::to_string(kHeight) + " ! videocrop left=" + std::to_string(crop.x) +
+            " top=" + std::to_string(crop.y) + " right=" + std::to_string(kWidth - crop.br().x) +
+            " bottom=" + std::to_string(kHeight - crop.br().y) + " ! ";
+  }
   line += "videoscale add-borders=false ! video/x-raw,format=I420";
   if (!cut.size.empty())
     line += ",pixel-aspect-ratio=1/1,width=" + std::to_string(cut.size.width) +

@@ -30,9 +30,9 @@ struct Film {
 
 // Which part of a clip, and how large.
 struct Cut {
-  cv::Size size{};    // scaled to this; empty: as it is
-  int frames = 0;     // at most so many; 0: all
-  cv::Rect2d crop{};  // before scaling, in pixels; empty: the whole
+  cv::Size size{};  // scaled to this; empty: as it is
+  int frames = 0;   // at most so many; 0: all
+  cv::Rect crop{};  // before scaling, in pixels of a frame of 768x576; empty: the whole
 };
 
 // Decodes a clip. Throws std::runtime_error with the reason.

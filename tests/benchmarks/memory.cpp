@@ -19,7 +19,7 @@ constexpr int kSamples = 100;
 
 // A busy part of the street, small enough for 100,000 frames within minutes, large enough for
 // people.
-const cv::Rect2d kCrop{240, 120, 112, 96};
+const cv::Rect kCrop{344, 150, 80, 96};
 
 // In kB.
 long resident(const std::string &field) {
