@@ -79,9 +79,8 @@ ClipReport measure(const Job &job, const Options &options) {
   report.has_people = !job.truth.empty();
   report.line = job.line.name;
   const Truth truth = report.has_people ? Truth::read(job.truth) : Truth();
-  std::vector<TrueCrossing> crossings;
   if (!job.crossings.empty())
-    crossings = read_crossings(job.crossings, job.crossings_name);
+    report.crossings = read_crossings(job.crossings, job.crossings_name);
   for (const cv::Size &size : job.originals)
     report.rows.push_back(measure_original(job.clip, size, options));
   for (const Detector &detector : job.detectors) {
@@ -90,7 +89,7 @@ ClipReport measure(const Job &job, const Options &options) {
     row.pass = run_pipeline(job.clip, detector.properties, job.line.definition,
                             static_cast<std::uint64_t>(options.window_seconds * 1e9));
     if (!job.crossings.empty())
-      row.crossings = match(row.pass.crossings, crossings, row.pass.frames_per_second);
+      row.crossings = match(row.pass.crossings, report.crossings, row.pass.frames_per_second);
   }
   for (Row &row : report.rows)
     judge(row, job, truth);

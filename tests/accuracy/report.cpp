@@ -71,6 +71,7 @@ nlohmann::ordered_json to_json(const Row &row) {
   json["analysed"] = row.pass.analysed;
   json["seconds"] = row.pass.seconds;
   json["frames_per_second"] = rate(row.pass);
+  json["clip_frames_per_second"] = row.pass.frames_per_second;
   auto windows = nlohmann::ordered_json::array();
   for (const Window &window : row.pass.windows)
     windows.push_back({{"first", window.first},
@@ -154,10 +155,14 @@ void write_json(const std::filesystem::path &file, std::span<const ClipReport> r
     auto rows = nlohmann::ordered_json::array();
     for (const Row &row : report.rows)
       rows.push_back(to_json(row));
+    auto crossings = nlohmann::ordered_json::array();
+    for (const TrueCrossing &crossing : report.crossings)
+      crossings.push_back({crossing.first, crossing.last, crossing.way == Way::kPlus ? "+" : "-"});
     clips.push_back({{"clip", report.clip},
                      {"window_seconds", report.window_seconds},
                      {"has_people", report.has_people},
                      {"line", report.line},
+                     {"true_crossings", std::move(crossings)},
                      {"detectors", std::move(rows)}});
   }
   std::ofstream out(file);

@@ -30,6 +30,7 @@ struct ClipReport {
   double window_seconds = 0;
   bool has_people = false;  // in the truth
   std::string line;         // empty: none
+  std::vector<TrueCrossing> crossings;
   std::vector<Row> rows;
 };
 
