@@ -62,7 +62,7 @@
 
 #include <string>
 
-#include "passage.h"
+#include "../passage.h"
 #include "state.h"
 
 GST_DEBUG_CATEGORY(npcdetect_debug);
