@@ -32,7 +32,9 @@ class Gate {
   /// The cells that differ from those of the frame before, 255; not freed from single cells.
   const cv::Mat &moving() const { return moving_; }
 
-  /// The cells of the frame before; empty if there is none.
+  /// The cells of this frame and of the one before, which is this one if there is none. Empty
+  /// before the first.
+  const cv::Mat &now() const { return now_; }
   const cv::Mat &before() const { return before_; }
 
   /// A detector looks at `area` of the frame that was taken in last.

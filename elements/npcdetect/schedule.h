@@ -17,13 +17,16 @@ class Schedule {
     const bool backwards = last_ && time < *last_;
     last_ = time;
     const bool known = interval != 0 && !backwards && next_.has_value();
-    if (known && time + slack < *next_ && *next_ - time <= interval)
+    if (known && time + slack < *next_ && *next_ - time <= interval + slack)
       return false;
     const bool on_grid =
         known && time + slack >= *next_ && (time < *next_ || time - *next_ < interval);
     next_ = (on_grid ? *next_ : time) + interval;
     return true;
   }
+
+  /// Begins the grid anew with a frame that was not waited for.
+  void restart(std::uint64_t time, std::uint64_t interval) { next_ = time + interval; }
 
   /// Makes the next frame due, whatever its time.
   void reset() { next_.reset(); }

@@ -21,6 +21,9 @@ constexpr double kWeakShare = 0.4;
 // A frame that comes early by up to this part of detection-interval is due: cameras are not exact.
 constexpr GstClockTime kEarlyShare = 8;
 
+// Frames that follow faster show nobody elsewhere: what was known a moment ago is put out again.
+constexpr GstClockTime kLookInterval = 60 * GST_MSECOND;
+
 /// Time since it was last asked, in ns.
 class Stopwatch {
  public:
@@ -194,7 +197,7 @@ GstClockTime GstNpcDetectState::time_of(const npc::FrameTimes &times) {
 }
 
 void GstNpcDetectState::reset_schedule() {
-  frames_ = detections_ = scans_ = npc::Schedule();
+  frames_ = looks_ = detections_ = scans_ = npc::Schedule();
   last_ = GST_CLOCK_TIME_NONE;
   if (faces_)
     faces_->reset();
@@ -202,40 +205,45 @@ void GstNpcDetectState::reset_schedule() {
   confidence_ = -1;
 }
 
-/// Where the frame of `time`, whose cells the watch has, is to be looked at; nowhere if what stands
-/// is to be carried.
-std::vector<npc::Window> GstNpcDetectState::choose_windows(GstClockTime time,
-                                                           const npc::DetectSettings &current) {
-  const bool fresh = confidence_ != current.confidence || masks_ != current.masks;
-  if (fresh) {
+/// Whether the detector may look at the frame of `time`.
+bool GstNpcDetectState::is_detection_due(GstClockTime time, const npc::DetectSettings &current) {
+  // What stands was found with other settings.
+  if (confidence_ != current.confidence || masks_ != current.masks) {
     detections_.reset();
     scans_.reset();
+    confidence_ = current.confidence;
+    masks_ = current.masks;
   }
-  const bool due = detections_.is_due(time, current.detection_interval,
-                                      current.detection_interval / kEarlyShare);
-  if (!due && !reach_.every_frame)
-    return {};
-  confidence_ = current.confidence;
-  masks_ = current.masks;
-  if (reach_.every_frame || !current.motion_gate || scans_.is_due(time, current.full_scan))
-    return {watch_.whole()};
-  return watch_.plan();
+  return detections_.is_due(time, current.detection_interval,
+                            current.detection_interval / kEarlyShare) ||
+         reach_.every_frame;
 }
 
-/// Takes what is needed out of `buffer`. Returns false if it is no frame as the caps have it.
+/// Takes what is needed out of `buffer`: cells for the watch, and the picture, if windows_ of it
+/// are to be looked at. Returns false if it is no frame as the caps have it.
 bool GstNpcDetectState::take(GstBuffer *buffer, GstClockTime time,
                              const npc::DetectSettings &current, npc::DetectStats &spent) {
+  windows_.clear();
+  carried_ = false;
   npc::MappedFrame frame(info_, buffer);
   if (!frame.good())
     return false;
-  Stopwatch watch;
+  const bool due = is_detection_due(time, current);
+  if (!looks_.is_due(time, kLookInterval, kLookInterval / kEarlyShare) && !due)
+    return true;
+  Stopwatch stopwatch;
   luma_.copy(frame, current.masks);
-  const GstClockTimeDiff passed =
-      GST_CLOCK_TIME_IS_VALID(last_) && time > last_ ? GST_CLOCK_DIFF(last_, time) : 0;
+  const GstClockTime passed = GST_CLOCK_TIME_IS_VALID(last_) && time > last_ ? time - last_ : 0;
   watch_.look(luma_.mat(), static_cast<double>(passed) / GST_SECOND);
   last_ = time;
-  windows_ = choose_windows(time, current);
-  spent.gate_time = watch.lap();
+  carried_ = !due;
+  if (due && (keeps_nothing(current) || scans_.is_due(time, current.full_scan)))
+    windows_ = {watch_.whole()};
+  else if (due)
+    windows_ = watch_.plan();
+  if (is_full_scan())
+    scans_.restart(time, current.full_scan);
+  spent.gate_time = stopwatch.lap();
   if (!windows_.empty())
     picture_.copy(frame, current.masks);
   if (faces_)
@@ -243,27 +251,31 @@ bool GstNpcDetectState::take(GstBuffer *buffer, GstClockTime time,
   face_look_ = faces_ && faces_->is_due(seconds_of(time));
   if (face_look_)
     face_picture_.copy(frame, current.masks);
-  spent.convert_time = watch.lap();
+  spent.convert_time = stopwatch.lap();
   return true;
 }
 
 /// Brings what stands up to date. Returns false after an error.
 bool GstNpcDetectState::look(const npc::DetectSettings &current, npc::DetectStats &spent) {
-  Stopwatch watch;
-  if (windows_.empty()) {
+  Stopwatch stopwatch;
+  if (carried_) {
     watch_.carry();
-    spent.carry_time = watch.lap();
-    return true;
+    spent.carry_time = stopwatch.lap();
   }
+  if (windows_.empty())
+    return true;
   std::vector<std::vector<npc::Detection>> found(windows_.size());
   for (std::size_t i = 0; i < windows_.size(); ++i)
     if (!detect(windows_[i].crop, current.confidence, found[i]))
       return false;
-  spent.detect_time = watch.lap();
+  spent.detect_time = stopwatch.lap();
   spent.detections = 1;
-  spent.full_scans = windows_.front().crop.size() == picture_.mat().size() ? 1 : 0;
-  watch_.update(windows_, found, static_cast<float>(current.confidence));
-  spent.gate_time += watch.lap();
+  spent.full_scans = is_full_scan() ? 1 : 0;
+  if (keeps_nothing(current))
+    watch_.replace(std::move(found.front()));
+  else
+    watch_.update(windows_, found, static_cast<float>(current.confidence));
+  spent.gate_time += stopwatch.lap();
   return true;
 }
 
@@ -297,7 +309,7 @@ bool GstNpcDetectState::look_for_faces(GstClockTime time, double confidence,
                                        npc::DetectStats &spent) {
   if (!faces_)
     return true;
-  Stopwatch watch;
+  Stopwatch stopwatch;
   std::vector<cv::Rect2f> people;
   for (const npc::Detection &object : watch_.standing())
     if (object.label == "person" && object.confidence >= static_cast<float>(confidence))
@@ -306,7 +318,7 @@ bool GstNpcDetectState::look_for_faces(GstClockTime time, double confidence,
   const auto floor = static_cast<float>(confidence * kWeakShare);
   const bool good = !std::exchange(face_look_, false) ||
                     guard([&] { faces_->search(face_picture_.mat(), seconds_of(time), floor); });
-  spent.face_time = watch.lap();
+  spent.face_time = stopwatch.lap();
   return good;
 }
 

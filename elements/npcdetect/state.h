@@ -114,7 +114,14 @@ struct GstNpcDetectState {
   GstClockTime time_of(const npc::FrameTimes &times);
   bool take(GstBuffer *buffer, GstClockTime time, const npc::DetectSettings &current,
             npc::DetectStats &spent);
-  std::vector<npc::Window> choose_windows(GstClockTime time, const npc::DetectSettings &current);
+  bool is_detection_due(GstClockTime time, const npc::DetectSettings &current);
+  /// Whether each look is at the whole frame, and its result all that is known.
+  bool keeps_nothing(const npc::DetectSettings &current) const {
+    return reach_.every_frame || !current.motion_gate;
+  }
+  bool is_full_scan() const {
+    return !windows_.empty() && windows_.front().crop.size() == picture_.mat().size();
+  }
   bool look(const npc::DetectSettings &current, npc::DetectStats &spent);
   bool detect(const cv::Rect &crop, double confidence, std::vector<npc::Detection> &found);
   bool look_for_faces(GstClockTime time, double confidence, npc::DetectStats &spent);
@@ -133,12 +140,13 @@ struct GstNpcDetectState {
   npc::SmallLuma luma_;
   npc::Watch watch_;
   npc::Reach reach_;
-  std::vector<npc::Window> windows_;  // to be looked at in picture_
+  std::vector<npc::Window> windows_;  // of picture_, that are to be looked at
+  bool carried_ = false;              // what stands is to be moved on to this frame
   GstVideoInfo info_{};
   bool negotiated_ = false;
   bool warned_ = false;  // of a frame that is not one; once until there is a good one
-  npc::Schedule frames_, detections_, scans_;
-  GstClockTime last_ = GST_CLOCK_TIME_NONE;  // of the last analysed frame
+  npc::Schedule frames_, looks_, detections_, scans_;
+  GstClockTime last_ = GST_CLOCK_TIME_NONE;  // of the frame whose cells the watch has
   double confidence_ = -1;                   // what the last detection was made with
   std::vector<npc::Polygon> masks_;
 };

@@ -3,7 +3,6 @@
 #include "watch.h"
 
 #include <algorithm>
-#include <numeric>
 #include <opencv2/imgproc.hpp>
 
 #include "carry.h"
@@ -12,16 +11,17 @@ namespace npc {
 namespace {
 
 // Beyond these shares, changed cells of all cells and crops of the picture, the whole is looked at.
-constexpr double kChangedMost = 0.5, kCropsMost = 0.6;
-// A part that changed is grown by this share of its size: what moves is seldom seen whole.
-constexpr double kGrow = 0.25;
+constexpr double kChangedMost = 0.5, kCropsMost = 0.75;
+// A part that changed is grown by this share of its size on each side: of who moves, often only
+// legs are seen to.
+constexpr double kGrow = 0.4;
 // Two boxes that overlap more than this are one object, before and now.
 constexpr float kSame = 0.4f;
-// A new box that covers an old one by more than this takes its place.
-constexpr float kCover = 0.5f;
+// One of two boxes that lies in the other by more than this takes its place.
+constexpr float kCover = 0.6f;
 // Looks that must have found someone before one that does not is doubted.
-constexpr int kTrusted = 3;
-// A share of changed cells in a box, up to which nothing moved there.
+constexpr int kTrusted = 2;
+// The share of changed cells in a box up to which nothing changed there.
 constexpr double kStill = 0.02;
 
 cv::Point middle_of(const cv::Rect2f &box) {
@@ -61,32 +61,27 @@ void Watch::configure(cv::Size picture, const Reach &reach) {
   reach_ = reach;
 }
 
-void Watch::look(const cv::Mat &cells, double seconds) {
-  cells.copyTo(cells_);
-  gate_.look(cells_, seconds);
-}
-
 cv::Rect Watch::cells_of(const cv::Rect2f &box) const {
-  const double across = static_cast<double>(cells_.cols) / picture_.width;
-  const double down = static_cast<double>(cells_.rows) / picture_.height;
+  const double across = static_cast<double>(gate_.now().cols) / picture_.width;
+  const double down = static_cast<double>(gate_.now().rows) / picture_.height;
   const cv::Point upper(cvFloor(box.x * across), cvFloor(box.y * down));
   const cv::Point lower(cvCeil((box.x + box.width) * across), cvCeil((box.y + box.height) * down));
-  return cv::Rect(upper, lower) & cv::Rect({}, cells_.size());
+  return cv::Rect(upper, lower) & cv::Rect({}, gate_.now().size());
 }
 
 void Watch::carry() {
-  if (standing_.empty() || gate_.before().empty())
+  if (known_.empty() || gate_.now().empty())
     return;
-  const float across = static_cast<float>(cells_.cols) / static_cast<float>(picture_.width);
-  const float down = static_cast<float>(cells_.rows) / static_cast<float>(picture_.height);
+  const auto across = static_cast<float>(gate_.now().cols) / static_cast<float>(picture_.width);
+  const auto down = static_cast<float>(gate_.now().rows) / static_cast<float>(picture_.height);
   std::vector<cv::Rect2f> boxes;
-  for (const Detection &object : standing_)
-    boxes.emplace_back(object.box.x * across, object.box.y * down, object.box.width * across,
-                       object.box.height * down);
-  carry_boxes(gate_.before(), cells_, gate_.moving(), boxes);
+  for (const Known &one : known_)
+    boxes.emplace_back(one.object.box.x * across, one.object.box.y * down,
+                       one.object.box.width * across, one.object.box.height * down);
+  carry_boxes(gate_.before(), gate_.now(), gate_.moving(), boxes);
   for (std::size_t i = 0; i < boxes.size(); ++i) {
-    standing_[i].box.x = boxes[i].x / across;
-    standing_[i].box.y = boxes[i].y / down;
+    known_[i].object.box.x = boxes[i].x / across;
+    known_[i].object.box.y = boxes[i].y / down;
   }
 }
 
@@ -98,8 +93,8 @@ std::vector<cv::Rect> Watch::changed_parts() const {
   cv::Mat labels, figures, centres, joined;
   cv::dilate(gate_.changed(), joined, {});
   const int count = cv::connectedComponentsWithStats(joined, labels, figures, centres, 8, CV_16U);
-  const double across = static_cast<double>(picture_.width) / cells_.cols;
-  const double down = static_cast<double>(picture_.height) / cells_.rows;
+  const double across = static_cast<double>(picture_.width) / gate_.now().cols;
+  const double down = static_cast<double>(picture_.height) / gate_.now().rows;
   for (int i = 1; i < count; ++i) {
     const int *part = figures.ptr<int>(i);
     parts.emplace_back(
@@ -110,46 +105,40 @@ std::vector<cv::Rect> Watch::changed_parts() const {
 }
 
 cv::Rect Watch::grown(const cv::Rect &part) const {
-  const int across = std::max(reach_.least.width, cvCeil(part.width * (1 + 2 * kGrow)));
-  const int down = std::max(reach_.least.height, cvCeil(part.height * (1 + 2 * kGrow)));
+  const int more_across = cvCeil(2 * kGrow * std::max(part.width, part.height / 2));
+  const int across = std::max(reach_.least.width, part.width + more_across);
+  const int down = std::max(reach_.least.height, part.height + cvCeil(2 * kGrow * part.height));
   return cv::Rect(part.x - (across - part.width) / 2, part.y - (down - part.height) / 2, across,
                   down) &
          cv::Rect({}, picture_);
 }
 
 Window Watch::window_of(const cv::Rect &core) const {
-  const int across = reach_.border + cvCeil(core.height * reach_.margin);
-  const int down = reach_.border + cvCeil(core.height * reach_.margin);
-  const cv::Rect crop(core.x - across, core.y - down, core.width + 2 * across,
-                      core.height + 2 * down);
-  return {crop & cv::Rect({}, picture_), core};
+  const int margin = reach_.border + cvCeil(core.height * reach_.margin);
+  auto span = [margin](int begin, int length, int least, int most) {
+    const int wanted = std::min(std::max(length + 2 * margin, least), most);
+    const int shifted = std::clamp(begin - (wanted - length) / 2, 0, most - wanted);
+    // At an edge nothing is gained by going on at the other side, unless the crop were too small.
+    const int end = std::max(std::min(begin + length + margin, most), shifted + least);
+    return cv::Range(shifted, std::min(end, most));
+  };
+  const cv::Range across = span(core.x, core.width, reach_.crop_least.width, picture_.width);
+  const cv::Range down = span(core.y, core.height, reach_.crop_least.height, picture_.height);
+  return {cv::Rect(across.start, down.start, across.size(), down.size()), core};
 }
 
 Window Watch::whole() const {
   return {cv::Rect({}, picture_), cv::Rect({}, picture_)};
 }
 
-std::vector<Window> Watch::plan() {
-  const double share = gate_.share_changed(cv::Rect({}, cells_.size()));
-  if (share > kChangedMost)
-    return {whole()};
-  std::vector<cv::Rect> cores = changed_parts();
-  for (std::size_t i = 0; i < standing_.size(); ++i)
-    if (!pasts_[i].settled())
-      cores.emplace_back(standing_[i].box);
-  if (cores.empty())
-    return {};
-  if (!reach_.crops)
-    return {whole()};
-  for (cv::Rect &core : cores)
-    core = grown(core);
-  // Who stands in a window, if only in part, is in it whole.
-  std::vector<bool> taken(standing_.size(), false);
+/// Who stands in one of `cores`, if only in part, is in it whole.
+void Watch::take_in_standing(std::vector<cv::Rect> &cores) const {
+  std::vector<bool> taken(known_.size(), false);
   for (bool more = true; more;) {
     more = false;
     join(cores);
-    for (std::size_t i = 0; i < standing_.size(); ++i) {
-      const cv::Rect box = grown(standing_[i].box);
+    for (std::size_t i = 0; i < known_.size(); ++i) {
+      const cv::Rect box = grown(known_[i].object.box);
       for (cv::Rect &core : cores) {
         if (taken[i] || (box & core).empty())
           continue;
@@ -158,6 +147,24 @@ std::vector<Window> Watch::plan() {
       }
     }
   }
+}
+
+std::vector<Window> Watch::plan() {
+  if (gate_.share_changed(cv::Rect({}, gate_.now().size())) > kChangedMost)
+    return {whole()};
+  std::vector<cv::Rect> cores = changed_parts();
+  for (const Known &one : known_)
+    if (!one.settled())
+      cores.emplace_back(one.object.box);
+  if (cores.empty())
+    return {};
+  if (!reach_.crops)
+    return {whole()};
+  for (cv::Rect &core : cores)
+    core = grown(core);
+  // What lies beyond the picture needs no look.
+  std::erase_if(cores, [](const cv::Rect &core) { return core.empty(); });
+  take_in_standing(cores);
   std::vector<Window> windows;
   double area = 0;
   for (const cv::Rect &core : cores) {
@@ -169,65 +176,97 @@ std::vector<Window> Watch::plan() {
   return windows;
 }
 
+/// Whether what was found at `box` in the crop of `window` counts.
+bool Watch::counts_in(const Window &window, const cv::Rect2f &box) const {
+  return is_whole(window) || window.core.contains(middle_of(box));
+}
+
+std::vector<Watch::Known> Watch::take_found(std::span<const Window> windows,
+                                            std::span<const std::vector<Detection>> found,
+                                            float strong) const {
+  std::vector<Known> fresh;
+  for (std::size_t i = 0; i < windows.size(); ++i) {
+    const auto others = static_cast<std::ptrdiff_t>(fresh.size());
+    for (const Detection &object : found[i]) {
+      if (!counts_in(windows[i], object.box))
+        continue;
+      // Two windows that meet in someone may both have found him.
+      const auto twin =
+          std::find_if(fresh.begin(), fresh.begin() + others, [&object](const Known &other) {
+            return other.object.label == object.label && covers(other.object.box, object.box);
+          });
+      const bool again = twin != fresh.begin() + others;
+      if (again && twin->object.confidence >= object.confidence)
+        continue;
+      const Known one{object, object.confidence >= strong};
+      if (again)
+        *twin = one;
+      else
+        fresh.push_back(one);
+    }
+  }
+  return fresh;
+}
+
+/// Whether a look that did not find `old`, which others found before, is not to be believed yet.
+bool Watch::is_doubted(const Known &old) const {
+  return old.strong && old.seen >= kTrusted && old.missed == 0 &&
+         gate_.share_changed(cells_of(old.object.box)) <= kStill;
+}
+
 void Watch::update(std::span<const Window> windows, std::span<const std::vector<Detection>> found,
                    float strong) {
-  std::vector<Detection> now;
-  std::vector<Past> pasts;
-  for (std::size_t i = 0; i < windows.size(); ++i) {
-    const cv::Rect &core = windows[i].core;
-    for (const Detection &object : found[i]) {
-      const bool whole = core.size() == picture_;
-      if (!whole && !core.contains(middle_of(object.box)))
-        continue;
-      Past past;
-      past.strong = object.confidence >= strong;
-      now.push_back(object);
-      pasts.push_back(past);
-    }
-  }
+  std::vector<Known> now = take_found(windows, found, strong);
   const std::size_t fresh = now.size();
-  for (std::size_t old = 0; old < standing_.size(); ++old) {
-    const Detection &object = standing_[old];
-    Past past = pasts_[old];
-    bool replaced = false;
-    for (std::size_t i = 0; i < fresh && !replaced; ++i) {
-      if (now[i].label != object.label)
+  std::vector<bool> claimed(fresh, false);
+  for (Known &old : known_) {
+    std::size_t best = fresh;
+    float most = kSame;
+    bool covered = false;
+    for (std::size_t i = 0; i < fresh; ++i) {
+      if (now[i].object.label != old.object.label)
         continue;
-      if (overlap_of(now[i].box, object.box) > kSame && pasts[i].seen == 1) {
-        pasts[i].seen = past.strong ? past.seen + 1 : 1;
-        replaced = true;
-      } else if (covers(now[i].box, object.box)) {
-        replaced = true;
+      covered = covered || covers(now[i].object.box, old.object.box);
+      const float overlap = overlap_of(now[i].object.box, old.object.box);
+      if (!claimed[i] && overlap > most) {
+        most = overlap;
+        best = i;
       }
     }
-    if (replaced)
+    if (best < fresh) {
+      claimed[best] = true;
+      now[best].seen = old.strong ? std::min(old.seen, kTrusted) + 1 : 1;
       continue;
-    const bool looked_at = std::ranges::any_of(windows, [&](const Window &window) {
-      return window.core.size() == picture_ || window.core.contains(middle_of(object.box));
-    });
-    if (looked_at) {
-      const bool doubted = past.strong && past.seen >= kTrusted && past.missed == 0 &&
-                           gate_.share_changed(cells_of(object.box)) <= kStill;
-      if (!doubted)
-        continue;
-      past.missed = 1;
     }
-    now.push_back(object);
-    pasts.push_back(past);
+    const bool looked_at = std::ranges::any_of(
+        windows, [&](const Window &window) { return counts_in(window, old.object.box); });
+    if (covered || (looked_at && !is_doubted(old)))
+      continue;
+    old.missed += looked_at ? 1 : 0;
+    now.push_back(std::move(old));
   }
   for (const Window &window : windows)
-    gate_.mark_seen(window.core.size() == picture_ ? cv::Rect({}, cells_.size())
-                                                   : cells_of(window.core));
-  standing_ = std::move(now);
-  pasts_ = std::move(pasts);
+    gate_.mark_seen(is_whole(window) ? cv::Rect({}, gate_.now().size()) : cells_of(window.core));
+  known_ = std::move(now);
+}
+
+void Watch::replace(std::vector<Detection> found) {
+  known_.clear();
+  for (Detection &object : found)
+    known_.push_back({std::move(object)});
+  gate_.mark_seen(cv::Rect({}, gate_.now().size()));
+}
+
+std::vector<Detection> Watch::standing() const {
+  std::vector<Detection> objects;
+  for (const Known &one : known_)
+    objects.push_back(one.object);
+  return objects;
 }
 
 void Watch::forget() {
   gate_.wipe();
-  cells_.setTo(0);
-  cells_.release();
-  standing_.clear();
-  pasts_.clear();
+  known_.clear();
 }
 
 }  // namespace npc

@@ -30,9 +30,9 @@ class Watch {
   void configure(cv::Size picture, const Reach &reach);
 
   /// Takes in the cells of a frame, of any size that stays, `seconds` after the last.
-  void look(const cv::Mat &cells, double seconds);
+  void look(const cv::Mat &cells, double seconds) { gate_.look(cells, seconds); }
 
-  /// Moves what stands with what moved since the last frame.
+  /// Moves what stands with what moved between the last two frames.
   void carry();
 
   /// Where to look now; empty if nothing changed.
@@ -42,35 +42,43 @@ class Watch {
   Window whole() const;
 
   /// Takes in what was found in the crop of each of `windows`, in pixels of the picture. Detections
-  /// below `strong` come and go with each look.
+  /// below `strong` come and go with each look. Windows are whole, or from plan().
   void update(std::span<const Window> windows, std::span<const std::vector<Detection>> found,
               float strong);
 
+  /// Takes in what was found in the whole picture, and doubts nothing.
+  void replace(std::vector<Detection> found);
+
   /// What is known now, in pixels of the picture.
-  const std::vector<Detection> &standing() const { return standing_; }
+  std::vector<Detection> standing() const;
 
   /// Overwrites all cells with zeros, and forgets everything.
   void forget();
 
  private:
-  struct Past {
+  struct Known {
+    Detection object;
+    bool strong = false;
     int seen = 1;    // looks in a row that found it
     int missed = 0;  // looks since then
-    bool strong = false;
     bool settled() const { return !strong || (seen > 1 && missed == 0); }
   };
 
   cv::Rect cells_of(const cv::Rect2f &box) const;
   std::vector<cv::Rect> changed_parts() const;
+  void take_in_standing(std::vector<cv::Rect> &cores) const;
   cv::Rect grown(const cv::Rect &part) const;
   Window window_of(const cv::Rect &core) const;
+  bool is_whole(const Window &window) const { return window.core.size() == picture_; }
+  bool counts_in(const Window &window, const cv::Rect2f &box) const;
+  std::vector<Known> take_found(std::span<const Window> windows,
+                                std::span<const std::vector<Detection>> found, float strong) const;
+  bool is_doubted(const Known &old) const;
 
   cv::Size picture_;
   Reach reach_;
   Gate gate_;
-  cv::Mat cells_;  // of the last frame
-  std::vector<Detection> standing_;
-  std::vector<Past> pasts_;  // of each that stands
+  std::vector<Known> known_;
 };
 
 }  // namespace npc

@@ -27,7 +27,8 @@ struct PictureWish {
 struct Reach {
   bool every_frame = false;  ///< it learns from frames: it is given each one, whole
   bool crops = false;        ///< a crop costs less than the whole; else the whole is looked at
-  cv::Size least;            ///< the smallest object it finds, pixels of the picture
+  cv::Size least = {};       ///< the smallest object it finds, pixels of the picture
+  cv::Size crop_least = {};  ///< the smallest crop it can look at
   float margin = 0;          ///< what it needs around an object, in heights of the object
   int border = 0;            ///< and in pixels
 };

@@ -79,6 +79,7 @@ class Hog final : public Detector {
     const cv::Size window = hog_.winSize;
     return {.crops = true,
             .least = {cvRound(window.width * kPersonWidth), cvRound(window.height * kPersonHeight)},
+            .crop_least = window,
             .margin = (1 / kPersonHeight - 1) / 2,
             .border = kStride};
   }
