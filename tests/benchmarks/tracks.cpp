@@ -94,6 +94,8 @@ Definitions places() {
     if (!fault_of(line).empty() || !fault_of(zone).empty())
       throw std::runtime_error(fault_of(line) + fault_of(zone));
   }
+  if (!fault_of(definitions).empty())
+    throw std::runtime_error(fault_of(definitions));
   return definitions;
 }
 
@@ -124,9 +126,9 @@ Timing time_frames(int people, int frames) {
     const std::vector<Detection> seen = crowd.next();
     const double start = thread_ms();
     tracker.update(frame * kPeriod, seen);
-    const auto crossings = rules.update(frame * kPeriod, tracker.tracks(), kFrame);
+    const Events events = rules.update(frame * kPeriod, tracker.tracks(), kFrame);
     times.push_back(thread_ms() - start);
-    timing.crossings += static_cast<unsigned>(crossings.size());
+    timing.crossings += static_cast<unsigned>(events.crossings.size());
     timing.tracks += static_cast<double>(tracker.tracks().size());
     // A window of two seconds.
     if (frame % 20 == 19)
