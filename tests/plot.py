@@ -230,7 +230,9 @@ def speed(figures):
             budgets[row["detector"] + name] = stages_of(run)
     refresh("performance.md", "speed",
             table(["", "frames/s", "ms a frame", "processor ms", "times the original",
-                   "times its moving clip"], rows))
+                   "times its moving clip"], rows)
+            + f"\n\nThe load average was {figures['load_before']:.1f} before it began, on "
+              f"{figures['processors']} processors.")
     names = list(dict.fromkeys(stage for budget in budgets.values() for stage in budget))
     refresh("performance.md", "budget", table(
         ["ms a frame", *names],
@@ -316,8 +318,9 @@ def instructions(figures):
     names = list(figures["rows"][0]["stages"])
     refresh("performance.md", "instructions", table(
         ["million instructions a frame", *names, "whole"],
-        [[row["detector"], *(f"{row['stages'][name] / 1e6:.2f}" for name in names),
-          f"{row['instructions'] / 1e6:.1f}"] for row in figures["rows"]]))
+        [[row["detector"], *(f"{max(row['stages'][name], 0) / 1e6:.2f}" for name in names),
+          f"{row['instructions'] / 1e6:.1f}"] for row in figures["rows"]])
+            + f"\n\nThe first {figures['frames'][1]} frames less the first {figures['frames'][0]}.")
     refresh("performance.md", "pi4", table(
         ["estimate, one core of a Raspberry Pi 4", "ms a frame", "frames/s",
          "instructions a ns on the server"],

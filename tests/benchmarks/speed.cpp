@@ -3,6 +3,7 @@
 #include <gst/gst.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <stdexcept>
 
@@ -92,6 +93,8 @@ nlohmann::ordered_json measure_still(const Film &film, const Contender &contende
 
 int measure(const Options &options) {
   const std::string clip = clip_or_skip();
+  double load = 0;
+  getloadavg(&load, 1);
   const Film film = decode(clip, {.size = {}, .frames = options.frames});
   std::vector<Contender> contenders = {{"HOG", "detector=hog", 12}};
   if (const auto network = network_properties())
@@ -119,6 +122,8 @@ int measure(const Options &options) {
   nlohmann::ordered_json json = {{"benchmark", "speed"},
                                  {"width", GST_VIDEO_INFO_WIDTH(&film.info)},
                                  {"height", GST_VIDEO_INFO_HEIGHT(&film.info)},
+                                 {"load_before", load},
+                                 {"processors", cv::getNumberOfCPUs()},
                                  {"original", original.json()}};
   for (std::size_t i = 0; i < contenders.size(); i++) {
     const Contender &contender = contenders[i];
