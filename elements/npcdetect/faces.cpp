@@ -55,7 +55,8 @@ bool Faces::is_worth(const cv::Rect2f &person) const {
   return kFaceUsual * person.width >= finder_->least();
 }
 
-bool Faces::is_due(double now) const {
+bool Faces::is_due(double now, double interval) {
+  interval_ = interval;
   // Time that goes back makes everything due.
   const auto is_old = [now](double searched, double interval) {
     return now < searched || now - searched >= interval;

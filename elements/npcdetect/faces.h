@@ -26,11 +26,9 @@ class Faces {
   /// What search() is to be given when frames have the size `frame`.
   PictureWish wish(cv::Size frame) const;
 
-  /// How often the whole picture is searched.
-  void set_interval(double seconds) { interval_ = seconds; }
-
-  /// Whether the picture of `now` should be searched, by what is known until now.
-  bool is_due(double now) const;
+  /// Whether the picture of `now` should be searched, by what is known until now; the whole of it
+  /// every `interval`.
+  bool is_due(double now, double interval);
 
   /// Takes in where people are. Faces go with them.
   void follow(std::span<const cv::Rect2f> people);

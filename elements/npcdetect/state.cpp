@@ -148,6 +148,7 @@ void GstNpcDetectState::stop() {
   watch_.forget();
   detectors_.clear();
   negotiated_ = warned_ = false;
+  pace.reset();
   reset_schedule();
 }
 
@@ -171,6 +172,7 @@ bool GstNpcDetectState::set_caps(GstCaps *caps) {
       return false;
     }
   }
+  pace.configure(info_);
   luma_.configure(info_);
   reach_ = detectors_.front()->reach();
   watch_.configure(wish.size, reach_);
@@ -224,7 +226,7 @@ bool GstNpcDetectState::is_detection_due(GstClockTime time, const npc::DetectSet
 bool GstNpcDetectState::take(GstBuffer *buffer, GstClockTime time,
                              const npc::DetectSettings &current, npc::DetectStats &spent) {
   windows_.clear();
-  carried_ = false;
+  carried_ = face_look_ = false;
   npc::MappedFrame frame(info_, buffer);
   if (!frame.good())
     return false;
@@ -246,9 +248,7 @@ bool GstNpcDetectState::take(GstBuffer *buffer, GstClockTime time,
   spent.gate_time = stopwatch.lap();
   if (!windows_.empty())
     picture_.copy(frame, current.masks);
-  if (faces_)
-    faces_->set_interval(seconds_of(current.face_interval));
-  face_look_ = faces_ && faces_->is_due(seconds_of(time));
+  face_look_ = faces_ && faces_->is_due(seconds_of(time), seconds_of(current.face_interval));
   if (face_look_)
     face_picture_.copy(frame, current.masks);
   spent.convert_time = stopwatch.lap();
@@ -376,6 +376,47 @@ void GstNpcDetectState::leave_out(const npc::FrameTimes &times, bool due) {
     gst_pad_push_event(element_->srcpad, gst_event_new_gap(times.pts, times.duration));
 }
 
+/// Frames were lost on the way here: the camera had nowhere to put them, or a queue threw them
+/// away.
+void GstNpcDetectState::report_loss(const npc::FrameTimes &times, const npc::Loss &loss) {
+  {
+    npc::ObjectLocker lock(element_);
+    stats.lost += loss.frames;
+  }
+  gst_pad_push_event(element_->srcpad, npc::missing_data_event(loss.start, loss.length));
+  tell_of_drops(times, 0);
+}
+
+/// Leaves out a frame of a live source that comes too late, so that the delay does not grow.
+bool GstNpcDetectState::drop_late(const npc::FrameTimes &times) {
+  const auto late = pace.too_late(GST_ELEMENT(element_), times.pts);
+  if (!late)
+    return false;
+  {
+    npc::ObjectLocker lock(element_);
+    stats.dropped++;
+  }
+  gst_pad_push_event(element_->srcpad, npc::missing_data_event(times.pts, times.duration));
+  tell_of_drops(times, *late);
+  return true;
+}
+
+void GstNpcDetectState::tell_of_drops(const npc::FrameTimes &times, GstClockTimeDiff late) {
+  guint64 processed, dropped;
+  {
+    npc::ObjectLocker lock(element_);
+    processed = stats.analysed;
+    dropped = stats.dropped + stats.lost;
+  }
+  GstMessage *message = pace.message(GST_ELEMENT(element_), times.pts, late, processed, dropped);
+  if (message == nullptr)
+    return;
+  GST_INFO_OBJECT(
+      element_, "cannot keep up: %" G_GUINT64_FORMAT " frames analysed, %" G_GUINT64_FORMAT " lost",
+      processed, dropped);
+  gst_element_post_message(GST_ELEMENT(element_), message);
+}
+
 GstFlowReturn GstNpcDetectState::chain(GstBuffer *buffer) {
   if (!negotiated_) {
     gst_buffer_unref(buffer);
@@ -390,6 +431,14 @@ GstFlowReturn GstNpcDetectState::chain(GstBuffer *buffer) {
   const npc::FrameTimes times(buffer);
   const GstClockTime time = time_of(times);
   const bool due = frames_.is_due(time, current.interval);
+  if (const npc::Loss loss =
+          pace.note(element_->sinkpad, {times.pts, times.offset}, due, current.interval);
+      loss.frames > 0)
+    report_loss(times, loss);
+  if (due && drop_late(times)) {
+    gst_buffer_unref(buffer);
+    return GST_FLOW_OK;
+  }
   npc::DetectStats spent;
   const bool good = due && take(buffer, time, current, spent);
   // Before detection: cameras have few buffers.

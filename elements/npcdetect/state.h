@@ -13,6 +13,7 @@
 #include "detectors/detector.h"
 #include "faces.h"
 #include "gstnpcdetect.h"
+#include "pace.h"
 #include "picture.h"
 #include "schedule.h"
 #include "watch.h"
@@ -57,7 +58,7 @@ struct DetectSettings {
 
 /// Under the object lock.
 struct DetectStats {
-  guint64 frames_in = 0, analysed = 0, skipped = 0;
+  guint64 frames_in = 0, analysed = 0, skipped = 0, dropped = 0, lost = 0;
   guint64 detections = 0, full_scans = 0;
   guint64 gate_time = 0, convert_time = 0, carry_time = 0, detect_time = 0, face_time = 0;
 
@@ -107,6 +108,7 @@ struct GstNpcDetectState {
   void set_mask(const gchar *text);
   void post(const npc::DetectorError &error);
 
+  npc::Pace pace;
   npc::DetectSettings settings;  // under the object lock
   npc::DetectStats stats;        // under the object lock
 
@@ -124,6 +126,9 @@ struct GstNpcDetectState {
   }
   bool look(const npc::DetectSettings &current, npc::DetectStats &spent);
   bool detect(const cv::Rect &crop, double confidence, std::vector<npc::Detection> &found);
+  void report_loss(const npc::FrameTimes &times, const npc::Loss &loss);
+  bool drop_late(const npc::FrameTimes &times);
+  void tell_of_drops(const npc::FrameTimes &times, GstClockTimeDiff late);
   bool look_for_faces(GstClockTime time, double confidence, npc::DetectStats &spent);
   std::vector<npc::Detection> all_standing() const;
   bool guard(const std::function<void()> &work);

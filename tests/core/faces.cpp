@@ -46,8 +46,6 @@ class Squares final : public FaceFinder {
 
 class FacesOfPeople : public testing::Test {
  protected:
-  void SetUp() override { faces_.set_interval(1); }
-
   /// Somebody 60 wide and 160 tall with a face 20 wide, whose upper left corner is at `x`, `y`.
   static cv::Rect2f person(float x, float y) { return {x, y, 60, 160}; }
   static void draw(cv::Mat &picture, const cv::Rect2f &who, int level) {
@@ -56,7 +54,7 @@ class FacesOfPeople : public testing::Test {
 
   void look(const std::vector<cv::Rect2f> &people, const cv::Mat &picture) {
     faces_.follow(people);
-    if (faces_.is_due(now_))
+    if (faces_.is_due(now_, 1))
       faces_.search(picture, now_, 0.2f);
     now_ += 0.1;
   }
@@ -175,7 +173,7 @@ TEST_F(FacesOfPeople, WhoAreTooCloseAreFoundAndHeld) {
 TEST_F(FacesOfPeople, AreSearchedAnewWhenTimeGoesBack) {
   look({}, picture_);
   now_ = 5;
-  EXPECT_TRUE(faces_.is_due(now_));
+  EXPECT_TRUE(faces_.is_due(now_, 1));
 }
 
 TEST_F(FacesOfPeople, AreForgotten) {

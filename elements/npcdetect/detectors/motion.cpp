@@ -74,7 +74,11 @@ class Motion final : public Detector {
             CV_8UC3};
   }
 
-  Reach reach() const override { return {.every_frame = true, .least = {}}; }
+  Reach reach() const override {
+    Reach reach;
+    reach.every_frame = true;
+    return reach;
+  }
   void set_time(double seconds) override { time_ = seconds; }
 
   void detect(const cv::Mat &picture, float floor, std::vector<Detection> &found) override {
