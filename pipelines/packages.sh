@@ -12,7 +12,7 @@ run_packages=(
 fetch_packages=(curl ca-certificates)
 test_packages=(
   libgtest-dev librapidcheck-dev clang llvm libclang-rt-dev python3-gi gir1.2-gstreamer-1.0 mosquitto
-  mosquitto-clients influxdb openssl iproute2)
+  mosquitto-clients influxdb logrotate openssl iproute2)
 lint_packages=(clang-format-14 shellcheck)
 
 die() {

@@ -5,6 +5,7 @@
 #include <gst/check/gstharness.h>
 #include <gtest/gtest.h>
 
+#include <stdexcept>
 #include <string>
 
 #include "../records.h"
@@ -15,8 +16,10 @@ namespace npc::test {
 class SinkUnderTest {
  public:
   explicit SinkUnderTest(const std::string &updaters)
-      : sink_(GST_ELEMENT(gst_object_ref_sink(gst_element_factory_make("npcsink", nullptr)))),
-        bus_(gst_bus_new()) {
+      : sink_(gst_element_factory_make("npcsink", nullptr)), bus_(gst_bus_new()) {
+    if (sink_ == nullptr)
+      throw std::runtime_error("there is no npcsink: is GST_PLUGIN_PATH_1_0 set?");
+    gst_object_ref_sink(sink_);
     gst_element_set_bus(sink_, bus_);
     g_object_set(sink_, "updaters", updaters.c_str(), "drain-timeout", 60 * GST_SECOND, nullptr);
     harness_ = gst_harness_new_with_element(sink_, "sink", nullptr);
