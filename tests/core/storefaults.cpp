@@ -238,6 +238,32 @@ TEST_F(StoreFaults, WaitsForAWriterThatLocksIt) {
   EXPECT_EQ(query(options_.path, "SELECT count(*) FROM records"), std::vector<std::string>{"20"});
 }
 
+TEST_F(StoreFaults, SaysThatTheDiskHangs) {
+  options_.patience = milliseconds(1);
+  open();
+  cursor();
+  push(0, 10);
+  sqlite3 *other = nullptr;
+  ASSERT_EQ(sqlite3_open(options_.path.c_str(), &other), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(other, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr), SQLITE_OK);
+  store_->push(numbered(10));
+  // Whoever asks for records notices; here the lock is what hangs.
+  ASSERT_TRUE(eventually([this] {
+    deliver(100, 100);
+    const auto all = events();
+    return std::any_of(all.begin(), all.end(), [this](const npc::StoreEvent &event) {
+      return event.state == State::kFailing &&
+             event.reason == "The disk of the store \"" + options_.path + "\" does not answer.";
+    });
+  }));
+  sqlite3_exec(other, "ROLLBACK", nullptr, nullptr, nullptr);
+  sqlite3_close(other);
+  EXPECT_TRUE(said(State::kWriting));
+  EXPECT_TRUE(writing());
+  deliver_all();
+  EXPECT_EQ(query(options_.path, "SELECT max(seq) FROM records"), std::vector<std::string>{"10"});
+}
+
 // A file system of our own; what needs one is skipped where there can be none.
 class StoreDisk : public StoreFaults {
  protected:
