@@ -26,7 +26,7 @@
  *   character that means something in URIs is written as in `%20`. A file that is moved away is
  *   written to where it went, until the sink goes through READY.
  *
- * Without an updater the sink only checks the records, and says so in an info message.
+ * Without an updater and a store the sink only checks the records, and says so in an info message.
  *
  * Each updater works on a thread of its own and takes its records from the store. A record is done
  * when the far side has confirmed it: it may arrive twice, with the same (`site`, `camera`, `boot`,
@@ -46,7 +46,7 @@
  * ]|
  * The table `records` has the record itself (`record`, JSON) and what names it, `cursors` the last
  * `id` that each updater has delivered, and `refused` the last 1000 records that a far side never
- * takes, with the reason.
+ * takes, with the reason. Who may not write to the directory can read only while the sink runs.
  *
  * File and journal stay below #GstNpcSink:store-size: then the oldest records go, delivered or not,
  * and those that were not are counted as dropped. An updater that is taken out of
@@ -347,38 +347,28 @@ static GstStateChangeReturn gst_npc_sink_change_state(GstElement *element,
 static void gst_npc_sink_set_property(GObject *object, guint id, const GValue *value,
                                       GParamSpec *pspec) {
   GstNpcSink *self = GST_NPC_SINK(object);
+  npc::ObjectLocker lock(self);
   Settings &settings = self->state->settings;
+  const gchar *text = G_VALUE_HOLDS_STRING(value) ? g_value_get_string(value) : nullptr;
+  if (id != PROP_DRAIN_TIMEOUT && GST_STATE(self) > GST_STATE_READY)
+    GST_WARNING_OBJECT(self, "%s changes when the sink is next in READY", pspec->name);
   switch (id) {
-    case PROP_UPDATERS: {
-      const gchar *text = g_value_get_string(value);
-      npc::ObjectLocker lock(self);
-      if (GST_STATE(self) > GST_STATE_READY)
-        GST_WARNING_OBJECT(self, "updaters change when the sink is next in READY");
+    case PROP_UPDATERS:
       // A password is refused later, but not kept until then.
       settings.carrier.updaters = npc::redact(text != nullptr ? text : "");
       break;
-    }
-    case PROP_STORE: {
-      const gchar *text = g_value_get_string(value);
-      npc::ObjectLocker lock(self);
+    case PROP_STORE:
       settings.carrier.store = text != nullptr ? text : "";
       break;
-    }
-    case PROP_STORE_RETENTION: {
-      npc::ObjectLocker lock(self);
+    case PROP_STORE_RETENTION:
       settings.carrier.store_retention = g_value_get_uint64(value);
       break;
-    }
-    case PROP_STORE_SIZE: {
-      npc::ObjectLocker lock(self);
+    case PROP_STORE_SIZE:
       settings.carrier.store_size = g_value_get_uint64(value);
       break;
-    }
-    case PROP_DRAIN_TIMEOUT: {
-      npc::ObjectLocker lock(self);
+    case PROP_DRAIN_TIMEOUT:
       settings.drain_timeout = g_value_get_uint64(value);
       break;
-    }
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
   }

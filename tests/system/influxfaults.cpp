@@ -216,7 +216,7 @@ TEST_F(InfluxFaults, DoNotMakeUsTalk) {
                            output);
   EXPECT_EQ(child.wait(), 0);
   const std::string log = npc::test::content_of(output);
-  EXPECT_NE(log.find("refused the token"), std::string::npos);
+  EXPECT_NE(log.find("refused\\ the\\ token"), std::string::npos);
   EXPECT_EQ(log.find("s3cr3t"), std::string::npos);
 }
 
