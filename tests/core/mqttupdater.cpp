@@ -131,7 +131,7 @@ TEST_F(MqttUpdater, SaysThatThePasswordFileIsEmpty) {
   std::filesystem::remove(name);
 }
 
-// The library keeps what its clients share.
+// Nothing is shared between them, and nothing is left behind.
 TEST_F(MqttUpdater, ManyComeAndGoAtTheSameTime) {
   options_.retry_first = options_.retry_last = milliseconds(1);
   std::string updaters;
@@ -142,7 +142,7 @@ TEST_F(MqttUpdater, ManyComeAndGoAtTheSameTime) {
     EXPECT_TRUE(eventually([&] { return delivery_->stats()[i].failed > 5; }));
 }
 
-// The threads of the worker and of the store meet at each of these; ThreadSanitizer watches.
+// A stop meets the worker at each of these; ThreadSanitizer watches.
 TEST_F(MqttUpdater, IsStoppedAndLosesItsBrokerInMidStream) {
   for (const char *program : {"mosquitto", "mosquitto_sub"}) {
     if (!npc::test::have_program(program))

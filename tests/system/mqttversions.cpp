@@ -157,7 +157,7 @@ TEST_F(MqttVersions, FallsBackToTheOldVersion) {
   EXPECT_EQ(npc::test::retained(broker_, "npc/home/door/status"), "offline");
 }
 
-// Mosquitto before 2.0.15 does not say why it ends a connection.
+// Debian 12's Mosquitto does not say why it ends a connection.
 TEST_F(MqttVersions, GivesWayToAnotherClientOfItsId) {
   Sink first("mqtt://" + broker_.host() + "/?client-id=twin");
   Sink second("mqtt://" + broker_.host() + "/?client-id=twin");
