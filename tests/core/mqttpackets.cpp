@@ -37,7 +37,7 @@ TEST(MqttPackets, WritesAPublish) {
   out.clear();
   const Properties properties = Properties("t").expiry(1).user("k", "v");
   append_publish(out, Version::k5, {"a", "x", 0, false, properties.encoded()}, 0);
-  EXPECT_EQ(out, "\x30\x16\0\x01"s + "a" +
+  EXPECT_EQ(out, "\x30\x17\0\x01"s + "a" +
                      "\x12\x01\x01\x03\0\x01t\x02\0\0\0\x01\x26\0\x01k\0\x01v"s + "x");
 }
 

@@ -53,10 +53,11 @@ class MqttUpdater : public testing::Test {
   MqttUpdater() { options_.retry_first = options_.retry_last = hours(1); }
 
   void start(const std::string &updaters) {
-    delivery_ = std::make_unique<Delivery>(updaters, npc::Registry::standard(), options_,
+    store_ = std::make_shared<npc::Store>(npc::StoreOptions(), [](const npc::StoreEvent &) {});
+    delivery_ = std::make_unique<Delivery>(updaters, npc::Registry::standard(), store_, options_,
                                            [](const npc::UpdaterEvent &) {});
     delivery_->start();
-    delivery_->push(numbered(0));
+    store_->push(numbered(0));
   }
 
   std::string failure() {
@@ -66,6 +67,7 @@ class MqttUpdater : public testing::Test {
 
   npc::WorkerOptions options_;
   SilentServer server_;
+  std::shared_ptr<npc::Store> store_;
   std::unique_ptr<Delivery> delivery_;
 };
 
@@ -149,7 +151,7 @@ TEST_F(MqttUpdater, IsStoppedAndLosesItsBrokerInMidStream) {
   int pushed = 1;
   for (int round = 0; round < 6; round++) {
     for (int i = 0; i < 1000; i++)
-      delivery_->push(numbered(pushed++, i % 2 == 0 ? "door" : "gate"));
+      store_->push(numbered(pushed++, i % 2 == 0 ? "door" : "gate"));
     const auto before = delivered();
     ASSERT_TRUE(eventually([&] { return delivered() > before + 150; }));
     if (round % 2 == 0) {

@@ -16,7 +16,7 @@
 #include "../records.h"
 #include "../waiting.h"
 #include "mosquitto.h"
-#include "sink.h"
+#include "mqttsink.h"
 
 namespace {
 

@@ -8,7 +8,7 @@
 
 #include "../waiting.h"
 #include "mosquitto.h"
-#include "sink.h"
+#include "mqttsink.h"
 
 namespace {
 

@@ -13,7 +13,7 @@
 
 #include "../waiting.h"
 #include "mosquitto.h"
-#include "sink.h"
+#include "mqttsink.h"
 
 namespace {
 

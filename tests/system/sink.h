@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// npcsink in a harness, for tests against real servers.
+// npcsink in a harness, for tests against the real far side.
 #pragma once
 
 #include <gst/check/gstharness.h>
@@ -11,68 +11,69 @@
 
 namespace npc::test {
 
-// npcsink in a harness, in PLAYING.
-class Sink {
+/// npcsink in PLAYING.
+class SinkUnderTest {
  public:
-  explicit Sink(const std::string &updaters)
+  explicit SinkUnderTest(const std::string &updaters)
       : sink_(GST_ELEMENT(gst_object_ref_sink(gst_element_factory_make("npcsink", nullptr)))),
         bus_(gst_bus_new()) {
     gst_element_set_bus(sink_, bus_);
-    g_object_set(sink_, "updaters", updaters.c_str(), "drain-timeout", 30 * GST_SECOND, nullptr);
+    g_object_set(sink_, "updaters", updaters.c_str(), "drain-timeout", 60 * GST_SECOND, nullptr);
     harness_ = gst_harness_new_with_element(sink_, "sink", nullptr);
     gst_harness_set_src_caps_str(harness_, GST_NPC_COUNTS_CAPS);
   }
-  ~Sink() {
-    stop();
+  ~SinkUnderTest() {
+    gst_element_set_state(sink_, GST_STATE_NULL);
     gst_harness_teardown(harness_);
     gst_element_set_bus(sink_, nullptr);
     gst_object_unref(sink_);
     gst_object_unref(bus_);
   }
+  SinkUnderTest(const SinkUnderTest &) = delete;
 
   void push(guint64 from, guint64 to, const char *camera = "door") {
     for (guint64 seq = from; seq < to; seq++)
-      push(record_buffer(seq, camera));
+      ASSERT_EQ(gst_harness_push(harness_, record_buffer(seq, camera)), GST_FLOW_OK);
   }
-  void push(GstBuffer *buffer) { ASSERT_EQ(gst_harness_push(harness_, buffer), GST_FLOW_OK); }
+
+  /// Waits until all is delivered. Whether it was.
   bool drain() {
     gst_harness_push_event(harness_, gst_event_new_eos());
     return number("pending") == 0;
   }
-  void set_drain_timeout(GstClockTime timeout) {
-    g_object_set(sink_, "drain-timeout", timeout, nullptr);
-  }
-  void stop() { gst_element_set_state(sink_, GST_STATE_NULL); }
 
+  /// Gives up at once what cannot be delivered.
+  void hurry() { g_object_set(sink_, "drain-timeout", G_GUINT64_CONSTANT(0), nullptr); }
+
+  /// A figure of an updater's statistics.
   guint64 number(const char *field, guint index = 0) {
+    GstStructure *stats = nullptr;
+    g_object_get(sink_, "stats", &stats, nullptr);
+    const GValue *list = gst_structure_get_value(stats, "updaters");
     guint64 value = G_MAXUINT64;
-    with_stats(index, [&](const GstStructure *updater) {
-      gst_structure_get_uint64(updater, field, &value);
-    });
+    gst_structure_get_uint64(gst_value_get_structure(gst_value_array_get_value(list, index)), field,
+                             &value);
+    gst_structure_free(stats);
     return value;
   }
-  std::string last_error() {
-    std::string text;
-    with_stats(0, [&](const GstStructure *updater) {
-      text = gst_structure_get_string(updater, "last-error");
-    });
-    return text;
-  }
 
-  // Waits for the next npc-updater message of that state and returns its reason.
+  /// Waits for the next npc-updater message of that state and returns its reason.
   std::string wait_for(const std::string &state) {
     while (GstMessage *message =
-               gst_bus_timed_pop_filtered(bus_, 30 * GST_SECOND, GST_MESSAGE_ELEMENT)) {
+               gst_bus_timed_pop_filtered(bus_, 60 * GST_SECOND, GST_MESSAGE_ELEMENT)) {
       const GstStructure *structure = gst_message_get_structure(message);
-      const bool found = state == gst_structure_get_string(structure, "state");
-      const std::string reason = gst_structure_get_string(structure, "reason");
+      const gchar *said = gst_structure_get_string(structure, "state");
+      const gchar *reason = gst_structure_get_string(structure, "reason");
+      const bool found = said != nullptr && state == said;
+      const std::string text = reason != nullptr ? reason : "";
       gst_message_unref(message);
       if (found)
-        return reason;
+        return text;
     }
     ADD_FAILURE() << "no message " << state;
     return {};
   }
+
   bool posted_an_error() {
     GstMessage *message = gst_bus_pop_filtered(
         bus_, static_cast<GstMessageType>(GST_MESSAGE_ERROR | GST_MESSAGE_WARNING));
@@ -81,15 +82,6 @@ class Sink {
   }
 
  private:
-  template <typename Read>
-  void with_stats(guint index, Read read) {
-    GstStructure *stats = nullptr;
-    g_object_get(sink_, "stats", &stats, nullptr);
-    const GValue *list = gst_structure_get_value(stats, "updaters");
-    read(gst_value_get_structure(gst_value_array_get_value(list, index)));
-    gst_structure_free(stats);
-  }
-
   GstElement *sink_;
   GstBus *bus_;
   GstHarness *harness_;

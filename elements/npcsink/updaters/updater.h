@@ -72,7 +72,7 @@ class Registry {
   /// Makes an updater from a URI of its scheme. Throws UriError.
   using Factory = std::function<std::unique_ptr<Updater>(const Uri &uri)>;
 
-  /// file and mqtt.
+  /// All that there are.
   static const Registry &standard();
 
   void add(const std::string &scheme, Factory factory);
