@@ -26,7 +26,7 @@ constexpr seconds kHealthInterval{60};
 // One of two clients of the same id must give way.
 constexpr seconds kGiveWay{60};
 constexpr seconds kShortLife{10};
-constexpr int kMostShortLives = 3;
+constexpr int kMostShortLives = 5;
 // Names come from strangers: the broker is not filled with retained topics without end.
 constexpr std::size_t kMostCameras = 256;
 constexpr std::size_t kBatch = 4000;
@@ -140,6 +140,7 @@ std::string MqttUpdater::connect(const Record &first, std::stop_token stop) {
   if (!failure.empty() || stop.stop_requested()) {
     link_.reset();
     version_ = mqtt::Version::k5;
+    short_lives_ = 0;
     return failure;
   }
   // Not asked again for what it does not know, as long as it is there.
