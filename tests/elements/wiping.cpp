@@ -148,7 +148,7 @@ class Wiping : public testing::Test {
   /// Looks for `picture`: for pieces of its rows, as they are in memory.
   void look_for(const std::string &kind, cv::Mat picture) {
     const std::size_t piece = 24, row = picture.cols * picture.elemSize();
-    for (int y = 8; y < picture.rows - 8; y += 4)
+    for (int y = 0; y < picture.rows; ++y)
       for (const std::size_t x : {row / 4, row / 2})
         needles_.add(kind, {Bytes(picture.ptr(y) + x, picture.ptr(y) + x + piece)});
     picture.setTo(0);
@@ -239,6 +239,19 @@ TEST_F(Wiping, OfPicturesForHogAndOfTheGatesCells) {
     push(draw(seed));
   }
   expect_gone({"luma"});
+}
+
+TEST_F(Wiping, OfLinesOnTheirWayToAnotherFormat) {
+  start(GST_VIDEO_FORMAT_BGR, kSmall, "detector=hog input-width=96 input-height=144");
+  cv::Mat lines, picture = draw(0);
+  // GStreamer converts by way of alpha, red, green and blue.
+  lines.create(size_, CV_8UC4);
+  lines.setTo(255);
+  cv::mixChannels(picture, lines, {2, 1, 1, 2, 0, 3});
+  look_for("lines", lines);
+  picture.setTo(0);
+  push(draw(0));
+  expect_gone({"lines"});
 }
 
 TEST_F(Wiping, OfCellsThatNoDetectorLookedAt) {
