@@ -205,7 +205,8 @@ static void record_source_class_init(RecordSourceClass *klass) {
       "src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS(GST_NPC_COUNTS_CAPS));
   gst_element_class_add_static_pad_template(GST_ELEMENT_CLASS(klass), &source_template);
   gst_element_class_set_static_metadata(GST_ELEMENT_CLASS(klass), "Records", "Source",
-                                        "Makes records for tests", "");
+                                        "Makes records for tests",
+                                        "The No-picture Camera developers");
   GST_PUSH_SRC_CLASS(klass)->create = record_source_create;
   GST_BASE_SRC_CLASS(klass)->unlock = record_source_unlock;
   GST_BASE_SRC_CLASS(klass)->unlock_stop = record_source_unlock_stop;
