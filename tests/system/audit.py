@@ -26,7 +26,7 @@ from farside import (Folder, Influxd, Mosquitto, Network, Process, Stream, event
                      missing_programs, records_in)
 
 # Seconds and numbers of a short and of a long run; the long ones are those of the requirement.
-SHORT = {"outage": 10, "freeze": 8, "kills": 12, "cuts": 24, "full": 8}
+SHORT = {"outage": 10, "freeze": 8, "kills": 25, "cuts": 40, "full": 8}
 LONG = {"outage": 60, "freeze": 30, "kills": 50, "cuts": 200, "full": 30}
 
 
@@ -106,6 +106,11 @@ def killed(trial):
     trial.far.prepare()
     trial.stream.start()
     trial.await_flow()
+    # So that it is busy with what waited when it dies.
+    trial.far.signal(signal.SIGSTOP)
+    time.sleep(2)
+    trial.far.signal(signal.SIGCONT)
+    time.sleep(trial.dice.uniform(0, 0.03))
     trial.far.kill()
     time.sleep(trial.length["outage"])
     trial.far.restart()
@@ -155,7 +160,7 @@ def store_cut(trial):
     """The file or its journal loses its end, at random places of a store that was killed."""
     trial.far.prepare()
     trial.far.kill()
-    trial.stream.rate = 1500
+    trial.stream.rate = 900
     trial.stream.start()
     if not eventually(lambda: trial.stream.ledger.exists() and len(trial.stream.records()[1]) > 5000):
         raise RuntimeError("the store does not fill: " + trial.stream.errors())

@@ -12,6 +12,7 @@ import sqlite3
 import subprocess
 import tempfile
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 
@@ -253,8 +254,11 @@ class Influxd(FarSide):
     def command(self):
         return ["influxd", "-config", self.folder / "influxdb.conf"]
 
+    login = ()
+
     def query(self, statement):
-        data = urllib.parse.urlencode({"q": statement, "db": "npc"}).encode()
+        parameters = {"q": statement, "db": "npc", **dict(zip("up", self.login))}
+        data = urllib.parse.urlencode(parameters).encode()
         request = urllib.request.Request(f"http://{self.host}/query", data,
                                          {"Accept": "application/csv"})
         with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
@@ -263,6 +267,8 @@ class Influxd(FarSide):
     def answers(self):
         try:
             self.query("SHOW DATABASES")
+            return True
+        except urllib.error.HTTPError:
             return True
         except OSError:
             return not self.process.running()
@@ -292,22 +298,22 @@ class Stream:
 
     program = None  # path of the program `stream`
 
-    def __init__(self, folder, updaters, store="counts.db", camera="door", rate=100):
+    def __init__(self, folder, updaters, store="counts.db", camera="door", rate=300):
         self.folder, self.updaters, self.camera, self.rate = folder, updaters, camera, rate
         self.store = folder / store if store else None
         self.ledger = folder / "ledger"
-        self.process, self.output = None, 0
+        self.process, self.output, self.endless = None, 0, True
 
     def start(self, *options, **environment):
+        """Without the option --records it runs until finish()."""
+        self.endless = "--records" not in options
         command = [self.program, "--updaters", self.updaters, "--camera", self.camera, "--log",
                    self.ledger, "--rate", self.rate, *options]
         if self.store:
             command += ["--store", self.store]
         self.output = self.size()
-        before = dict(os.environ)
-        self.process = Process(command, self.folder / "output",
-                               ["env", *[f"{name}={value}" for name, value in environment.items()]])
-        assert before == dict(os.environ)
+        variables = [f"{name}={value}" for name, value in environment.items()]
+        self.process = Process(command, self.folder / "output", ["env", *variables])
 
     def size(self):
         output = self.folder / "output"
@@ -330,7 +336,8 @@ class Stream:
 
     def finish(self, patience=PATIENCE):
         """End of stream, everything delivered. Returns the last statistics."""
-        self.process.signal(signal.SIGTERM)
+        if self.endless:
+            self.process.signal(signal.SIGTERM)
         status = self.process.wait(patience)
         end = self.last("end")
         if status != 0 or end is None:
@@ -352,21 +359,21 @@ class Stream:
             elif what == "h":
                 taken.add(("home", self.camera, boot, int(value)))
             elif what == "s":
-                stored.update(("home", self.camera, boot, seq) for seq in range(upto + 1, int(value) + 1))
+                stored.update(("home", self.camera, boot, seq)
+                              for seq in range(upto + 1, int(value) + 1))
                 upto = int(value)
         return taken | stored, stored
 
 
 def records_in(store):
     """What SQLite itself reads in a store, or None if it is damaged. Works on the file."""
+    database = sqlite3.connect(store)
     try:
-        with sqlite3.connect(store) as database:
-            if database.execute("PRAGMA integrity_check").fetchone()[0] != "ok":
-                return None
-            if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'records'").fetchone():
-                return set()
-            return {(site, camera, boot, seq) for site, camera, boot, seq in database.execute(
-                "SELECT site, camera, boot, seq FROM records")}
+        if database.execute("PRAGMA integrity_check").fetchone()[0] != "ok":
+            return None
+        if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'records'").fetchone():
+            return set()
+        return set(database.execute("SELECT site, camera, boot, seq FROM records"))
     except sqlite3.Error:
         return None
     finally:

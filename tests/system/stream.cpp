@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // A source of records in front of npcsink, in a process that audits can kill: it logs which records
-// the sink took and which of them are in its store, and how long the sink took for each.
+// the sink took and which of them are in its store. Says as lines of JSON what is on the bus, the
+// statistics four times a second, and at SIGUSR1 how long the sink took. Ends cleanly at SIGTERM.
 #include <gst/base/gstpushsrc.h>
 #include <gst/npc/npc.h>
 
@@ -85,6 +86,25 @@ Json stats_of(GstElement *sink) {
   return json;
 }
 
+// All that can be read back, as gst-inspect-1.0 writes it.
+Json properties_of(GstElement *element) {
+  Json properties;
+  guint count = 0;
+  GParamSpec **specs = g_object_class_list_properties(G_OBJECT_GET_CLASS(element), &count);
+  for (guint i = 0; i < count; i++) {
+    if ((specs[i]->flags & G_PARAM_READABLE) == 0)
+      continue;
+    GValue value = G_VALUE_INIT;
+    g_object_get_property(G_OBJECT(element), specs[i]->name, &value);
+    gchar *text = gst_value_serialize(&value);
+    properties[specs[i]->name] = text != nullptr ? text : "";
+    g_free(text);
+    g_value_unset(&value);
+  }
+  g_free(specs);
+  return properties;
+}
+
 void say(const char *what, const Json &json) {
   std::puts(Json{{what, json}}.dump().c_str());
   std::fflush(stdout);
@@ -94,15 +114,15 @@ void say(const char *what, const Json &json) {
 struct Stream {
   GstElement *sink = nullptr;
   std::string boot;
-  guint64 start_time = 0;  // ms since 1970; records have different times, as InfluxDB wants
+  guint64 time = 0;  // ms since 1970; no two records share one, as InfluxDB wants
   guint64 seq = 0;
   guint64 stored = 0;
   Clock::time_point begin, handed_over;
-  std::vector<float> times;  // that the sink took for each record, in us
   std::ofstream log;
 
   std::mutex mutex;
   std::condition_variable woken;
+  std::vector<float> times;  // that the sink took for each record since the last report, in us
   bool flushing = false;
 } stream;
 
@@ -131,7 +151,8 @@ GstBuffer *make_buffer() {
             sizeof(counts->camera));
   g_strlcpy(counts->boot, stream.boot.c_str(), sizeof(counts->boot));
   counts->seq = stream.seq;
-  counts->time = stream.start_time + stream.seq;
+  counts->time = stream.time =
+      std::max(stream.time + 1, static_cast<guint64>(g_get_real_time() / 1000));
   counts->interval = 2000;
   counts->people = counts->people_max = static_cast<guint>(stream.seq % 10);
   const std::unique_ptr<gchar, decltype(&g_free)> json(gst_npc_counts_to_json(counts.get()),
@@ -162,8 +183,10 @@ G_END_DECLS
 // The sink has the record before when the base class asks for the next one.
 static GstFlowReturn record_source_create(GstPushSrc *, GstBuffer **buffer) {
   if (stream.seq > 0) {
-    stream.times.push_back(
-        std::chrono::duration<float, std::micro>(Clock::now() - stream.handed_over).count());
+    const std::chrono::duration<float, std::micro> taken = Clock::now() - stream.handed_over;
+    std::unique_lock lock(stream.mutex);
+    stream.times.push_back(taken.count());
+    lock.unlock();
     note('h', stream.seq - 1);
   } else {
     stream.begin = Clock::now();
@@ -252,16 +275,32 @@ gboolean on_tick(gpointer) {
   return G_SOURCE_CONTINUE;
 }
 
+// How long the sink took for each record since the last report.
+Json report_times() {
+  std::vector<float> times;
+  {
+    std::lock_guard lock(stream.mutex);
+    times.swap(stream.times);
+  }
+  if (times.empty())
+    return Json::object();
+  std::sort(times.begin(), times.end());
+  return {{"records", times.size()},
+          {"median", times[times.size() / 2]},
+          {"p99", times[times.size() * 99 / 100]},
+          {"max", times.back()}};
+}
+
+gboolean on_sigusr1(gpointer) {
+  say("render_us", report_times());
+  return G_SOURCE_CONTINUE;
+}
+
 void say_end() {
   Json end = stats_of(stream.sink);
   end["seconds"] = std::chrono::duration<double>(Clock::now() - stream.begin).count();
-  std::vector<float> &times = stream.times;
-  std::sort(times.begin(), times.end());
-  if (!times.empty()) {
-    end["render_us"] = {{"median", times[times.size() / 2]},
-                        {"p99", times[times.size() * 99 / 100]},
-                        {"max", times.back()}};
-  }
+  end["render_us"] = report_times();
+  end["properties"] = properties_of(stream.sink);
   say("end", end);
 }
 
@@ -276,7 +315,6 @@ bool configure(GstElement *sink) {
   if (options.store_size > 0)
     g_object_set(sink, "store-size", static_cast<guint64>(options.store_size), nullptr);
   stream.boot = Json(g_random_int()).dump();
-  stream.start_time = static_cast<guint64>(g_get_real_time() / 1000);
   if (options.log == nullptr)
     return true;
   stream.log.open(options.log, std::ios::app);
@@ -297,6 +335,7 @@ int run_pipeline() {
   GstBus *bus = gst_element_get_bus(run.pipeline);
   gst_bus_add_watch(bus, on_message, &run);
   g_unix_signal_add(SIGTERM, on_sigterm, &run);
+  g_unix_signal_add(SIGUSR1, on_sigusr1, nullptr);
   g_timeout_add(250, on_tick, nullptr);
   gst_element_set_state(run.pipeline, GST_STATE_PLAYING);
   g_main_loop_run(run.loop);
