@@ -21,20 +21,22 @@ bool read_places(const char *text, const char *example, const PlaceReader &read,
   while (rest.find_first_not_of(kBetween) != std::string::npos) {
     rest.erase(0, rest.find_first_not_of(kBetween));
     gchar *end = nullptr;
-    const Structure place(gst_structure_from_string(rest.c_str(), &end), gst_structure_free);
-    if (!place) {
+    // GStreamer's names begin with a letter, those of places need not.
+    const std::string lettered = 'n' + rest;
+    const Structure place(gst_structure_from_string(lettered.c_str(), &end), gst_structure_free);
+    const std::string name = place ? gst_structure_get_name(place.get()) + 1 : "";
+    if (name.empty()) {
       g_autofree gchar *shown = g_utf8_make_valid(rest.c_str(), -1);
       error = "Cannot read \"" + std::string(shown) + "\": write " + example + ".";
       return false;
     }
-    const std::string name = gst_structure_get_name(place.get());
     if (!gst_npc_name_is_valid(name.c_str())) {
       error = "The name " + name + " may hold letters, digits, _ and - only, 64 at most.";
       return false;
     }
-    if (!read(place.get(), error))
+    if (!read(name, place.get(), error))
       return false;
-    rest.erase(0, end - rest.c_str());
+    rest.erase(0, end - lettered.c_str() - 1);
   }
   return true;
 }
@@ -51,8 +53,8 @@ bool read_number(const GValue *value, double &number) {
   return true;
 }
 
-bool read_corners(const GstStructure *place, Corners &corners, std::string &error) {
-  const std::string name = gst_structure_get_name(place);
+bool read_corners(const std::string &name, const GstStructure *place, Corners &corners,
+                  std::string &error) {
   const GValue *points = gst_structure_get_value(place, "points");
   const guint size =
       points != nullptr && GST_VALUE_HOLDS_ARRAY(points) ? gst_value_array_get_size(points) : 0;
@@ -79,8 +81,8 @@ bool read_polygons(const char *text, std::vector<Corners> &polygons, std::string
   polygons.clear();
   return read_places(
       text, "name,points=<x,y,x,y,x,y>; name,points=<...>",
-      [&](const GstStructure *place, std::string &fault) {
-        return read_corners(place, polygons.emplace_back(), fault);
+      [&](const std::string &name, const GstStructure *place, std::string &fault) {
+        return read_corners(name, place, polygons.emplace_back(), fault);
       },
       error);
 }

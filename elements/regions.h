@@ -19,8 +19,10 @@ struct Corner {
 };
 using Corners = std::vector<Corner>;
 
-/// Reads one place: returns false with `error` set to a sentence for the user.
-using PlaceReader = std::function<bool(const GstStructure *place, std::string &error)>;
+/// Reads one place, whose name is not that of the structure: returns false with `error` set to a
+/// sentence for the user.
+using PlaceReader =
+    std::function<bool(const std::string &name, const GstStructure *place, std::string &error)>;
 
 /// Takes a text in GstStructure syntax apart, places separated by semicolons, and hands each to
 /// `read`; names that are none are refused before. An empty or null text has none. `example` is
@@ -35,7 +37,8 @@ bool read_number(const GValue *value, double &number);
 
 /// Reads the field `points=<x,y,x,y,x,y>` of a place: three corners or more. Returns false with
 /// `error` set to a sentence for the user.
-bool read_corners(const GstStructure *place, Corners &corners, std::string &error);
+bool read_corners(const std::string &name, const GstStructure *place, Corners &corners,
+                  std::string &error);
 
 /// Reads polygons: `name,points=<x,y,x,y,x,y>; ...`. Returns false with `error` set to a sentence
 /// for the user.

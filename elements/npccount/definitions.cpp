@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Lines and zones as users write them in a property.
+// Lines, zones and thresholds as users write them in a property.
 #include "definitions.h"
 
 #include <gst/npc/npc.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <memory>
 
@@ -15,25 +16,38 @@ namespace {
 
 constexpr const char *kLineExample = "name,x1=0.5,y1=0,x2=0.5,y2=1; name,x1=...";
 constexpr const char *kZoneExample = "name,points=<x,y,x,y,x,y>; name,points=<...>";
+constexpr const char *kThresholdExample = "name,above=10,below=8,for=3000; name,zone=...";
 constexpr double kWidestBand = 0.5;
 constexpr double kLongestSettle = 60000;  // ms
+constexpr double kLongestHold = 3600000;  // ms
 
 std::string text_of(const GstStructure *place, const char *field) {
   const gchar *text = gst_structure_get_string(place, field);
   return text != nullptr ? text : "";
 }
 
-// Options that lines and zones share. `what` is "The line door" or the like.
+count::Time from_milliseconds(double number) {
+  return std::chrono::duration_cast<count::Time>(std::chrono::duration<double, std::milli>(number));
+}
+
+// The option class of `what`, which is "The line door" or the like.
+bool read_class(const GstStructure *place, const std::string &what, std::string &label,
+                std::string &fault) {
+  if (!gst_structure_has_field(place, "class"))
+    return true;
+  label = text_of(place, "class");
+  if (gst_npc_name_is_valid(label.c_str()))
+    return true;
+  fault = what + " has a class that is none: it has 1 to 64 letters, digits, _ or -.";
+  return false;
+}
+
+// Options that lines and zones share.
 template <typename Definition>
 bool read_options(const GstStructure *place, const std::string &what, Definition &definition,
                   std::string &fault) {
-  if (gst_structure_has_field(place, "class")) {
-    definition.label = text_of(place, "class");
-    if (!gst_npc_name_is_valid(definition.label.c_str())) {
-      fault = what + " has a class that is none: it has 1 to 64 letters, digits, _ or -.";
-      return false;
-    }
-  }
+  if (!read_class(place, what, definition.label, fault))
+    return false;
   double number = 0;
   if (const GValue *band = gst_structure_get_value(place, "band")) {
     if (!read_number(band, number) || !(number >= 0 && number <= kWidestBand)) {
@@ -47,8 +61,7 @@ bool read_options(const GstStructure *place, const std::string &what, Definition
       fault = what + " has a settle that is no number of milliseconds from 0 to 60000.";
       return false;
     }
-    definition.settle =
-        std::chrono::duration_cast<count::Time>(std::chrono::duration<double, std::milli>(number));
+    definition.settle = from_milliseconds(number);
   }
   return true;
 }
@@ -84,6 +97,58 @@ bool add(std::vector<Definition> &definitions, const Definition &definition,
   return true;
 }
 
+// What a threshold watches.
+bool read_watched(const GstStructure *place, const std::string &what,
+                  count::ThresholdDefinition &threshold, std::string &fault) {
+  if (const GValue *zone = gst_structure_get_value(place, "zone")) {
+    // A zone may be named 1.
+    g_autofree gchar *number = G_VALUE_HOLDS_STRING(zone) ? nullptr : gst_value_serialize(zone);
+    threshold.zone = number != nullptr ? number : text_of(place, "zone");
+    if (!gst_npc_name_is_valid(threshold.zone.c_str())) {
+      fault = what + " has a zone that is none: write the name of one of the property zones.";
+      return false;
+    }
+    if (gst_structure_has_field(place, "class")) {
+      fault = what + " has a zone and a class: give the class to the zone instead.";
+      return false;
+    }
+  }
+  return read_class(place, what, threshold.label, fault);
+}
+
+bool read_people(const GstStructure *place, const char *field, unsigned &people) {
+  double number = 0;
+  if (!read_number(gst_structure_get_value(place, field), number) || !(number >= 0) ||
+      number > count::Tracker::kMost || number != std::floor(number))
+    return false;
+  people = static_cast<unsigned>(number);
+  return true;
+}
+
+bool read_bounds(const GstStructure *place, const std::string &what,
+                 count::ThresholdDefinition &threshold, std::string &fault) {
+  const std::string most = std::to_string(count::Tracker::kMost);
+  if (!read_people(place, "above", threshold.above)) {
+    fault = what + " needs an above, a whole number from 1 to " + most + ": " + threshold.name +
+            ",above=10,below=8,for=3000.";
+    return false;
+  }
+  threshold.below = std::max(threshold.above, 1u) - 1;
+  if (gst_structure_has_field(place, "below") && !read_people(place, "below", threshold.below)) {
+    fault = what + " has a below that is no whole number from 0 to " + most + ".";
+    return false;
+  }
+  double number = 0;
+  if (const GValue *hold = gst_structure_get_value(place, "for")) {
+    if (!read_number(hold, number) || !(number >= 0 && number <= kLongestHold)) {
+      fault = what + " has a for that is no number of milliseconds from 0 to 3600000.";
+      return false;
+    }
+    threshold.hold = from_milliseconds(number);
+  }
+  return true;
+}
+
 void name_entry(gchar (&to)[GST_NPC_NAME_MAX + 1], const std::string &name) {
   g_strlcpy(to, name.c_str(), sizeof to);
 }
@@ -94,9 +159,9 @@ bool read_lines(const char *text, std::vector<count::LineDefinition> &lines, std
   lines.clear();
   return read_places(
       text, kLineExample,
-      [&](const GstStructure *place, std::string &error) {
+      [&](const std::string &name, const GstStructure *place, std::string &error) {
         count::LineDefinition line;
-        line.name = gst_structure_get_name(place);
+        line.name = name;
         const std::string what = "The line " + line.name;
         for (const auto &[field, number] :
              {std::pair{"x1", &line.x1}, {"y1", &line.y1}, {"x2", &line.x2}, {"y2", &line.y2}}) {
@@ -117,12 +182,12 @@ bool read_zones(const char *text, std::vector<count::ZoneDefinition> &zones, std
   zones.clear();
   return read_places(
       text, kZoneExample,
-      [&](const GstStructure *place, std::string &error) {
+      [&](const std::string &name, const GstStructure *place, std::string &error) {
         count::ZoneDefinition zone;
-        zone.name = gst_structure_get_name(place);
+        zone.name = name;
         const std::string what = "The zone " + zone.name;
         Corners corners;
-        if (!read_corners(place, corners, error)) {
+        if (!read_corners(name, place, corners, error)) {
           error = "The zone " + error;
           return false;
         }
@@ -130,6 +195,23 @@ bool read_zones(const char *text, std::vector<count::ZoneDefinition> &zones, std
           zone.points.push_back({corner.x, corner.y});
         return knows_fields(place, what, {"points", "class", "band", "settle"}, error) &&
                read_options(place, what, zone, error) && add(zones, zone, what, error);
+      },
+      fault);
+}
+
+bool read_thresholds(const char *text, std::vector<count::ThresholdDefinition> &thresholds,
+                     std::string &fault) {
+  thresholds.clear();
+  return read_places(
+      text, kThresholdExample,
+      [&](const std::string &name, const GstStructure *place, std::string &error) {
+        count::ThresholdDefinition threshold;
+        threshold.name = name;
+        const std::string what = "The threshold " + name;
+        return knows_fields(place, what, {"zone", "class", "above", "below", "for"}, error) &&
+               read_watched(place, what, threshold, error) &&
+               read_bounds(place, what, threshold, error) &&
+               add(thresholds, threshold, what, error);
       },
       fault);
 }

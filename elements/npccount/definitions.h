@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Lines and zones as users write them in a property.
+// Lines, zones and thresholds as users write them in a property.
 #pragma once
 
 #include <string>
@@ -15,6 +15,11 @@ bool read_lines(const char *text, std::vector<count::LineDefinition> &lines, std
 
 /// Reads `queue,points=<0.1,0.1,0.4,0.1,0.4,0.6>; ...`, with the options of a line.
 bool read_zones(const char *text, std::vector<count::ZoneDefinition> &zones, std::string &fault);
+
+/// Reads `crowd,above=10,below=8,for=3000; queue-long,zone=queue,above=4`, with the option class.
+/// Whether there are such zones is for fault_of().
+bool read_thresholds(const char *text, std::vector<count::ThresholdDefinition> &thresholds,
+                     std::string &fault);
 
 /// Whether a record with these names fits into GST_NPC_RECORD_MAX in each of its forms, whatever
 /// its numbers are. Other classes than people give way in it, lines and zones do not.

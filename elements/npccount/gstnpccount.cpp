@@ -51,6 +51,17 @@
  * * #gchararray `class`: what crossed, as the line has it
  * * #guint64 `in_total`, `out_total`: totals of the line with this crossing
  *
+ * Each passing of a threshold of #GstNpcCount:thresholds is an element message `npc-threshold`, in
+ * the frame in which there have been so many for long enough:
+ *
+ * * #GstClockTime `timestamp`, `stream-time`, `running-time`: since when there are so many, in ns
+ * * #GstClockTime `duration`: for how long that is, in ns
+ * * #gchararray `site`, `camera`, `threshold`: where
+ * * #gchararray `zone`: the zone that is watched; empty: the frame
+ * * #gchararray `class`: what is counted there
+ * * #gchararray `state`: `above` or `below`, in turn
+ * * #guint `people`: how many there are in this frame
+ *
  * ## What the numbers mean
  *
  * * **present**: a track that is confirmed, and was seen in this frame or at most 0.4 s ago. It is
@@ -128,6 +139,9 @@
 
 #include <gst/npc/npc.h>
 
+#include <utility>
+
+#include "../passage.h"
 #include "state.h"
 
 GST_DEBUG_CATEGORY(npccount_debug);
@@ -135,8 +149,11 @@ GST_DEBUG_CATEGORY(npccount_debug);
 
 namespace {
 
+// Of video only the metadata is read, so any format in any memory will do.
 GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE(
-    "sink", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS(GST_NPC_DETECTIONS_CAPS));
+    "sink", GST_PAD_SINK, GST_PAD_ALWAYS,
+    GST_STATIC_CAPS(GST_NPC_DETECTIONS_CAPS "; video/x-raw(ANY), width=(int)[1,max], "
+                                            "height=(int)[1,max]"));
 GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE("src", GST_PAD_SRC, GST_PAD_ALWAYS,
                                                             GST_STATIC_CAPS(GST_NPC_COUNTS_CAPS));
 
@@ -146,8 +163,10 @@ enum Property {
   PROP_CAMERA,
   PROP_INTERVAL,
   PROP_POST_MESSAGES,
+  PROP_PEOPLE_CLASSES,
   PROP_LINES,
   PROP_ZONES,
+  PROP_THRESHOLDS,
   PROP_STATE_FILE,
 };
 
@@ -190,9 +209,11 @@ static gboolean gst_npc_count_sink_event(GstPad *pad, GstObject *parent, GstEven
     }
     case GST_EVENT_GAP: {
       GstClockTime pts, duration;
+      GstGapFlags flags;
       gst_event_parse_gap(event, &pts, &duration);
+      gst_event_parse_gap_flags(event, &flags);
       gst_event_unref(event);
-      return state->gap(pts, duration) == GST_FLOW_OK;
+      return state->gap(pts, duration, (flags & GST_GAP_FLAG_MISSING_DATA) != 0) == GST_FLOW_OK;
     }
     case GST_EVENT_FLUSH_STOP:
       state->flush();
@@ -203,7 +224,22 @@ static gboolean gst_npc_count_sink_event(GstPad *pad, GstObject *parent, GstEven
     default:
       break;
   }
-  return gst_pad_event_default(pad, parent, event);
+  GstEvent *plain = npc::event_that_may_pass(event);
+  return plain == nullptr || gst_pad_event_default(pad, parent, plain);
+}
+
+static gboolean gst_npc_count_query(GstPad *pad, GstObject *parent, GstQuery *query) {
+  switch (GST_QUERY_TYPE(query)) {
+    case GST_QUERY_ALLOCATION:
+      // No frame is looked at, so none needs to be copied into a plainer form.
+      gst_query_add_allocation_meta(query, GST_VIDEO_META_API_TYPE, nullptr);
+      return TRUE;
+    case GST_QUERY_CAPS:
+    case GST_QUERY_ACCEPT_CAPS:
+      return gst_pad_query_default(pad, parent, query);
+    default:
+      return npc::query_may_pass(query) && gst_pad_query_default(pad, parent, query);
+  }
 }
 
 static GstStateChangeReturn gst_npc_count_change_state(GstElement *element,
@@ -211,10 +247,17 @@ static GstStateChangeReturn gst_npc_count_change_state(GstElement *element,
   GstNpcCountState *state = GST_NPC_COUNT(element)->state;
   if (transition == GST_STATE_CHANGE_READY_TO_PAUSED && !state->start())
     return GST_STATE_CHANGE_FAILURE;
+  if (transition == GST_STATE_CHANGE_PLAYING_TO_PAUSED)
+    state->pause();
   const GstStateChangeReturn result =
       GST_ELEMENT_CLASS(gst_npc_count_parent_class)->change_state(element, transition);
-  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY)
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_PLAYING && result != GST_STATE_CHANGE_FAILURE)
+    state->play();
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY ||
+      (transition == GST_STATE_CHANGE_READY_TO_PAUSED && result == GST_STATE_CHANGE_FAILURE)) {
+    state->stop_watch();
     state->stop();
+  }
   return result;
 }
 
@@ -238,11 +281,20 @@ static void gst_npc_count_set_property(GObject *object, guint id, const GValue *
       state->settings.post_messages = g_value_get_boolean(value) != FALSE;
       break;
     }
+    case PROP_PEOPLE_CLASSES: {
+      npc::PeopleClasses classes(g_value_get_string(value));
+      npc::ObjectLocker lock(object);
+      state->settings.people_classes = std::move(classes);
+      break;
+    }
     case PROP_LINES:
       state->set_lines(g_value_get_string(value));
       break;
     case PROP_ZONES:
       state->set_zones(g_value_get_string(value));
+      break;
+    case PROP_THRESHOLDS:
+      state->set_thresholds(g_value_get_string(value));
       break;
     case PROP_STATE_FILE: {
       const gchar *path = g_value_get_string(value);
@@ -276,11 +328,17 @@ static void gst_npc_count_get_property(GObject *object, guint id, GValue *value,
     case PROP_POST_MESSAGES:
       g_value_set_boolean(value, settings.post_messages);
       break;
+    case PROP_PEOPLE_CLASSES:
+      g_value_set_string(value, settings.people_classes.text().c_str());
+      break;
     case PROP_LINES:
       g_value_set_string(value, settings.lines.text.c_str());
       break;
     case PROP_ZONES:
       g_value_set_string(value, settings.zones.text.c_str());
+      break;
+    case PROP_THRESHOLDS:
+      g_value_set_string(value, settings.thresholds.text.c_str());
       break;
     case PROP_STATE_FILE:
       g_value_set_string(value, settings.state_file.c_str());
@@ -308,8 +366,8 @@ static void gst_npc_count_install_places(GObjectClass *klass) {
   /**
    * GstNpcCount:lines:
    *
-   * Lines whose crossings are counted, separated by semicolons: a name (it begins with a letter),
-   * the two ends `x1`, `y1`, `x2`, `y2` in fractions of the frame, and options:
+   * Lines whose crossings are counted, separated by semicolons: a name of 1 to 64 letters, digits,
+   * `_` or `-`, the two ends `x1`, `y1`, `x2`, `y2` in fractions of the frame, and options:
    *
    * * `class`: the class that is counted (person)
    * * `band`: half of the width of the band along the line, a share of the frame's height, 0 to 0.5
@@ -337,8 +395,8 @@ static void gst_npc_count_install_places(GObjectClass *klass) {
   /**
    * GstNpcCount:zones:
    *
-   * Zones in which people are counted, separated by semicolons: a name (it begins with a letter),
-   * the corners as `points=<x,y,x,y,x,y>` in order and in fractions of the frame, and the options
+   * Zones in which people are counted, separated by semicolons: a name as lines have, the
+   * corners as `points=<x,y,x,y,x,y>` in order and in fractions of the frame, and the options
    * of #GstNpcCount:lines. Up to 64 corners, whose sides must not cross or touch.
    *
    * Zones that cannot work are refused as lines are.
@@ -349,6 +407,35 @@ static void gst_npc_count_install_places(GObjectClass *klass) {
                           "Zones to count people in, polygons in fractions of the frame: "
                           "queue,points=<0.1,0.1,0.4,0.1,0.4,0.6>; desk,... with the options of "
                           "lines",
+                          "", kPlaying));
+  /**
+   * GstNpcCount:thresholds:
+   *
+   * Numbers whose passing is told on the bus by an `npc-threshold` message, separated by
+   * semicolons: a name as lines have, and
+   *
+   * * `above`: so many or more are above the threshold, 1 to 500. There is no default
+   * * `below`: so many or fewer are below it, from 0; less than `above` (one less than `above`). In
+   *   between it stays as it is
+   * * `for`: how long there must be so many, in every frame, in ms, 0 to 3600000 (1000)
+   * * `zone`: the zone of #GstNpcCount:zones that is watched (none: the frame)
+   * * `class`: the class that is watched in the frame (person); a zone has its own
+   *
+   * A threshold begins below and tells of above and below in turn, never of the same twice. So
+   * `used,above=1,for=0` tells of the first who comes and the last who goes, and
+   * `crowd,above=10,below=7,for=30000` only of crowds that last.
+   *
+   * Thresholds that cannot work are refused as lines are, and so are those of zones that are not
+   * there: in a running element define the zone first, and take it away last. A threshold that
+   * keeps its name stays above or below when it is changed.
+   */
+  g_object_class_install_property(
+      klass, PROP_THRESHOLDS,
+      g_param_spec_string("thresholds", "Thresholds",
+                          "Numbers of people whose passing posts an npc-threshold message: "
+                          "crowd,above=10,below=8,for=3000; queue-long,zone=queue,above=4,... : so "
+                          "many or more, so many or fewer (default: above less 1), for so many ms "
+                          "(default 1000), in a zone or else in the frame. Option: class=person",
                           "", kPlaying));
   /**
    * GstNpcCount:state-file:
@@ -411,14 +498,29 @@ static void gst_npc_count_install_properties(GObjectClass *klass) {
   /**
    * GstNpcCount:post-messages:
    *
-   * Whether each record and each crossing of a line is posted on the bus.
+   * Whether each record, each crossing of a line and each passing of a threshold is posted on the
+   * bus.
    */
   g_object_class_install_property(
       klass, PROP_POST_MESSAGES,
       g_param_spec_boolean("post-messages", "Post messages",
-                           "Post an npc-counts element message on the bus for each record, and an "
-                           "npc-crossing message for each crossing of a line",
+                           "Post an npc-counts element message on the bus for each record, an "
+                           "npc-crossing message for each crossing of a line, and an "
+                           "npc-threshold message for each passing of a threshold",
                            initial.post_messages, kPlaying));
+  /**
+   * GstNpcCount:people-classes:
+   *
+   * What detectors other than npcdetect call people, separated by commas, for instance
+   * `pedestrian,Person`: detections of these classes count as `person`, in lines, zones and
+   * thresholds too. A change holds from the next frame on.
+   */
+  g_object_class_install_property(
+      klass, PROP_PEOPLE_CLASSES,
+      g_param_spec_string("people-classes", "People classes",
+                          "Classes of other detectors that are people, separated by commas, such "
+                          "as pedestrian,Person: they count as person. The class person always is",
+                          "", kPlaying));
   gst_npc_count_install_places(klass);
 }
 
@@ -457,8 +559,10 @@ static void gst_npc_count_init(GstNpcCount *self) {
   self->sinkpad = gst_pad_new_from_static_template(&sink_template, "sink");
   gst_pad_set_chain_function(self->sinkpad, GST_DEBUG_FUNCPTR(gst_npc_count_chain));
   gst_pad_set_event_function(self->sinkpad, GST_DEBUG_FUNCPTR(gst_npc_count_sink_event));
+  gst_pad_set_query_function(self->sinkpad, GST_DEBUG_FUNCPTR(gst_npc_count_query));
   gst_element_add_pad(GST_ELEMENT(self), self->sinkpad);
   self->srcpad = gst_pad_new_from_static_template(&src_template, "src");
+  gst_pad_set_query_function(self->srcpad, GST_DEBUG_FUNCPTR(gst_npc_count_query));
   gst_pad_use_fixed_caps(self->srcpad);
   gst_element_add_pad(GST_ELEMENT(self), self->srcpad);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// npccount: its lines and zones, and the totals of the lines.
+// npccount: its lines, zones and thresholds, and the totals of the lines.
 #include <utility>
 
 #include "definitions.h"
@@ -10,12 +10,19 @@ GST_DEBUG_CATEGORY_EXTERN(npccount_debug);
 
 bool GstNpcCountState::refuse_to_start(const npc::CountSettings &current) {
   for (const auto &[property, places] :
-       {std::pair{"lines", &current.lines}, std::pair{"zones", &current.zones}}) {
+       {std::pair{"lines", &current.lines}, std::pair{"zones", &current.zones},
+        std::pair{"thresholds", &current.thresholds}}) {
     if (places->fault.empty())
       continue;
     GST_ELEMENT_ERROR(element_, RESOURCE, SETTINGS,
                       ("The property %s cannot be used. %s", property, places->fault.c_str()),
                       (nullptr));
+    return true;
+  }
+  const std::string fault = npc::count::fault_of(*current.definitions);
+  if (!fault.empty()) {
+    GST_ELEMENT_ERROR(element_, RESOURCE, SETTINGS,
+                      ("The property thresholds cannot be used. %s", fault.c_str()), (nullptr));
     return true;
   }
   if (!npc::does_record_fit(current.site.value, current.camera.value, *current.definitions)) {
@@ -27,42 +34,50 @@ bool GstNpcCountState::refuse_to_start(const npc::CountSettings &current) {
   return false;
 }
 
-void GstNpcCountState::set_lines(const gchar *text) {
-  npc::count::Definitions read;
-  std::string fault;
-  npc::read_lines(text, read.lines, fault);
-  set_places(&npc::CountSettings::lines, "lines", text, std::move(read), std::move(fault));
-}
-
-void GstNpcCountState::set_zones(const gchar *text) {
-  npc::count::Definitions read;
-  std::string fault;
-  npc::read_zones(text, read.zones, fault);
-  set_places(&npc::CountSettings::zones, "zones", text, std::move(read), std::move(fault));
-}
-
+template <typename Definition>
 void GstNpcCountState::set_places(npc::PlacesSetting npc::CountSettings::*which,
+                                  std::vector<Definition> npc::count::Definitions::*kind,
                                   const char *property, const gchar *text,
-                                  npc::count::Definitions read, std::string fault) {
+                                  bool (*read)(const char *, std::vector<Definition> &,
+                                               std::string &)) {
+  std::vector<Definition> found;
+  std::string fault;
+  read(text, found, fault);
   {
     npc::ObjectLocker lock(element_);
     const bool running = GST_STATE(element_) >= GST_STATE_PAUSED;
-    if (which == &npc::CountSettings::lines)
-      read.zones = settings.definitions->zones;
-    else
-      read.lines = settings.definitions->lines;
+    npc::count::Definitions wanted = *settings.definitions;
+    wanted.*kind = std::move(found);
+    // What is not running yet is judged as a whole when it starts.
+    if (running && fault.empty())
+      fault = npc::count::fault_of(wanted);
     if (running && fault.empty() &&
-        !npc::does_record_fit(settings.site.value, settings.camera.value, read))
+        !npc::does_record_fit(settings.site.value, settings.camera.value, wanted))
       fault = std::string(1, g_ascii_toupper(*npc::kRecordRule)) + (npc::kRecordRule + 1) + ".";
     if (fault.empty() || !running) {
       settings.*which = {text != nullptr ? text : "", fault};
       if (fault.empty())
-        settings.definitions = std::make_shared<const npc::count::Definitions>(std::move(read));
+        settings.definitions = std::make_shared<const npc::count::Definitions>(std::move(wanted));
       return;
     }
   }
   GST_ELEMENT_WARNING(element_, RESOURCE, SETTINGS,
                       ("The property %s stays as it was. %s", property, fault.c_str()), (nullptr));
+}
+
+void GstNpcCountState::set_lines(const gchar *text) {
+  set_places(&npc::CountSettings::lines, &npc::count::Definitions::lines, "lines", text,
+             npc::read_lines);
+}
+
+void GstNpcCountState::set_zones(const gchar *text) {
+  set_places(&npc::CountSettings::zones, &npc::count::Definitions::zones, "zones", text,
+             npc::read_zones);
+}
+
+void GstNpcCountState::set_thresholds(const gchar *text) {
+  set_places(&npc::CountSettings::thresholds, &npc::count::Definitions::thresholds, "thresholds",
+             text, npc::read_thresholds);
 }
 
 void GstNpcCountState::apply_definitions(const npc::CountSettings &current) {
@@ -128,6 +143,14 @@ void GstNpcCountState::save_totals(const npc::CountSettings &current) {
     GST_DEBUG_OBJECT(element_, "%s", fault.c_str());
 }
 
+void GstNpcCountState::post(const npc::count::Events &events, GstClockTime pts, Time running,
+                            const npc::CountSettings &current) {
+  for (const npc::count::Crossing &crossing : events.crossings)
+    post(crossing, pts, running, current);
+  for (const npc::count::Alarm &alarm : events.alarms)
+    post(alarm, running, current);
+}
+
 void GstNpcCountState::post(const npc::count::Crossing &crossing, GstClockTime pts, Time running,
                             const npc::CountSettings &current) {
   unsaved_ = true;
@@ -143,6 +166,29 @@ void GstNpcCountState::post(const npc::count::Crossing &crossing, GstClockTime p
       G_TYPE_STRING, crossing.line.c_str(), "direction", G_TYPE_STRING, crossing.in ? "in" : "out",
       "class", G_TYPE_STRING, crossing.label.c_str(), "in_total", G_TYPE_UINT64, crossing.totals.in,
       "out_total", G_TYPE_UINT64, crossing.totals.out, nullptr);
+  gst_element_post_message(GST_ELEMENT(element_),
+                           gst_message_new_element(GST_OBJECT(element_), fields));
+}
+
+void GstNpcCountState::post(const npc::count::Alarm &alarm, Time running,
+                            const npc::CountSettings &current) {
+  const char *state = alarm.above ? "above" : "below";
+  GST_DEBUG_OBJECT(element_, "threshold %s: %s, with %u", alarm.threshold.c_str(), state,
+                   alarm.people);
+  if (!current.post_messages)
+    return;
+  const auto since = static_cast<GstClockTime>((running - alarm.held).count());
+  const GstClockTime pts =
+      gst_segment_position_from_running_time(&segment_, GST_FORMAT_TIME, since);
+  const GstClockTime stream_time = gst_segment_to_stream_time(&segment_, GST_FORMAT_TIME, pts);
+  GstStructure *fields = gst_structure_new(
+      "npc-threshold", "timestamp", G_TYPE_UINT64, pts, "stream-time", G_TYPE_UINT64, stream_time,
+      "running-time", G_TYPE_UINT64, since, "duration", G_TYPE_UINT64,
+      static_cast<guint64>(alarm.held.count()), "site", G_TYPE_STRING, current.site.value.c_str(),
+      "camera", G_TYPE_STRING, current.camera.value.c_str(), "threshold", G_TYPE_STRING,
+      alarm.threshold.c_str(), "zone", G_TYPE_STRING, alarm.zone.c_str(), "class", G_TYPE_STRING,
+      alarm.label.c_str(), "state", G_TYPE_STRING, state, "people", G_TYPE_UINT, alarm.people,
+      nullptr);
   gst_element_post_message(GST_ELEMENT(element_),
                            gst_message_new_element(GST_OBJECT(element_), fields));
 }

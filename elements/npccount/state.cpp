@@ -26,6 +26,9 @@ constexpr GstClockTime kLatest = G_MAXINT64 / 2;
 // The system's clock is followed when it is set, not when it is nudged: windows stay evenly spaced.
 constexpr gint64 kClockStep = 100 * GST_MSECOND;
 
+// Video in which nothing was ever found for this long may have no detector.
+constexpr Time kLongSearch = std::chrono::seconds(10);
+
 constexpr const char *kNameRule = "a name has 1 to 64 letters, digits, _ or -";
 
 Time time_from(GstClockTime time) {
@@ -42,16 +45,6 @@ std::string new_boot() {
     number = static_cast<guint64>(g_random_int()) << 32 | g_random_int();
   g_autofree gchar *text = g_strdup_printf("%016" G_GINT64_MODIFIER "x", number);
   return text;
-}
-
-// Others' detectors have classes like `traffic light`; in a record they must be names.
-std::string name_of(const char *label) {
-  std::string name(label);
-  name.resize(std::min<std::size_t>(name.size(), GST_NPC_NAME_MAX));
-  for (char &c : name)
-    if (!g_ascii_isalnum(c) && c != '_' && c != '-')
-      c = '_';
-  return name;
 }
 
 // Text from a user, fit for a message.
@@ -92,21 +85,13 @@ void shorten(GstNpcCounts *counts) {
   }
 }
 
-void read_detections(GstBuffer *buffer, std::vector<npc::count::Detection> &detections) {
-  detections.clear();
-  gpointer walk = nullptr;
-  GstNpcDetection found;
-  while (gst_npc_buffer_iterate_detections(buffer, &walk, &found))
-    detections.push_back({name_of(found.label),
-                          {found.x, found.y, found.width, found.height},
-                          found.confidence,
-                          found.weak != FALSE});
-}
-
 }  // namespace
 
 GstNpcCountState::GstNpcCountState(GstNpcCount *element)
-    : element_(element), boot_(new_boot()), window_(time_from(settings.interval)) {
+    : element_(element),
+      boot_(new_boot()),
+      window_(time_from(settings.interval)),
+      watch_(GST_ELEMENT(element), [this] { return look(); }) {
   gst_segment_init(&segment_, GST_FORMAT_TIME);
 }
 
@@ -128,6 +113,13 @@ bool GstNpcCountState::start() {
   apply_definitions(current);
   load_totals(current);
   apply_resets();
+  if (!watch_.start()) {
+    GST_ELEMENT_ERROR(element_, RESOURCE, FAILED,
+                      ("npccount cannot make a thread: end other programs, or raise the limit of "
+                       "processes (ulimit -u)."),
+                      (nullptr));
+    return false;
+  }
   return true;
 }
 
@@ -142,6 +134,8 @@ void GstNpcCountState::stop() {
 void GstNpcCountState::flush() {
   forget();
   gst_segment_init(&segment_, GST_FORMAT_TIME);
+  streaming_ = false;
+  live_.reset();
 }
 
 void GstNpcCountState::forget() {
@@ -149,14 +143,16 @@ void GstNpcCountState::forget() {
   window_.reset();
   rules_.forget();
   last_.reset();
+  searching_since_.reset();
 }
 
 bool GstNpcCountState::set_caps(GstCaps *caps) {
   const GstStructure *structure = gst_caps_get_structure(caps, 0);
   int width = 0, height = 0, numerator = 0, denominator = 1;
+  // Video need not have a frame rate.
+  gst_structure_get_fraction(structure, "framerate", &numerator, &denominator);
   if (!gst_structure_get_int(structure, "width", &width) ||
-      !gst_structure_get_int(structure, "height", &height) ||
-      !gst_structure_get_fraction(structure, "framerate", &numerator, &denominator)) {
+      !gst_structure_get_int(structure, "height", &height)) {
     GST_ERROR_OBJECT(element_, "caps are not fixed: %" GST_PTR_FORMAT, static_cast<void *>(caps));
     return false;
   }
@@ -170,6 +166,8 @@ bool GstNpcCountState::set_caps(GstCaps *caps) {
   frame_duration_ = numerator > 0
                         ? time_from(gst_util_uint64_scale_int(GST_SECOND, denominator, numerator))
                         : Time::zero();
+  if (!negotiated_)
+    searching_ = gst_structure_has_name(structure, "video/x-raw");
   GstCaps *counts = gst_caps_from_string(GST_NPC_COUNTS_CAPS);
   negotiated_ = gst_pad_push_event(element_->srcpad, gst_event_new_caps(counts));
   gst_caps_unref(counts);
@@ -188,6 +186,8 @@ bool GstNpcCountState::set_segment(const GstSegment *segment) {
     forget();
     gst_segment_copy_into(segment, &segment_);
   }
+  streaming_ = true;
+  hear();
   return true;
 }
 
@@ -218,8 +218,17 @@ Time GstNpcCountState::duration_of(GstClockTime duration) const {
 }
 
 GstFlowReturn GstNpcCountState::chain(GstBuffer *buffer) {
-  read_detections(buffer, detections_);
+  const GstFlowReturn flow = count(buffer);
+  // Now, not before: while downstream blocks, frames cannot come.
+  hear();
+  return flow;
+}
+
+GstFlowReturn GstNpcCountState::count(GstBuffer *buffer) {
+  const npc::CountSettings current = copy_settings();
+  npc::read_detections(buffer, frame_, current.people_classes, detections_);
   const GstClockTime pts = GST_BUFFER_PTS(buffer), duration = GST_BUFFER_DURATION(buffer);
+  // It may be a frame of the camera, which has few.
   gst_buffer_unref(buffer);
   if (!negotiated_)
     return GST_FLOW_NOT_NEGOTIATED;
@@ -229,27 +238,49 @@ GstFlowReturn GstNpcCountState::chain(GstBuffer *buffer) {
                      GST_TIME_ARGS(pts));
     return GST_FLOW_OK;
   }
-  const npc::CountSettings current = copy_settings();
+  miss_detector(*now);
   const GstFlowReturn flow = come_to(*now, *now, current);
   if (flow != GST_FLOW_OK)
     return flow;
   apply_definitions(current);
   tracker_.update(*now, detections_);
-  for (const npc::count::Crossing &crossing : rules_.update(*now, tracker_.tracks(), frame_))
-    post(crossing, pts, *now, current);
+  post(rules_.update(*now, tracker_.tracks(), frame_), pts, *now, current);
   const npc::count::FrameCounts counts = npc::count::count_tracks(tracker_.tracks());
-  window_.add(*now, duration_of(duration), counts);
+  last_length_ = duration_of(duration);
+  window_.add(*now, last_length_, counts);
   GST_LOG_OBJECT(element_, "%zu detections at %" GST_TIME_FORMAT ": %u people, %u moving, %u faces",
                  detections_.size(), GST_TIME_ARGS(time_to(*now)), counts.people, counts.moving,
                  counts.faces);
   return GST_FLOW_OK;
 }
 
-GstFlowReturn GstNpcCountState::gap(GstClockTime pts, GstClockTime duration) {
+// Pictures without a detector before them look like an empty room.
+void GstNpcCountState::miss_detector(Time now) {
+  if (!searching_)
+    return;
+  if (!searching_since_)
+    searching_since_ = now;
+  searching_ = detections_.empty() && now - *searching_since_ < kLongSearch;
+  if (searching_ || !detections_.empty())
+    return;
+  GST_ELEMENT_WARNING(element_, STREAM, FORMAT,
+                      ("No detections have come with the video. If nobody is there all is well; "
+                       "else put a detector before npccount, such as npcdetect."),
+                      ("neither GstVideoRegionOfInterestMeta nor GstAnalyticsODMtd on any frame"));
+}
+
+GstFlowReturn GstNpcCountState::gap(GstClockTime pts, GstClockTime duration, bool lost) {
   const std::optional<Time> start = GST_CLOCK_TIME_IS_VALID(pts) ? running_time(pts) : std::nullopt;
   if (!start)
     return GST_FLOW_OK;
-  return come_to(*start, *start + duration_of(duration), copy_settings());
+  const Time end = *start + duration_of(duration);
+  if (lost) {
+    GST_DEBUG_OBJECT(element_, "frames were lost at %" GST_TIME_FORMAT, GST_TIME_ARGS(pts));
+    window_.lose(*start, end);
+  }
+  const GstFlowReturn flow = come_to(*start, end, copy_settings());
+  hear();
+  return flow;
 }
 
 // Time has come to `end`, by a frame or a gap that begins at `start`.
@@ -260,6 +291,7 @@ GstFlowReturn GstNpcCountState::come_to(Time start, Time end, const npc::CountSe
     forget();
   }
   last_ = start;
+  last_length_ = end - start;
   apply_resets();
   window_.set_length(time_from(current.interval));
   const auto closed = window_.advance(end);
@@ -270,6 +302,7 @@ void GstNpcCountState::finish() {
   if (const auto closed = window_.finish())
     emit(*closed, copy_settings());
   forget();
+  streaming_ = false;
 }
 
 // UTC in ns at a running time.
@@ -307,6 +340,8 @@ GstFlowReturn GstNpcCountState::emit(const npc::count::WindowCounts &window,
   add_rules(counts.get(), rules_.close());
   counts->flags = static_cast<GstNpcCountsFlags>(
       (window.partial ? GST_NPC_COUNTS_FLAG_PARTIAL : 0) |
+      (window.degraded ? GST_NPC_COUNTS_FLAG_DEGRADED : 0) |
+      (window.stalled ? GST_NPC_COUNTS_FLAG_STALLED : 0) |
       (npc::count::system_clock_is_unsynced() ? GST_NPC_COUNTS_FLAG_CLOCK_UNSYNCED : 0));
   shorten(counts.get());
   // Before anybody hears of them: totals that were told never fall.

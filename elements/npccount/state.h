@@ -14,7 +14,9 @@
 #include "core/rules.h"
 #include "core/tracker.h"
 #include "core/window.h"
+#include "detections.h"
 #include "gstnpccount.h"
+#include "watch.h"
 
 namespace npc {
 
@@ -25,7 +27,7 @@ struct NameSetting {
   std::optional<std::string> refused;
 };
 
-/// A property that defines lines or zones.
+/// A property that defines lines, zones or thresholds.
 struct PlacesSetting {
   std::string text;
   /// Why `text` cannot be used; it keeps the element from starting.
@@ -38,8 +40,9 @@ struct CountSettings {
   NameSetting camera{"camera", {}};
   GstClockTime interval = 2 * GST_SECOND;
   bool post_messages = true;
-  PlacesSetting lines, zones;
-  /// What those two define; never null.
+  PlacesSetting lines, zones, thresholds;
+  PeopleClasses people_classes;
+  /// What lines, zones and thresholds define; never null.
   std::shared_ptr<const count::Definitions> definitions =
       std::make_shared<const count::Definitions>();
   std::string state_file;
@@ -58,7 +61,9 @@ struct _GstNpcCount {
   struct GstNpcCountState *state;
 };
 
-// C++ objects with destructors. The streaming thread owns all but `settings`.
+// C++ objects with destructors. All but `settings` belong to who holds the sink pad's stream lock:
+// the streaming thread, or the watch when that is silent. Nothing else is locked while either
+// pushes or posts.
 struct GstNpcCountState {
   explicit GstNpcCountState(GstNpcCount *element);
 
@@ -66,12 +71,17 @@ struct GstNpcCountState {
   /// work.
   bool start();
   void stop();
+  /// The element plays, or pauses.
+  void play();
+  void pause() { watch_.pause(); }
+  /// Ends the watch for silence. Pads must be inactive.
+  void stop_watch() { watch_.stop(); }
   bool set_caps(GstCaps *caps);
   bool set_segment(const GstSegment *segment);
   void flush();
   GstFlowReturn chain(GstBuffer *buffer);
-  /// Nothing was analysed from `pts` on for `duration`.
-  GstFlowReturn gap(GstClockTime pts, GstClockTime duration);
+  /// Nothing was analysed from `pts` on for `duration`; `lost`: there was something to analyse.
+  GstFlowReturn gap(GstClockTime pts, GstClockTime duration, bool lost);
   /// Closes the open window at the end of the stream.
   void finish();
   /// Sets a name; `property` is what users call it.
@@ -80,6 +90,7 @@ struct GstNpcCountState {
 
   void set_lines(const gchar *text);
   void set_zones(const gchar *text);
+  void set_thresholds(const gchar *text);
   /// Totals of a line, or of all if `name` is null or empty, begin at 0 again.
   void reset(const gchar *name);
 
@@ -91,15 +102,26 @@ struct GstNpcCountState {
 
   npc::CountSettings copy_settings();
   bool refuse_to_start(const npc::CountSettings &current);
-  void set_places(npc::PlacesSetting npc::CountSettings::*which, const char *property,
-                  const gchar *text, npc::count::Definitions read, std::string fault);
+  template <typename Definition>
+  void set_places(npc::PlacesSetting npc::CountSettings::*which,
+                  std::vector<Definition> npc::count::Definitions::*kind, const char *property,
+                  const gchar *text,
+                  bool (*read)(const char *, std::vector<Definition> &, std::string &));
   void apply_definitions(const npc::CountSettings &current);
   void apply_resets();
   void load_totals(const npc::CountSettings &current);
   void save_totals(const npc::CountSettings &current);
+  void post(const npc::count::Events &events, GstClockTime pts, Time running,
+            const npc::CountSettings &current);
   void post(const npc::count::Crossing &crossing, GstClockTime pts, Time running,
             const npc::CountSettings &current);
+  void post(const npc::count::Alarm &alarm, Time running, const npc::CountSettings &current);
   void forget();
+  GstFlowReturn count(GstBuffer *buffer);
+  void miss_detector(Time now);
+  void hear();
+  GstClockTime look();
+  GstClockTime look_unlocked();
   std::optional<Time> running_time(GstClockTime pts);
   Time duration_of(GstClockTime duration) const;
   GstFlowReturn come_to(Time start, Time end, const npc::CountSettings &current);
@@ -111,6 +133,8 @@ struct GstNpcCountState {
   guint64 seq_ = 0;  // with boot_, the name of a record: never starts again
   GstSegment segment_;
   bool negotiated_ = false;
+  bool searching_ = false;  // frames came, but no detection yet
+  std::optional<Time> searching_since_;
   npc::count::FrameSize frame_;
   Time frame_duration_{};  // by the caps' frame rate; 0 if that is variable
   npc::count::Tracker tracker_;
@@ -122,5 +146,10 @@ struct GstNpcCountState {
   bool save_failed_ = false;
   std::vector<npc::count::Detection> detections_;
   std::optional<Time> last_;        // running time of the last frame or gap
+  Time last_length_{};              // how long that lasts
   std::optional<gint64> utc_base_;  // UTC in ns at running time 0
+  bool streaming_ = false;          // between a segment and the end of the stream
+  std::optional<bool> live_;        // once upstream knows
+  Time heard_{};                    // running time by the clock when the last sign of life came
+  npc::Watch watch_;
 };

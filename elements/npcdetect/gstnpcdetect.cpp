@@ -50,7 +50,7 @@
 
 #include <string>
 
-#include "passage.h"
+#include "../passage.h"
 #include "state.h"
 
 GST_DEBUG_CATEGORY(npcdetect_debug);

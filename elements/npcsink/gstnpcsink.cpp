@@ -28,27 +28,68 @@
  *
  * Without an updater the sink only checks the records, and says so in an info message.
  *
- * Each updater works on a thread of its own, with a queue of 10000 records. A record leaves the
- * queue when the far side has confirmed it: it may arrive twice, with the same (`site`, `camera`,
- * `boot`, `seq`), but it is not lost by an outage that the queue outlasts. When the queue is full
- * the oldest record is dropped and counted. The queue is in memory: what waits when the element
- * goes to NULL is lost.
+ * Each updater works on a thread of its own and takes its records from the store. A record is done
+ * when the far side has confirmed it: it may arrive twice, with the same (`site`, `camera`, `boot`,
+ * `seq`), but no outage loses it. An updater that the store does not know yet begins with the next
+ * record, not with the history.
+ *
+ * ## Store
+ *
+ * #GstNpcSink:store names an SQLite file, and each record is written there before it goes anywhere:
+ * a broker that is away, a power cut or a kill costs time, not records. What was received up to
+ * about a tenth of a second before a power cut is on the disk. Records are kept for
+ * #GstNpcSink:store-retention after that, so the file is also the device's own database; anybody
+ * may read it while the sink writes:
+ * |[
+ * sqlite3 -readonly /var/lib/npc/counts.db \
+ *     'SELECT datetime(time / 1000, "unixepoch"), camera, record ->> "people" FROM records'
+ * ]|
+ * The table `records` has the record itself (`record`, JSON) and what names it, `cursors` the last
+ * `id` that each updater has delivered, and `refused` the last 1000 records that a far side never
+ * takes, with the reason.
+ *
+ * File and journal stay below #GstNpcSink:store-size: then the oldest records go, delivered or not,
+ * and those that were not are counted as dropped. An updater that is taken out of
+ * #GstNpcSink:updaters holds no records back; its cursor is forgotten with the last record that it
+ * has delivered. While the file cannot be written, records wait in memory, 16 MiB of them, and are
+ * delivered from there. A damaged file is set aside as `….damaged-1`, and what can be read of it
+ * is copied into a new one. One store serves one sink.
+ *
+ * Without a file the store is in memory, at most 16 MiB of it, and what waits when the element goes
+ * to NULL is lost.
+ *
+ * A store that fails is no error of the pipeline, unless it must not be used at all: in use by
+ * another sink, of a newer version, or a database of another program. It posts an element message
+ * named `npc-store`:
+ *
+ * - `store`: #gchararray, its path
+ * - `state`: #gchararray, `failing`: it cannot be written; `writing`: it can again; `replaced`: a
+ *   damaged file was set aside; `losing`: memory is full too, and the oldest records are given up
+ * - `reason`: #gchararray, a sentence, or empty
+ * - `unstored`: #guint64, records in memory only
+ * - `lost`: #guint64, records that were given up before they were stored
  *
  * ## Faults of the network
  *
  * A broker that is absent, a full disk or a wrong password is never an error of the pipeline: the
- * updater tries again for ever, after pauses that grow from about one second to one minute. An
- * updater that connects or disconnects, or that fails for a new reason, posts an element message
- * named `npc-updater`:
+ * updater tries again for ever, after pauses that grow from about one second to one minute, or
+ * longer if the far side asks for it. News of an updater is an element message named `npc-updater`:
  *
  * - `updater`: #gchararray, its URI
- * - `state`: #gchararray, `connected` or `disconnected`
- * - `reason`: #gchararray, why it is disconnected, a sentence; else empty
+ * - `state`: #gchararray, `connected`; `disconnected`, also for each new reason; `backlog`: 1000
+ *   records wait, or one for a minute, and again each time it doubles; `caught-up`: a backlog is
+ *   delivered; `refused`: the far side never takes a record, which was set aside in the store, once
+ *   for each reason; `dropped`: records were given up undelivered, and again each time it doubles
+ * - `reason`: #gchararray, why, a sentence; or empty
  * - `pending`: #guint64, records that wait
- * - `dropped`: #guint64, records that were given up because too many waited
+ * - `oldest`: #guint64, the age in ms of the oldest of them, by the system's clock
+ * - `dropped`: #guint64, records that were given up because the store was full
+ * - `refused`: #guint64, records that the far side never takes
  *
- * At EOS, and when it leaves PAUSED, the sink waits up to #GstNpcSink:drain-timeout for the queues
- * to empty.
+ * At EOS, and when it leaves PAUSED, the sink waits up to #GstNpcSink:drain-timeout for the
+ * updaters to deliver what waits. The rest stays in the store. An application that gets SIGTERM
+ * sends EOS, as `gst-launch-1.0 -e` does at SIGINT; one that only goes to NULL loses nothing of
+ * what the sink has received.
  *
  * ## Limits
  *
@@ -60,8 +101,9 @@
  * ## Example launch line
  * |[
  * gst-launch-1.0 -m filesrc location=vtest.avi ! decodebin ! npcdetect ! npccount camera=door ! \
- *     npcsink updaters="mqtt://127.0.0.1:1883 file:/dev/stdout"
- * ]| Counts people and sends the counts to a broker, and to the terminal.
+ *     npcsink store=counts.db updaters="mqtt://127.0.0.1:1883 file:/dev/stdout"
+ * ]| Counts people and sends the counts to a broker, and to the terminal; what the broker does not
+ * get is sent the next time.
  * |[
  * mosquitto_sub -h 127.0.0.1 -t 'npc/#' -v
  * ]| Shows what arrives.
@@ -89,16 +131,40 @@ namespace {
 
 constexpr guint64 kDefaultDrainTimeout = 5 * GST_SECOND;
 constexpr guint64 kMaxDrainTimeout = 24 * 3600 * GST_SECOND;
+constexpr guint64 kDefaultRetention = 30 * 24 * 3600 * GST_SECOND;
+constexpr guint64 kMaxRetention = guint64{100} * 365 * 24 * 3600 * GST_SECOND;
+constexpr guint64 kDefaultSize = 256 << 20;
+constexpr guint64 kMinSize = 8 << 20;
+constexpr guint64 kMaxSize = guint64{1} << 40;
+constexpr guint64 kMostMemory = 16 << 20;
+// How long the way out of PAUSED waits for a slow disk, whatever the updaters do.
+constexpr auto kStorePatience = std::chrono::seconds(5);
 // A stream of nothing but refused records must not flood the bus.
 constexpr gint64 kWarningPause = 10 * G_USEC_PER_SEC;
 
-enum { PROP_0, PROP_UPDATERS, PROP_DRAIN_TIMEOUT, PROP_STATS };
+enum {
+  PROP_0,
+  PROP_UPDATERS,
+  PROP_STORE,
+  PROP_STORE_RETENTION,
+  PROP_STORE_SIZE,
+  PROP_DRAIN_TIMEOUT,
+  PROP_STATS
+};
 
 GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE("sink", GST_PAD_SINK, GST_PAD_ALWAYS,
                                                              GST_STATIC_CAPS(GST_NPC_COUNTS_CAPS));
 
+struct StoreSettings {
+  std::string path;
+  guint64 retention = kDefaultRetention;
+  guint64 size = kDefaultSize;
+  bool operator==(const StoreSettings &) const = default;
+};
+
 struct Settings {
   std::string updaters;
+  StoreSettings store;
   guint64 drain_timeout = kDefaultDrainTimeout;
 };
 
@@ -108,12 +174,14 @@ using Counts = std::unique_ptr<GstNpcCounts, decltype(&gst_npc_counts_free)>;
 struct State {
   // Under the object lock.
   Settings settings;
-  std::shared_ptr<npc::Delivery> delivery;
+  std::shared_ptr<npc::Store> store;
+  std::shared_ptr<npc::Delivery> delivery;  // ends before the store
   guint64 received = 0;
   guint64 refused = 0;
 
   // State changes only.
-  std::string parsed;  // the updaters that `delivery` was made of
+  std::string parsed;    // the updaters that `delivery` was made of
+  StoreSettings opened;  // what `store` was made of
 
   // Streaming thread, and state changes while it rests.
   bool gave_up_draining = false;
@@ -137,57 +205,120 @@ std::shared_ptr<npc::Delivery> delivery_of(GstNpcSink *self) {
   return self->state->delivery;
 }
 
-// What waits there is lost.
-void discard(GstNpcSink *self, std::shared_ptr<npc::Delivery> delivery) {
-  if (!delivery)
-    return;
-  for (const npc::UpdaterStats &stats : delivery->stats()) {
-    if (stats.pending > 0) {
-      GST_WARNING_OBJECT(self, "%" G_GUINT64_FORMAT " records for %s are lost", stats.pending,
-                         stats.updater.c_str());
-    }
-  }
+std::shared_ptr<npc::Store> store_of(GstNpcSink *self) {
+  npc::ObjectLocker lock(self);
+  return self->state->store;
 }
 
-// Runs on the threads of the updaters.
+// Run on the threads of the updaters and the store.
+void post(GstNpcSink *self, GstStructure *structure) {
+  gst_element_post_message(GST_ELEMENT(self), gst_message_new_element(GST_OBJECT(self), structure));
+}
+
 void post_event(GstNpcSink *self, const npc::UpdaterEvent &event) {
-  if (event.stats.connected)
-    GST_INFO_OBJECT(self, "%s is connected", event.stats.updater.c_str());
+  GstStructure *structure = npc::structure_of_event(event);
+  if (event.state == npc::UpdaterEvent::State::kConnected ||
+      event.state == npc::UpdaterEvent::State::kCaughtUp)
+    GST_INFO_OBJECT(self, "%" GST_PTR_FORMAT, static_cast<void *>(structure));
   else
-    GST_WARNING_OBJECT(self, "%s: %s", event.stats.updater.c_str(), event.reason.c_str());
-  gst_element_post_message(
-      GST_ELEMENT(self), gst_message_new_element(GST_OBJECT(self), npc::structure_of_event(event)));
+    GST_WARNING_OBJECT(self, "%" GST_PTR_FORMAT, static_cast<void *>(structure));
+  post(self, structure);
 }
 
-bool make_delivery(GstNpcSink *self) {
+void post_event(GstNpcSink *self, const npc::StoreEvent &event) {
+  GstStructure *structure = npc::structure_of_event(event);
+  if (event.state == npc::StoreEvent::State::kWriting)
+    GST_INFO_OBJECT(self, "%" GST_PTR_FORMAT, static_cast<void *>(structure));
+  else
+    GST_WARNING_OBJECT(self, "%" GST_PTR_FORMAT, static_cast<void *>(structure));
+  post(self, structure);
+}
+
+std::string line_protocol_of(const std::string &json) {
+  const Counts counts(
+      gst_npc_counts_from_json(json.data(), static_cast<gssize>(json.size()), nullptr),
+      gst_npc_counts_free);
+  if (!counts)
+    return {};
+  const Gchar lines(gst_npc_counts_to_line_protocol(counts.get()), g_free);
+  return lines.get();
+}
+
+Settings settings_of(GstNpcSink *self) {
+  npc::ObjectLocker lock(self);
+  return self->state->settings;
+}
+
+bool make_store(GstNpcSink *self, const StoreSettings &settings) {
   State &state = *self->state;
-  std::string updaters;
-  {
-    npc::ObjectLocker lock(self);
-    updaters = state.settings.updaters;
+  npc::StoreOptions options;
+  options.path = settings.path;
+  options.retention = std::chrono::nanoseconds(settings.retention);
+  options.size = settings.path.empty() ? std::min(settings.size, kMostMemory) : settings.size;
+  options.memory = kMostMemory;
+  options.line_protocol = line_protocol_of;
+  std::shared_ptr<npc::Store> made;
+  try {
+    made = std::make_shared<npc::Store>(
+        std::move(options), [self](const npc::StoreEvent &event) { post_event(self, event); });
+  } catch (const std::exception &error) {
+    GST_ELEMENT_ERROR(self, RESOURCE, SETTINGS, ("%s", error.what()),
+                      ("store=\"%s\"", settings.path.c_str()));
+    return false;
   }
+  state.opened = settings;
+  npc::ObjectLocker lock(self);
+  state.store.swap(made);
+  return true;
+}
+
+bool make_delivery(GstNpcSink *self, const std::string &updaters) {
+  State &state = *self->state;
   std::shared_ptr<npc::Delivery> made;
   try {
     made = std::make_shared<npc::Delivery>(
-        updaters, npc::Registry::standard(), npc::WorkerOptions(),
+        updaters, npc::Registry::standard(), store_of(self), npc::WorkerOptions(),
         [self](const npc::UpdaterEvent &event) { post_event(self, event); });
   } catch (const std::exception &error) {
     GST_ELEMENT_ERROR(self, RESOURCE, SETTINGS, ("%s", error.what()),
                       ("updaters=\"%s\"", updaters.c_str()));
     return false;
   }
-  if (made->empty()) {
+  if (made->empty() && state.opened.path.empty()) {
     GST_ELEMENT_INFO(self, RESOURCE, SETTINGS,
                      ("No updater is set, so the records are only checked and go nowhere."),
                      ("set the property updaters, as in updaters=mqtt://127.0.0.1:1883"));
   }
   state.parsed = updaters;
+  npc::ObjectLocker lock(self);
+  state.delivery.swap(made);
+  return true;
+}
+
+void close_delivery(GstNpcSink *self) {
+  std::shared_ptr<npc::Delivery> ended;
+  std::shared_ptr<npc::Store> closed;
   {
     npc::ObjectLocker lock(self);
-    state.delivery.swap(made);
+    self->state->delivery.swap(ended);
+    self->state->store.swap(closed);
   }
-  discard(self, std::move(made));
-  return true;
+  if (!closed)
+    return;
+  const bool in_memory = closed->stats().path.empty();
+  for (const npc::UpdaterStats &stats : ended ? ended->stats() : std::vector<npc::UpdaterStats>()) {
+    if (in_memory && stats.pending > 0) {
+      GST_WARNING_OBJECT(self, "%" G_GUINT64_FORMAT " records for %s are lost: no store is set",
+                         guint64{stats.pending}, stats.updater.c_str());
+    }
+  }
+  ended.reset();
+  const npc::StoreStats stats = closed->stats();
+  if (!in_memory && !stats.writing && stats.unstored > 0) {
+    GST_WARNING_OBJECT(self,
+                       "%" G_GUINT64_FORMAT " records are lost unless the store can be written now",
+                       guint64{stats.unstored});
+  }
 }
 
 bool open_delivery(GstNpcSink *self) {
@@ -196,33 +327,32 @@ bool open_delivery(GstNpcSink *self) {
     self->state->received = 0;
     self->state->refused = 0;
   }
-  return make_delivery(self);
+  const Settings settings = settings_of(self);
+  return make_store(self, settings.store) && make_delivery(self, settings.updaters);
 }
 
-void close_delivery(GstNpcSink *self) {
-  std::shared_ptr<npc::Delivery> ended;
-  {
-    npc::ObjectLocker lock(self);
-    self->state->delivery.swap(ended);
+// In READY: what was set since then holds now.
+bool renew_delivery(GstNpcSink *self) {
+  State &state = *self->state;
+  const Settings settings = settings_of(self);
+  if (!store_of(self) || settings.store != state.opened) {
+    // The old one first: it may be the same file.
+    close_delivery(self);
+    return make_store(self, settings.store) && make_delivery(self, settings.updaters);
   }
-  discard(self, std::move(ended));
+  return (delivery_of(self) && settings.updaters == state.parsed) ||
+         make_delivery(self, settings.updaters);
 }
 
 bool start_delivery(GstNpcSink *self) {
   State &state = *self->state;
-  bool changed;
-  {
-    npc::ObjectLocker lock(self);
-    changed = state.settings.updaters != state.parsed;
-  }
-  if (changed && !make_delivery(self))
+  if (!renew_delivery(self))
     return false;
   state.gave_up_draining = false;
   state.last_warning.reset();
   try {
-    const auto delivery = delivery_of(self);
-    delivery->interrupt(false);
-    delivery->start();
+    store_of(self)->interrupt(false);
+    delivery_of(self)->start();
   } catch (const std::exception &error) {
     GST_ELEMENT_ERROR(self, RESOURCE, FAILED, ("The updaters cannot start."), ("%s", error.what()));
     return false;
@@ -239,17 +369,22 @@ npc::Drained drain(GstNpcSink *self, GstClockTime timeout) {
 }
 
 GstClockTime drain_timeout(GstNpcSink *self) {
-  npc::ObjectLocker lock(self);
-  return self->state->settings.drain_timeout;
+  return settings_of(self).drain_timeout;
 }
 
 void stop_delivery(GstNpcSink *self) {
   const auto delivery = delivery_of(self);
-  delivery->interrupt(false);
+  const auto store = store_of(self);
+  // A start that failed may have left nothing.
+  if (!delivery || !store)
+    return;
+  store->interrupt(false);
   // EOS has waited already: nothing came since then.
   if (!self->state->gave_up_draining)
     drain(self, drain_timeout(self));
   delivery->stop();
+  if (!store->flush(kStorePatience))
+    GST_WARNING_OBJECT(self, "the disk is slow: not everything is stored yet");
 }
 
 void refuse(GstNpcSink *self, const char *why) {
@@ -287,7 +422,13 @@ std::optional<npc::Record> read_record(GstNpcSink *self, GstBuffer *buffer) {
   // Written anew, so that only what we know of goes out.
   const Gchar json(gst_npc_counts_to_json(counts.get()), g_free);
   const Gchar lines(gst_npc_counts_to_line_protocol(counts.get()), g_free);
-  return npc::Record{counts->site, counts->camera, json.get(), lines.get()};
+  return npc::Record{counts->site,
+                     counts->camera,
+                     json.get(),
+                     lines.get(),
+                     counts->boot,
+                     static_cast<std::int64_t>(counts->seq),
+                     static_cast<std::int64_t>(counts->time)};
 }
 
 GstStructure *make_stats(GstNpcSink *self) {
@@ -298,7 +439,8 @@ GstStructure *make_stats(GstNpcSink *self) {
     refused = self->state->refused;
   }
   const auto delivery = delivery_of(self);
-  return npc::structure_of_stats(received, refused,
+  const auto store = store_of(self);
+  return npc::structure_of_stats(received, refused, store ? store->stats() : npc::StoreStats(),
                                  delivery ? delivery->stats() : std::vector<npc::UpdaterStats>());
 }
 
@@ -307,15 +449,15 @@ GstStructure *make_stats(GstNpcSink *self) {
 static GstFlowReturn gst_npc_sink_render(GstBaseSink *base, GstBuffer *buffer) {
   GstNpcSink *self = GST_NPC_SINK(base);
   State &state = *self->state;
-  std::shared_ptr<npc::Delivery> delivery;
+  std::shared_ptr<npc::Store> store;
   {
     npc::ObjectLocker lock(self);
     state.received++;
-    delivery = state.delivery;
+    store = state.store;
   }
   state.gave_up_draining = false;
   if (auto record = read_record(self, buffer))
-    delivery->push(std::move(*record));
+    store->push(std::move(*record));
   return GST_FLOW_OK;
 }
 
@@ -347,14 +489,14 @@ static gboolean gst_npc_sink_event(GstBaseSink *base, GstEvent *event) {
 }
 
 static gboolean gst_npc_sink_unlock(GstBaseSink *base) {
-  if (const auto delivery = delivery_of(GST_NPC_SINK(base)))
-    delivery->interrupt(true);
+  if (const auto store = store_of(GST_NPC_SINK(base)))
+    store->interrupt(true);
   return TRUE;
 }
 
 static gboolean gst_npc_sink_unlock_stop(GstBaseSink *base) {
-  if (const auto delivery = delivery_of(GST_NPC_SINK(base)))
-    delivery->interrupt(false);
+  if (const auto store = store_of(GST_NPC_SINK(base)))
+    store->interrupt(false);
   return TRUE;
 }
 
@@ -391,6 +533,22 @@ static void gst_npc_sink_set_property(GObject *object, guint id, const GValue *v
       settings.updaters = npc::redact(text != nullptr ? text : "");
       break;
     }
+    case PROP_STORE: {
+      const gchar *text = g_value_get_string(value);
+      npc::ObjectLocker lock(self);
+      settings.store.path = text != nullptr ? text : "";
+      break;
+    }
+    case PROP_STORE_RETENTION: {
+      npc::ObjectLocker lock(self);
+      settings.store.retention = g_value_get_uint64(value);
+      break;
+    }
+    case PROP_STORE_SIZE: {
+      npc::ObjectLocker lock(self);
+      settings.store.size = g_value_get_uint64(value);
+      break;
+    }
     case PROP_DRAIN_TIMEOUT: {
       npc::ObjectLocker lock(self);
       settings.drain_timeout = g_value_get_uint64(value);
@@ -403,18 +561,22 @@ static void gst_npc_sink_set_property(GObject *object, guint id, const GValue *v
 
 static void gst_npc_sink_get_property(GObject *object, guint id, GValue *value, GParamSpec *pspec) {
   GstNpcSink *self = GST_NPC_SINK(object);
-  const Settings &settings = self->state->settings;
   switch (id) {
-    case PROP_UPDATERS: {
-      npc::ObjectLocker lock(self);
-      g_value_set_string(value, settings.updaters.c_str());
+    case PROP_UPDATERS:
+      g_value_set_string(value, settings_of(self).updaters.c_str());
       break;
-    }
-    case PROP_DRAIN_TIMEOUT: {
-      npc::ObjectLocker lock(self);
-      g_value_set_uint64(value, settings.drain_timeout);
+    case PROP_STORE:
+      g_value_set_string(value, settings_of(self).store.path.c_str());
       break;
-    }
+    case PROP_STORE_RETENTION:
+      g_value_set_uint64(value, settings_of(self).store.retention);
+      break;
+    case PROP_STORE_SIZE:
+      g_value_set_uint64(value, settings_of(self).store.size);
+      break;
+    case PROP_DRAIN_TIMEOUT:
+      g_value_set_uint64(value, settings_of(self).drain_timeout);
+      break;
     case PROP_STATS:
       g_value_take_boxed(value, make_stats(self));
       break;
@@ -451,10 +613,39 @@ static void gst_npc_sink_install_properties(GObjectClass *klass) {
       klass, PROP_STATS,
       g_param_spec_boxed(
           "stats", "Statistics",
-          "Since READY: received and refused (guint64, records), updaters (array of structures: "
-          "updater, its URI; delivered, pending, dropped, guint64, records; failed, guint64, "
-          "attempts; connected; last-error, a sentence)",
+          "Since READY: received and refused (guint64, records), store (structure: path; writing, "
+          "whether what comes is stored; records, unstored, lost, repeated, guint64; last-error, a "
+          "sentence), updaters (array of structures: updater, its URI; delivered, pending, "
+          "dropped, "
+          "refused, guint64, records; oldest, guint64, age in ms of the oldest pending one; "
+          "failed, "
+          "guint64, attempts; connected; last-error)",
           GST_TYPE_STRUCTURE, static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS)));
+}
+
+static void gst_npc_sink_install_store_properties(GObjectClass *klass) {
+  constexpr auto kFlags = static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
+                                                   GST_PARAM_MUTABLE_READY);
+  g_object_class_install_property(
+      klass, PROP_STORE,
+      g_param_spec_string("store", "Store",
+                          "The SQLite file where records wait and stay, as in "
+                          "/var/lib/npc/counts.db; it is made if it is not there, in a directory "
+                          "that is. Empty: in memory, where at most 16 MiB of records wait",
+                          "", kFlags));
+  g_object_class_install_property(
+      klass, PROP_STORE_RETENTION,
+      g_param_spec_uint64(
+          "store-retention", "Store retention",
+          "How old a delivered record may be before it is deleted, in ns. 0: as old "
+          "as store-size allows",
+          0, kMaxRetention, kDefaultRetention, kFlags));
+  g_object_class_install_property(
+      klass, PROP_STORE_SIZE,
+      g_param_spec_uint64("store-size", "Store size",
+                          "How large the file and its journal may grow, in bytes; then the oldest "
+                          "records are deleted, delivered or not. A record takes about 500 bytes",
+                          kMinSize, kMaxSize, kDefaultSize, kFlags));
 }
 
 static void gst_npc_sink_class_init(GstNpcSinkClass *klass) {
@@ -464,6 +655,7 @@ static void gst_npc_sink_class_init(GstNpcSinkClass *klass) {
   object_class->get_property = gst_npc_sink_get_property;
   object_class->finalize = gst_npc_sink_finalize;
   gst_npc_sink_install_properties(object_class);
+  gst_npc_sink_install_store_properties(object_class);
 
   GstElementClass *element_class = GST_ELEMENT_CLASS(klass);
   element_class->change_state = GST_DEBUG_FUNCPTR(gst_npc_sink_change_state);

@@ -2,21 +2,21 @@
 // The thread behind an updater: connects, delivers, retries.
 #include "worker.h"
 
-#include <pthread.h>
-#include <signal.h>
-
 #include <algorithm>
+
+#include "threads.h"
 
 namespace npc {
 
-Worker::Worker(std::string name, std::unique_ptr<Updater> updater, const WorkerOptions &options,
-               Listener listener, std::function<void()> emptied)
+using std::chrono::milliseconds;
+
+Worker::Worker(std::string name, std::unique_ptr<Updater> updater, std::shared_ptr<Store> store,
+               const WorkerOptions &options, Listener listener)
     : name_(std::move(name)),
       updater_(std::move(updater)),
       options_(options),
       listener_(std::move(listener)),
-      emptied_(std::move(emptied)),
-      queue_(options.capacity),
+      cursor_(std::move(store), updater_->target(), updater_->live_only()),
       random_(std::random_device{}()) {}
 
 Worker::~Worker() {
@@ -25,18 +25,7 @@ Worker::~Worker() {
 }
 
 void Worker::start() {
-  // The application's signals are not ours, and a reader that went away must not end the process
-  // with SIGPIPE. Threads that Paho starts from ours inherit this.
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  try {
-    thread_ = std::jthread([this](std::stop_token stop) { run(stop); });
-  } catch (...) {
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    throw;
-  }
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  thread_ = start_thread("npc-" + scheme_of(name_), [this](std::stop_token stop) { run(stop); });
 }
 
 void Worker::request_stop() {
@@ -46,10 +35,6 @@ void Worker::request_stop() {
 void Worker::join() {
   if (thread_.joinable())
     thread_.join();
-}
-
-void Worker::push(std::shared_ptr<const Record> record) {
-  queue_.push(std::move(record));
 }
 
 void Worker::hurry() {
@@ -63,10 +48,12 @@ void Worker::hurry() {
 UpdaterStats Worker::stats() const {
   UpdaterStats stats;
   stats.updater = name_;
-  stats.pending = queue_.pending();
-  stats.dropped = queue_.dropped();
+  stats.pending = cursor_.pending();
+  stats.dropped = cursor_.dropped();
+  stats.oldest = cursor_.oldest();
   std::lock_guard lock(mutex_);
   stats.delivered = delivered_;
+  stats.refused = refused_;
   stats.failed = failed_;
   stats.connected = connected_;
   stats.last_error = last_error_;
@@ -74,32 +61,32 @@ UpdaterStats Worker::stats() const {
 }
 
 void Worker::run(std::stop_token stop) {
-  pthread_setname_np(pthread_self(), ("npc-" + scheme_of(name_)).substr(0, 15).c_str());
   while (!stop.stop_requested()) {
-    std::string failure;
+    Outcome outcome;
     try {
-      failure = step(stop);
+      outcome = step(stop);
     } catch (const std::exception &error) {
-      failure = "The updater failed: " + std::string(error.what()) + ".";
+      outcome.failure = "The updater failed: " + std::string(error.what()) + ".";
     }
-    if (!failure.empty())
-      failed(failure, stop);
+    watch();
+    if (!outcome.failure.empty())
+      failed(outcome, stop);
+    else if (outcome.pause.count() > 0)
+      rest(outcome.pause, stop);
   }
   updater_->close();
   if (stats().connected)
     disconnected("The sink was stopped.");
 }
 
-std::string Worker::step(std::stop_token stop) {
-  const std::vector<Record> batch = queue_.take(options_.batch, options_.idle, stop);
-  if (stop.stop_requested() || (batch.empty() && !first_)) {
-    queue_.settle(0);
-    return {};
-  }
+Outcome Worker::step(std::stop_token stop) {
+  const std::vector<Record> batch = cursor_.take(updater_->batch(), options_.idle, stop);
+  Outcome outcome;
+  if (stop.stop_requested() || (batch.empty() && !first_))
+    return outcome;
   if (!first_)
     first_ = batch.front();
 
-  Outcome outcome;
   bool open = stats().connected;
   if (!open) {
     outcome.failure = updater_->connect(*first_, stop);
@@ -110,20 +97,27 @@ std::string Worker::step(std::stop_token stop) {
   if (open && batch.empty())
     outcome.failure = updater_->idle();
   else if (open)
-    outcome = deliver(batch, stop);
-  queue_.settle(outcome.confirmed);
-  if (outcome.confirmed > 0 && queue_.pending() == 0)
-    emptied_();
+    outcome = updater_->deliver(batch, stop);
+  settle(batch.size(), outcome);
   if (open && outcome.failure.empty())
     failures_in_a_row_ = 0;
-  return outcome.failure;
+  return outcome;
 }
 
-Outcome Worker::deliver(const std::vector<Record> &batch, std::stop_token stop) {
-  Outcome outcome = updater_->deliver(batch, stop);
-  std::lock_guard lock(mutex_);
-  delivered_ += outcome.confirmed;
-  return outcome;
+void Worker::settle(std::size_t taken, const Outcome &outcome) {
+  const std::size_t confirmed = std::min(taken, outcome.confirmed);
+  {
+    std::lock_guard lock(mutex_);
+    delivered_ += confirmed - std::min(confirmed, outcome.refused.size());
+    refused_ += outcome.refused.size();
+  }
+  cursor_.settle(confirmed, outcome.refused);
+  for (const Outcome::Refused &refused : outcome.refused) {
+    if (refused.why == refusal_said_)
+      continue;
+    refusal_said_ = refused.why;
+    listener_({UpdaterEvent::State::kRefused, stats(), refused.why});
+  }
 }
 
 void Worker::connected() {
@@ -132,7 +126,7 @@ void Worker::connected() {
     connected_ = true;
   }
   said_.clear();
-  listener_({stats(), {}});
+  listener_({UpdaterEvent::State::kConnected, stats(), {}});
 }
 
 void Worker::disconnected(const std::string &reason) {
@@ -146,27 +140,56 @@ void Worker::disconnected(const std::string &reason) {
   if (!was_connected && reason == said_)
     return;
   said_ = reason;
-  listener_({stats(), reason});
+  listener_({UpdaterEvent::State::kDisconnected, stats(), reason});
 }
 
-void Worker::failed(const std::string &why, std::stop_token stop) {
-  queue_.settle(0);
+void Worker::failed(const Outcome &outcome, std::stop_token stop) {
+  cursor_.settle(0, {});
   {
     std::lock_guard lock(mutex_);
     failed_++;
-    last_error_ = why;
+    last_error_ = outcome.failure;
   }
-  disconnected(why);
+  disconnected(outcome.failure);
 
   const unsigned doublings = std::min(failures_in_a_row_++, 16u);
   const auto pause = std::min(options_.retry_last, options_.retry_first * (1 << doublings));
   // Many devices that lost one broker must not come back in step.
   std::uniform_real_distribution<double> jitter(0.5, 1.0);
-  const std::chrono::duration<double, std::milli> shortened = pause * jitter(random_);
+  const milliseconds shortened(
+      static_cast<std::int64_t>(static_cast<double>(pause.count()) * jitter(random_)));
+  if (outcome.pause.count() > 0)
+    rest(outcome.pause, stop);
   std::unique_lock lock(mutex_);
-  if (woken_.wait_for(lock, stop, shortened, [this] { return hurry_; }))
+  if (woken_.wait_for(lock, stop, std::max(shortened - outcome.pause, milliseconds(0)),
+                      [this] { return hurry_; }))
     failures_in_a_row_ = 0;
   hurry_ = false;
+}
+
+// The far side has asked for it.
+void Worker::rest(milliseconds pause, std::stop_token stop) {
+  std::unique_lock lock(mutex_);
+  woken_.wait_for(lock, stop, pause, [] { return false; });
+}
+
+// Says how far it is behind: not at each record, but at each doubling.
+void Worker::watch() {
+  const UpdaterStats now = stats();
+  if (now.dropped > 0 && now.dropped >= 2 * dropped_said_) {
+    dropped_said_ = now.dropped;
+    listener_({UpdaterEvent::State::kDropped, now,
+               "Records were given up before they were delivered: the store was full."});
+  }
+  const bool behind = now.pending >= options_.backlog ||
+                      (now.pending > 0 && cursor_.behind() >= options_.backlog_age);
+  if (behind && now.pending >= 2 * backlog_said_) {
+    backlog_said_ = now.pending;
+    listener_({UpdaterEvent::State::kBacklog, now, {}});
+  } else if (now.pending == 0 && backlog_said_ > 0) {
+    backlog_said_ = 0;
+    listener_({UpdaterEvent::State::kCaughtUp, now, {}});
+  }
 }
 
 }  // namespace npc

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// One updater with its queue and its thread.
+// One updater with its cursor and its thread.
 #pragma once
 
 #include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -12,36 +13,48 @@
 #include <string>
 #include <thread>
 
-#include "queue.h"
+#include "store.h"
 #include "updaters/updater.h"
 
 namespace npc {
 
-/// How a worker waits and what it holds.
+/// How a worker waits and when it says that it is behind.
 struct WorkerOptions {
-  std::size_t capacity = 10000;  ///< records that may wait
-  std::size_t batch = 250;       ///< records handed over at once
   /// The pause after a failure doubles from the first to the last, less a random part up to half.
   std::chrono::milliseconds retry_first{1000};
   std::chrono::milliseconds retry_last{60000};
   std::chrono::milliseconds idle{1000};  ///< between looks at an open way that nothing uses
+  /// A backlog is worth a message when so many records wait, or one for so long.
+  std::uint64_t backlog = 1000;
+  std::chrono::milliseconds backlog_age{60000};
 };
 
 /// What an updater did until now.
 struct UpdaterStats {
   std::string updater;          ///< its URI
-  std::uint64_t delivered = 0;  ///< records that the far side confirmed
+  std::uint64_t delivered = 0;  ///< records that the far side confirmed, without the refused
   std::uint64_t pending = 0;    ///< records that wait
   std::uint64_t dropped = 0;    ///< records that were given up because too many waited
+  std::uint64_t refused = 0;    ///< records that the far side never takes
   std::uint64_t failed = 0;     ///< attempts that failed
+  std::chrono::milliseconds oldest{0};  ///< since the oldest record that waits was made
   bool connected = false;
   std::string last_error;  ///< the last failure, as a sentence; stays after success
 };
 
-/// An updater connected or disconnected, or the reason why it is disconnected changed.
+/// Something about an updater changed.
 struct UpdaterEvent {
+  enum class State {
+    kConnected,
+    kDisconnected,  ///< or the reason why it is disconnected changed
+    kBacklog,       ///< many records wait; again at each doubling
+    kCaughtUp,      ///< after a backlog nothing waits any more
+    kRefused,       ///< the far side never takes a record; once for each reason
+    kDropped,       ///< records were given up; again at each doubling
+  };
+  State state;
   UpdaterStats stats;
-  std::string reason;  ///< why it is not connected, as a sentence; else empty
+  std::string reason;  ///< a sentence, or empty
 };
 
 /// Delivers records on a thread of its own, and tries again for ever what failed.
@@ -49,10 +62,9 @@ class Worker {
  public:
   using Listener = std::function<void(const UpdaterEvent &event)>;
 
-  /// `listener` is called on the worker's thread, without a lock; so is `emptied`, when nothing
-  /// waits any more.
-  Worker(std::string name, std::unique_ptr<Updater> updater, const WorkerOptions &options,
-         Listener listener, std::function<void()> emptied);
+  /// `listener` is called on the worker's thread, without a lock.
+  Worker(std::string name, std::unique_ptr<Updater> updater, std::shared_ptr<Store> store,
+         const WorkerOptions &options, Listener listener);
   ~Worker();
 
   void start();
@@ -60,31 +72,31 @@ class Worker {
   /// Waits until the updater has ended cleanly. What waits stays and is delivered after start().
   void join();
 
-  void push(std::shared_ptr<const Record> record);
-  /// Ends the pause after a failure.
+  /// Ends the pause after a failure, but not one that the far side has asked for.
   void hurry();
-  bool empty() const { return queue_.pending() == 0; }
   UpdaterStats stats() const;
 
  private:
   void run(std::stop_token stop);
-  std::string step(std::stop_token stop);
-  Outcome deliver(const std::vector<Record> &batch, std::stop_token stop);
+  Outcome step(std::stop_token stop);
+  void settle(std::size_t taken, const Outcome &outcome);
   void connected();
   void disconnected(const std::string &reason);
-  void failed(const std::string &why, std::stop_token stop);
+  void failed(const Outcome &outcome, std::stop_token stop);
+  void watch();
+  void rest(std::chrono::milliseconds pause, std::stop_token stop);
 
   const std::string name_;
   const std::unique_ptr<Updater> updater_;
   const WorkerOptions options_;
   const Listener listener_;
-  const std::function<void()> emptied_;
-  Queue queue_;
+  Cursor cursor_;
 
   // Used by the worker's thread only.
   std::optional<Record> first_;
   unsigned failures_in_a_row_ = 0;
-  std::string said_;
+  std::string said_, refusal_said_;
+  std::uint64_t backlog_said_ = 0, dropped_said_ = 0;
   std::mt19937 random_;
 
   // Innermost lock: nothing is called while it is held.
@@ -92,8 +104,7 @@ class Worker {
   std::condition_variable_any woken_;
   bool hurry_ = false;
   bool connected_ = false;
-  std::uint64_t delivered_ = 0;
-  std::uint64_t failed_ = 0;
+  std::uint64_t delivered_ = 0, refused_ = 0, failed_ = 0;
   std::string last_error_;
 
   std::jthread thread_;  // Last, so that it ends before what it uses.

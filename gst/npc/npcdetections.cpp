@@ -50,9 +50,10 @@ gboolean gst_npc_buffer_iterate_detections(GstBuffer *buffer, gpointer *state,
 
   auto *meta = reinterpret_cast<GstVideoRegionOfInterestMeta *>(found);
   const gchar *label = g_quark_to_string(meta->roi_type);
+  // Others may write a box that begins left of the frame or above it: the meta's numbers wrap.
   *detection = {label != nullptr ? label : "",
-                static_cast<gdouble>(meta->x),
-                static_cast<gdouble>(meta->y),
+                static_cast<gdouble>(static_cast<gint>(meta->x)),
+                static_cast<gdouble>(static_cast<gint>(meta->y)),
                 static_cast<gdouble>(meta->w),
                 static_cast<gdouble>(meta->h),
                 1.0,

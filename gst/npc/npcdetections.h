@@ -69,7 +69,7 @@ GST_NPC_API gboolean gst_npc_buffer_add_detection(GstBuffer *buffer,
  *
  * Walks the regions of interest of @buffer, ours and others': one without an `npc-detection`
  * parameter takes its confidence from a `detection` parameter (as DL Streamer writes them), or else
- * is sure (1.0), and is never weak.
+ * is sure (1.0), and is never weak. Boxes of others may lie outside of the frame.
  *
  * Returns: %FALSE when there are no more
  */

@@ -13,7 +13,13 @@ namespace npc::test {
 inline Record numbered(int number, const std::string &camera = "door") {
   char text[32];
   std::snprintf(text, sizeof(text), "{\"seq\":%08d}", number);
-  return {"home", camera, text, "npc,camera=" + camera + " seq=" + std::to_string(number) + "i"};
+  return {"home",
+          camera,
+          text,
+          "npc,camera=" + camera + " seq=" + std::to_string(number) + "i",
+          "5f0c",
+          number,
+          1767225600000 + number};
 }
 
 }  // namespace npc::test

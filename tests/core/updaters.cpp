@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// URIs, queue, worker and delivery of npcsink, with an updater that fails on purpose.
+// Worker and delivery of npcsink on a store in memory, with an updater that fails on purpose.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -25,9 +25,13 @@ using npc::Record;
 using npc::Registry;
 using npc::test::eventually;
 using npc::test::numbered;
+using State = npc::UpdaterEvent::State;
 using std::chrono::hours;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+
+// Room for less than 1000 records.
+constexpr std::uint64_t kSmall = 64 * 4096;
 
 // What a fake updater is told to do, and what it saw; shared with the test.
 struct Script {
@@ -38,6 +42,8 @@ struct Script {
   std::deque<std::string> idle_failures;
   bool stuck = false;  // deliveries wait for a stop
   bool throws = false;
+  bool live_only = false;
+  std::size_t batch = 250;
   std::vector<std::string> delivered;
   std::string first;
   int connects = 0;
@@ -81,10 +87,18 @@ class FakeUpdater : public npc::Updater {
       return {};
     Outcome outcome =
         script_.outcomes.empty() ? Outcome{records.size(), {}} : next(script_.outcomes);
+    outcome.confirmed = std::min(outcome.confirmed, records.size());
     for (const Record &record : records.first(outcome.confirmed))
       script_.delivered.push_back(record.json);
     return outcome;
   }
+
+  std::size_t batch() const override {
+    std::lock_guard lock(script_.mutex);
+    return script_.batch;
+  }
+
+  bool live_only() const override { return script_.live_only; }
 
   std::string idle() override {
     std::lock_guard lock(script_.mutex);
@@ -116,7 +130,9 @@ class Updaters : public testing::Test {
   }
 
   void make(const std::string &updaters) {
-    delivery_ = std::make_unique<Delivery>(updaters, registry_, options_,
+    if (!store_)
+      store_ = std::make_shared<npc::Store>(store_options_, [](const npc::StoreEvent &) {});
+    delivery_ = std::make_unique<Delivery>(updaters, registry_, store_, options_,
                                            [this](const npc::UpdaterEvent &event) {
                                              std::lock_guard lock(mutex_);
                                              events_.push_back(event);
@@ -125,7 +141,7 @@ class Updaters : public testing::Test {
 
   void push(int from, int to) {
     for (int i = from; i < to; i++)
-      delivery_->push(numbered(i));
+      store_->push(numbered(i));
   }
 
   npc::UpdaterStats stats(std::size_t index = 0) { return delivery_->stats().at(index); }
@@ -145,8 +161,10 @@ class Updaters : public testing::Test {
   Script one_, two_;
   Registry registry_;
   npc::WorkerOptions options_;
+  npc::StoreOptions store_options_;
   std::mutex mutex_;
   std::vector<npc::UpdaterEvent> events_;
+  std::shared_ptr<npc::Store> store_;
   std::unique_ptr<Delivery> delivery_;
 };
 
@@ -257,30 +275,44 @@ TEST_F(Updaters, DoNotHoldUpEachOther) {
 }
 
 TEST_F(Updaters, DropTheOldestAndCountThem) {
-  options_.capacity = 100;
+  store_options_.size = kSmall;
+  store_options_.cache = 0;
   options_.retry_first = options_.retry_last = hours(1);
   one_.connect_failures = {"No way."};
   make("one:a");
   delivery_->start();
   push(0, 1);
   ASSERT_TRUE(eventually([&] { return stats().failed == 1; }));
-  push(1, 250);
-  EXPECT_EQ(stats().pending, 100u);
-  EXPECT_EQ(stats().dropped, 150u);
+  push(1, 5000);
+  ASSERT_TRUE(store_->flush(seconds(30)));
+  const auto stats = this->stats();
+  EXPECT_GT(stats.dropped, 3000u);
+  EXPECT_GT(stats.pending, 300u);
+  EXPECT_EQ(stats.pending + stats.dropped, 5000u);
   EXPECT_EQ(delivery_->drain(seconds(30)), Drained::kAll);
-  EXPECT_EQ(one_.seen(), numbers(150, 250));
-  EXPECT_EQ(stats().delivered, 100u);
+  EXPECT_EQ(one_.seen(), numbers(static_cast<int>(stats.dropped), 5000));
+  EXPECT_EQ(this->stats().delivered, stats.pending);
+  EXPECT_EQ(this->stats().dropped, stats.dropped);
+
+  const auto events = this->events();
+  EXPECT_TRUE(std::any_of(events.begin(), events.end(), [](const npc::UpdaterEvent &event) {
+    return event.state == State::kDropped && event.stats.dropped > 0;
+  }));
 }
 
 TEST_F(Updaters, DoNotDropWhatIsOnItsWay) {
-  options_.capacity = 10;
+  store_options_.size = kSmall;
+  store_options_.cache = 0;
+  one_.batch = 5;
   one_.stuck = true;
   make("one:a");
   push(0, 10);
+  ASSERT_TRUE(store_->flush(seconds(30)));
   delivery_->start();
-  // It takes half of the queue before it connects.
   ASSERT_TRUE(eventually([&] { return stats().connected; }));
-  push(10, 20);
+  push(10, 5000);
+  ASSERT_TRUE(store_->flush(seconds(30)));
+  const auto dropped = stats().dropped;
   {
     std::lock_guard lock(one_.mutex);
     one_.stuck = false;
@@ -288,11 +320,125 @@ TEST_F(Updaters, DoNotDropWhatIsOnItsWay) {
   one_.changed.notify_all();
   EXPECT_EQ(delivery_->drain(seconds(30)), Drained::kAll);
   auto expected = numbers(0, 5);
-  for (const std::string &text : numbers(15, 20))
+  for (const std::string &text : numbers(static_cast<int>(5 + dropped), 5000))
     expected.push_back(text);
   EXPECT_EQ(one_.seen(), expected);
-  EXPECT_EQ(stats().delivered, 10u);
-  EXPECT_EQ(stats().dropped, 10u);
+  EXPECT_EQ(stats().dropped, dropped);
+  EXPECT_EQ(stats().delivered, 5000 - dropped);
+}
+
+TEST_F(Updaters, WaitAsLongAsTheFarSideAsks) {
+  options_.retry_first = options_.retry_last = milliseconds(0);
+  Outcome busy;
+  busy.failure = "Too many requests.";
+  busy.pause = hours(1);
+  one_.outcomes = {busy};
+  make("one:a");
+  delivery_->start();
+  push(0, 3);
+  ASSERT_TRUE(eventually([&] { return stats().failed == 1; }));
+  // Not even a drain ends it.
+  EXPECT_EQ(delivery_->drain(milliseconds(30)), Drained::kTimeout);
+  EXPECT_EQ(stats().failed, 1u);
+  delivery_->stop();
+  delivery_->start();
+  EXPECT_EQ(delivery_->drain(seconds(30)), Drained::kAll);
+}
+
+TEST_F(Updaters, GoOnAfterAPauseWithoutAFailure) {
+  Outcome slowly;
+  slowly.confirmed = 1;
+  slowly.pause = milliseconds(1);
+  one_.outcomes = {slowly, slowly, slowly};
+  make("one:a");
+  push(0, 6);
+  delivery_->start();
+  EXPECT_EQ(delivery_->drain(seconds(30)), Drained::kAll);
+  EXPECT_EQ(one_.seen(), numbers(0, 6));
+  EXPECT_EQ(stats().failed, 0u);
+}
+
+TEST_F(Updaters, SetAsideWhatIsRefused) {
+  const auto refuses = [](std::size_t confirmed, std::vector<Outcome::Refused> refused) {
+    Outcome outcome;
+    outcome.confirmed = confirmed;
+    outcome.refused = std::move(refused);
+    return outcome;
+  };
+  one_.batch = 4;
+  one_.outcomes = {refuses(4, {{1, "Too long."}, {2, "Too long."}}),
+                   refuses(4, {{0, "Too late."}})};
+  make("one:a");
+  push(0, 9);
+  ASSERT_TRUE(store_->flush(seconds(30)));
+  delivery_->start();
+  EXPECT_EQ(delivery_->drain(seconds(30)), Drained::kAll);
+  EXPECT_EQ(stats().refused, 3u);
+  EXPECT_EQ(stats().delivered, 6u);
+  EXPECT_EQ(stats().dropped, 0u);
+  std::vector<std::string> reasons;
+  for (const npc::UpdaterEvent &event : events()) {
+    if (event.state == State::kRefused)
+      reasons.push_back(event.reason);
+  }
+  EXPECT_EQ(reasons, (std::vector<std::string>{"Too long.", "Too late."}));
+}
+
+TEST_F(Updaters, SayHowFarTheyAreBehind) {
+  options_.backlog = 100;
+  one_.connect_failures.assign(100000, "No way.");
+  one_.batch = 7;
+  make("one:a");
+  delivery_->start();
+  push(0, 1);
+  ASSERT_TRUE(eventually([&] { return stats().failed > 2; }));
+  push(1, 1000);
+  const auto backlogs = [this] {
+    std::vector<std::uint64_t> pending;
+    for (const npc::UpdaterEvent &event : events()) {
+      if (event.state == State::kBacklog)
+        pending.push_back(event.stats.pending);
+    }
+    return pending;
+  };
+  ASSERT_TRUE(eventually([&] { return !backlogs().empty() && backlogs().back() > 500; }));
+  {
+    std::lock_guard lock(one_.mutex);
+    one_.connect_failures.clear();
+  }
+  EXPECT_EQ(delivery_->drain(seconds(30)), Drained::kAll);
+  ASSERT_TRUE(eventually([&] { return events().back().state == State::kCaughtUp; }));
+  const auto said = backlogs();
+  EXPECT_GE(said.front(), 100u);
+  EXPECT_LE(said.size(), 4u);
+  for (std::size_t i = 1; i < said.size(); i++)
+    EXPECT_GE(said[i], 2 * said[i - 1]);
+}
+
+TEST_F(Updaters, SayHowLongTheyAreBehind) {
+  options_.backlog_age = milliseconds(1);
+  one_.connect_failures.assign(100000, "No way.");
+  make("one:a");
+  delivery_->start();
+  push(0, 1);
+  ASSERT_TRUE(eventually([&] {
+    const auto events = this->events();
+    return !events.empty() && events.back().state == State::kBacklog;
+  }));
+  EXPECT_GT(stats().oldest, hours(24)) << "the records are of 2026-01-01";
+}
+
+TEST_F(Updaters, ThatOnlyShowNowGetNoBacklog) {
+  make("one:a");
+  push(0, 10);
+  ASSERT_TRUE(store_->flush(seconds(30)));
+  two_.live_only = true;
+  make("two:b one:a");
+  push(10, 12);
+  delivery_->start();
+  EXPECT_EQ(delivery_->drain(seconds(30)), Drained::kAll);
+  EXPECT_EQ(two_.seen(), numbers(10, 12));
+  EXPECT_EQ(one_.seen(), numbers(0, 12));
 }
 
 TEST_F(Updaters, DrainEndsThePauseAfterAFailure) {
@@ -312,11 +458,11 @@ TEST_F(Updaters, DrainTimesOutAndIsInterrupted) {
   push(0, 3);
   EXPECT_EQ(delivery_->drain(milliseconds(5)), Drained::kTimeout);
   EXPECT_EQ(delivery_->drain(seconds(0)), Drained::kTimeout);
-  std::thread interrupter([this] { delivery_->interrupt(true); });
+  std::thread interrupter([this] { store_->interrupt(true); });
   EXPECT_EQ(delivery_->drain(std::chrono::nanoseconds::max()), Drained::kInterrupted);
   interrupter.join();
   EXPECT_EQ(delivery_->drain(hours(1)), Drained::kInterrupted);
-  delivery_->interrupt(false);
+  store_->interrupt(false);
   EXPECT_EQ(delivery_->drain(milliseconds(5)), Drained::kTimeout);
 }
 
@@ -344,16 +490,22 @@ TEST_F(Updaters, StopEndsThePauseAndStartGoesOn) {
 }
 
 TEST_F(Updaters, AccountForEachRecord) {
-  options_.capacity = 64;
-  options_.batch = 7;
+  store_options_.size = kSmall;
+  store_options_.cache = 0;
+  one_.batch = 7;
   for (int i = 0; i < 2000; i++)
     one_.outcomes.push_back(i % 3 == 0 ? Outcome{1, {}} : Outcome{0, i % 3 == 1 ? "" : "Lost."});
   make("one:a");
   delivery_->start();
   std::atomic<bool> done = false;
   std::thread watcher([&] {
-    while (!done)
-      EXPECT_LE(stats().pending, 64u);
+    std::uint64_t dropped = 0;
+    while (!done) {
+      const auto now = stats();
+      EXPECT_LE(now.pending, 20000u);
+      EXPECT_GE(now.dropped, dropped);
+      dropped = now.dropped;
+    }
   });
   push(0, 20000);
   EXPECT_EQ(delivery_->drain(seconds(60)), Drained::kAll);

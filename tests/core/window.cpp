@@ -282,6 +282,131 @@ TEST(Window, ClassesAreBounded) {
   EXPECT_EQ(closed->objects.size(), Window::kMostObjects);
 }
 
+TEST(Window, ALossMarksTheWindowsItTouches) {
+  Window window(2s);
+  show(window, 0s, people(1));
+  window.lose(1500ms, 4500ms);
+  auto closed = window.advance(4500ms);
+  ASSERT_TRUE(closed);
+  EXPECT_EQ(closed->start, 0s);
+  EXPECT_TRUE(closed->degraded);
+  window.add(4600ms, 0s, people(2));
+  closed = show(window, 6s, people(2));
+  ASSERT_TRUE(closed);
+  EXPECT_EQ(closed->start, 4s);
+  EXPECT_TRUE(closed->degraded) << "the loss reached into it";
+  closed = show(window, 8s, people(2));
+  ASSERT_TRUE(closed);
+  EXPECT_FALSE(closed->degraded);
+}
+
+TEST(Window, ALossAtABorderIsOfOneWindow) {
+  Window window(2s);
+  show(window, 0s, people(1));
+  window.lose(1s, 2s);
+  auto closed = show(window, 2s, people(1));
+  EXPECT_TRUE(closed && closed->degraded);
+  window.lose(4s, 5s);
+  closed = window.advance(5s);
+  ASSERT_TRUE(closed);
+  EXPECT_FALSE(closed->degraded) << "it ended where the loss began";
+  window.add(5s, 0s, people(1));
+  closed = show(window, 6s, people(1));
+  EXPECT_TRUE(closed && closed->degraded);
+  window.lose(7s, 7s);
+  closed = show(window, 8s, people(1));
+  EXPECT_TRUE(closed && closed->degraded) << "of unknown length";
+}
+
+TEST(Window, ALossBeforeTheFirstFrameIsNone) {
+  Window window(2s);
+  window.lose(0s, 1s);
+  show(window, 1s, people(1));
+  auto closed = show(window, 3s, people(1));
+  EXPECT_TRUE(closed && !closed->degraded);
+  window.lose(4s, 6s);
+  window.reset();
+  show(window, 5s, people(1));
+  closed = show(window, 7s, people(1));
+  EXPECT_TRUE(closed && !closed->degraded) << "forgotten";
+}
+
+TEST(Window, SilenceGivesRecordsOfNothing) {
+  Window window(2s);
+  show(window, 0s, people(3));
+  show(window, 1s, people(3));
+  window.fall_silent(1100ms);
+  auto closed = window.pass(6100ms);
+  ASSERT_TRUE(closed);
+  EXPECT_EQ(closed->start, 0s);
+  EXPECT_TRUE(closed->stalled);
+  EXPECT_EQ(closed->people, 3u) << "of the frames that came";
+  EXPECT_EQ(window.end(), 8s);
+  EXPECT_FALSE(window.pass(7s));
+  for (Time end = 8s; end <= 20s; end += 2s) {
+    closed = window.pass(end);
+    ASSERT_TRUE(closed);
+    EXPECT_EQ(closed->start, end - 2s);
+    EXPECT_EQ(closed->length, 2s);
+    EXPECT_TRUE(closed->stalled);
+    EXPECT_EQ(closed->people + closed->most_people, 0u);
+  }
+  // It comes back at 20.5 s, into a window that was silent before.
+  EXPECT_FALSE(show(window, 20500ms, people(2)));
+  closed = show(window, 22s, people(2));
+  ASSERT_TRUE(closed);
+  EXPECT_TRUE(closed->stalled);
+  EXPECT_EQ(closed->people, 2u);
+  closed = show(window, 24s, people(2));
+  EXPECT_TRUE(closed && !closed->stalled);
+}
+
+TEST(Window, SilenceFromBorderToBorderIsOfThoseBetween) {
+  Window window(2s);
+  show(window, 0s, people(1), 2s);
+  window.fall_silent(2s);
+  auto closed = window.pass(6s);
+  ASSERT_TRUE(closed);
+  EXPECT_FALSE(closed->stalled) << "it had frames to its end";
+  closed = show(window, 8s, people(1));
+  ASSERT_TRUE(closed);
+  EXPECT_EQ(closed->start, 6s);
+  EXPECT_TRUE(closed->stalled);
+  closed = show(window, 10s, people(1));
+  EXPECT_TRUE(closed && !closed->stalled) << "frames came from its first moment";
+}
+
+TEST(Window, FramesThatComeLateAfterASilenceDoNotTurnTimeBack) {
+  Window window(2s);
+  show(window, 0s, people(1));
+  window.fall_silent(1s);
+  Time last_end{};
+  auto check = [&](const std::optional<WindowCounts> &closed) {
+    if (!closed)
+      return;
+    EXPECT_GE(closed->start, last_end);
+    last_end = closed->start + closed->length;
+  };
+  check(window.pass(6s));
+  check(window.pass(8s));
+  for (Time now = 3s; now < 14s; now += 100ms)
+    check(show(window, now, people(1)));
+  EXPECT_EQ(last_end, 12s);
+}
+
+TEST(Window, SilenceOpensOneIfNoFrameEverCame) {
+  Window window(2s);
+  EXPECT_FALSE(window.pass(1s));
+  window.fall_silent(5s);
+  const auto closed = window.pass(7s);
+  ASSERT_TRUE(closed);
+  EXPECT_EQ(closed->start, 5s);
+  EXPECT_TRUE(closed->stalled);
+  window.reset();
+  show(window, 8s, people(1));
+  EXPECT_FALSE(show(window, 10s, people(1))->stalled);
+}
+
 TEST(CountTracks, CountsWhoIsPresentByClass) {
   std::vector<Track> tracks(6);
   const char *labels[] = {"person", "person", "person", "face", "car", "car"};

@@ -51,6 +51,12 @@ class Counter : public testing::Test {
                             GST_TYPE_FRACTION, fps, 1, nullptr));
   }
 
+  void set_video_caps() {
+    gst_harness_set_src_caps(
+        harness_.get(), gst_caps_from_string("video/x-raw, format=GRAY8, width=640, height=480, "
+                                             "framerate=10/1"));
+  }
+
   void set_segment(const GstSegment &segment) {
     EXPECT_TRUE(gst_harness_push_event(harness_.get(), gst_event_new_segment(&segment)));
   }

@@ -9,7 +9,7 @@
 namespace npc::test {
 namespace {
 
-TEST_F(Counter, AcceptsDetectionsOnly) {
+TEST_F(Counter, AcceptsDetectionsAndRawVideo) {
   Owned<GstCaps> caps(gst_pad_query_caps(GST_PAD_PEER(harness_->srcpad), nullptr));
   auto accepts = [&](const char *text) {
     Owned<GstCaps> other(gst_caps_from_string(text));
@@ -19,15 +19,17 @@ TEST_F(Counter, AcceptsDetectionsOnly) {
       accepts("application/x-npc-detections, version=1, width=64, height=48, framerate=0/1"));
   EXPECT_FALSE(
       accepts("application/x-npc-detections, version=2, width=64, height=48, framerate=0/1"));
-  EXPECT_FALSE(accepts("video/x-raw, format=GRAY8, width=64, height=48, framerate=10/1"));
+  EXPECT_TRUE(accepts("video/x-raw, format=GRAY8, width=64, height=48, framerate=10/1"));
+  EXPECT_TRUE(accepts("video/x-raw(memory:DMABuf), format=NV12, width=64, height=48"));
+  EXPECT_FALSE(accepts("video/x-h264, width=64, height=48, framerate=10/1"));
   EXPECT_FALSE(accepts("application/x-npc-counts, version=1, format=json"));
 
   set_caps();
   Owned<GstCaps> counts(gst_pad_get_current_caps(harness_->sinkpad));
   Owned<GstCaps> expected(gst_caps_from_string(GST_NPC_COUNTS_CAPS));
   EXPECT_TRUE(gst_caps_is_strictly_equal(counts.get(), expected.get()));
-  Owned<GstCaps> raw(gst_caps_from_string("video/x-raw, width=64, height=48, framerate=10/1"));
-  EXPECT_FALSE(gst_pad_send_event(GST_PAD_PEER(harness_->srcpad), gst_event_new_caps(raw.get())));
+  Owned<GstCaps> coded(gst_caps_from_string("video/x-h264, width=64, height=48, framerate=10/1"));
+  EXPECT_FALSE(gst_pad_send_event(GST_PAD_PEER(harness_->srcpad), gst_event_new_caps(coded.get())));
 }
 
 TEST_F(Counter, SaysExactlyWhatWasThere) {

@@ -107,6 +107,25 @@ TEST_F(CounterLines, AreInEveryRecord) {
   EXPECT_EQ(line(record).out_total, 1u);
 }
 
+TEST_F(CounterLines, MayHaveAnyName) {
+  g_object_set(element(), "lines",
+               "1,x1=0.5,y1=0,x2=0.5,y2=1; -_-,x1=0.6,y1=0,x2=0.6,y2=1;n,x1=0.7,y1=0,x2=0.7,y2=1",
+               "zones", "2nd-floor,points=<0.3,0,0.7,0,0.7,1,0.3,1>", nullptr);
+  EXPECT_EQ(sentence(GST_MESSAGE_WARNING), "");
+  set_caps();
+  crossing(0, 220, 420);
+  g_signal_emit_by_name(element(), "reset", "-_-");
+  EXPECT_EQ(sentence(GST_MESSAGE_WARNING), "");
+  const Record record = last_record();
+  ASSERT_TRUE(record);
+  ASSERT_EQ(record->lines->len, 3u);
+  EXPECT_STREQ(line(record, 0).name, "1");
+  EXPECT_EQ(line(record, 0).in_total, 1u);
+  EXPECT_STREQ(line(record, 1).name, "-_-");
+  EXPECT_STREQ(line(record, 2).name, "n");
+  EXPECT_STREQ(zone(record).name, "2nd-floor");
+}
+
 TEST_F(CounterLines, EachCrossingIsAMessage) {
   g_object_set(element(), "lines", kDoor, "camera", "hall", nullptr);
   set_caps();
@@ -182,6 +201,8 @@ const std::vector<Refused> &refused() {
   static const std::vector<Refused> cases = {
       {"lines", "<<<", "Cannot read \"<<<\": write name,x1=0.5,y1=0,x2=0.5,y2=1"},
       {"lines", "\xff\xfe", "Cannot read \""},
+      {"lines", ",x1=0.5,y1=0,x2=0.5,y2=1", "Cannot read \",x1=0.5"},
+      {"lines", "\"a b\",x1=0.5,y1=0,x2=0.5,y2=1", "Cannot read \""},
       {"lines", "a.b,x1=0.5,y1=0,x2=0.5,y2=1", "The name a.b may hold letters"},
       {"lines", "door,x1=0.5,y1=0,x2=0.5", "The line door needs x1, y1, x2 and y2"},
       {"lines", "door,x1=left,y1=0,x2=0.5,y2=1", "The line door needs x1, y1, x2 and y2"},

@@ -1,11 +1,21 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// All lines and zones of a camera, and the totals of its lines.
+// All lines, zones and thresholds of a camera, and the totals of its lines.
 #include "rules.h"
 
 #include <algorithm>
 #include <utility>
 
 namespace npc::count {
+
+std::string fault_of(const Definitions &definitions) {
+  for (const ThresholdDefinition &threshold : definitions.thresholds)
+    if (!threshold.zone.empty() &&
+        std::none_of(definitions.zones.begin(), definitions.zones.end(),
+                     [&](const ZoneDefinition &zone) { return zone.name == threshold.zone; }))
+      return "The threshold " + threshold.name + " watches the zone " + threshold.zone +
+             ", which the property zones does not have: define it there, or change thresholds.";
+  return {};
+}
 
 void Rules::define(const Definitions &definitions) {
   std::vector<Gate> gates;
@@ -29,12 +39,21 @@ void Rules::define(const Definitions &definitions) {
     zones.push_back(old == zones_.end() ? Zone(wanted) : std::move(*old));
   }
   zones_ = std::move(zones);
+
+  std::vector<Threshold> thresholds;
+  for (const ThresholdDefinition &wanted : definitions.thresholds) {
+    const auto old = std::find_if(
+        thresholds_.begin(), thresholds_.end(),
+        [&](const Threshold &threshold) { return threshold.definition().name == wanted.name; });
+    thresholds.push_back(old == thresholds_.end() ? Threshold(wanted) : std::move(*old));
+    thresholds.back().redefine(wanted);
+  }
+  thresholds_ = std::move(thresholds);
   list_totals();
 }
 
-std::vector<Crossing> Rules::update(Time now, std::span<const Track> tracks,
-                                    const FrameSize &frame) {
-  std::vector<Crossing> crossings;
+Events Rules::update(Time now, std::span<const Track> tracks, const FrameSize &frame) {
+  Events events;
   for (Gate &gate : gates_) {
     const Line::Crossings crossed = gate.line.update(now, tracks, frame);
     if (crossed.in + crossed.out == 0)
@@ -45,12 +64,38 @@ std::vector<Crossing> Rules::update(Time now, std::span<const Track> tracks,
       const bool in = i < crossed.in;
       (in ? gate.in : gate.out)++;
       (in ? totals.in : totals.out)++;
-      crossings.push_back({definition.name, definition.label, in, totals});
+      events.crossings.push_back({definition.name, definition.label, in, totals});
     }
   }
   for (Zone &zone : zones_)
     zone.update(now, tracks, frame);
-  return crossings;
+  events.alarms = watch(now, tracks);
+  return events;
+}
+
+std::vector<Alarm> Rules::watch(Time now, std::span<const Track> tracks) {
+  std::vector<Alarm> alarms;
+  for (Threshold &threshold : thresholds_) {
+    const ThresholdDefinition &wanted = threshold.definition();
+    std::string label = wanted.label;
+    unsigned people = 0;
+    if (wanted.zone.empty()) {
+      people = static_cast<unsigned>(
+          std::count_if(tracks.begin(), tracks.end(),
+                        [&](const Track &track) { return track.present && track.label == label; }));
+    } else {
+      const auto zone = std::find_if(zones_.begin(), zones_.end(), [&](const Zone &each) {
+        return each.definition().name == wanted.zone;
+      });
+      if (zone == zones_.end())
+        continue;
+      label = zone->definition().label;
+      people = zone->people();
+    }
+    if (const auto change = threshold.update(now, people))
+      alarms.push_back({wanted.name, wanted.zone, label, people, change->above, change->held});
+  }
+  return alarms;
 }
 
 RuleCounts Rules::close() {
@@ -74,6 +119,8 @@ void Rules::forget_tracks() {
 
 void Rules::forget() {
   forget_tracks();
+  for (Threshold &threshold : thresholds_)
+    threshold.forget();
   close();
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// All lines and zones of a camera, and the totals of its lines.
+// All lines, zones and thresholds of a camera, and the totals of its lines.
 #pragma once
 
 #include <cstdint>
@@ -8,17 +8,22 @@
 #include <vector>
 
 #include "line.h"
+#include "threshold.h"
 #include "totals.h"
 #include "tracker.h"
 #include "zone.h"
 
 namespace npc::count {
 
-/// Lines and zones as a user defines them. Each is sound, and no two lines or zones share a name.
+/// What a user defines. Each is sound, and no two lines, zones or thresholds share a name.
 struct Definitions {
   std::vector<LineDefinition> lines;
   std::vector<ZoneDefinition> zones;
+  std::vector<ThresholdDefinition> thresholds{};
 };
+
+/// Why they cannot work together, as a sentence for the user; empty if they can.
+std::string fault_of(const Definitions &definitions);
 
 /// Somebody crossed a line.
 struct Crossing {
@@ -28,6 +33,22 @@ struct Crossing {
   bool in = false;
   /// With this crossing.
   LineTotals totals;
+};
+
+/// There are too many, or no longer.
+struct Alarm {
+  std::string threshold;
+  std::string zone;  ///< empty: the frame
+  std::string label;
+  unsigned people = 0;
+  bool above = false;
+  Time held{};  ///< for so long it has been so
+};
+
+/// What happened in a frame.
+struct Events {
+  std::vector<Crossing> crossings;  ///< in the order of the lines
+  std::vector<Alarm> alarms;        ///< in the order of the thresholds
 };
 
 /// What lines and zones saw in a window, in the order of their definition.
@@ -47,23 +68,23 @@ struct RuleCounts {
   std::vector<OfZone> zones;
 };
 
-/// Counts by lines and zones. Not for use from several threads at once.
+/// Counts by lines and zones, and watches thresholds. Not for use from several threads at once.
 class Rules {
  public:
   /// Counts by these from now on. A line or zone that is not changed goes on; a line that keeps its
-  /// name keeps its counts of the open window. Totals of names that are gone stay, up to
-  /// kMostTotals names, for the line may come back.
+  /// name keeps its counts of the open window, a threshold its state. Totals of names that are gone
+  /// stay, up to kMostTotals names, for the line may come back.
   void define(const Definitions &definitions);
 
-  /// Takes in the tracks of one frame. @return who crossed which line, in the order of definition
-  std::vector<Crossing> update(Time now, std::span<const Track> tracks, const FrameSize &frame);
+  /// Takes in the tracks of one frame.
+  Events update(Time now, std::span<const Track> tracks, const FrameSize &frame);
 
   /// Ends a window. @return what was seen in it
   RuleCounts close();
 
   /// Forgets all tracks.
   void forget_tracks();
-  /// Forgets all tracks and the open window. Totals stay.
+  /// Forgets all tracks and the open window. Totals stay, and the states of thresholds.
   void forget();
 
   const Totals &totals() const { return totals_; }
@@ -78,10 +99,12 @@ class Rules {
     unsigned out = 0;
   };
 
+  std::vector<Alarm> watch(Time now, std::span<const Track> tracks);
   void list_totals();
 
   std::vector<Gate> gates_;
   std::vector<Zone> zones_;
+  std::vector<Threshold> thresholds_;
   Totals totals_;
 };
 

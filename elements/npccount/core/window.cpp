@@ -62,27 +62,56 @@ void Window::set_length(Time length) {
 }
 
 std::optional<WindowCounts> Window::advance(Time now) {
+  const auto closed = move(now);
+  // A silence that ends where a window begins is not of that window.
+  if (silent_ && frames_ == 0 && now <= start_)
+    stalled_ = false;
+  silent_ = false;
+  return closed;
+}
+
+std::optional<WindowCounts> Window::move(Time now) {
   if (!open_)
     return std::nullopt;
   reached_ = std::max(reached_, now);
   if (now - start_ < length_)
     return std::nullopt;
   std::optional<WindowCounts> closed;
-  if (frames_ > 0)
+  if (frames_ > 0 || stalled_)
     closed = sum_up();
   start_ += length_;
   length_ = next_length_;
   start_ += (now - start_) / length_ * length_;
   clear();
+  degraded_ = lost_until_ > start_;
+  stalled_ = silent_;
   return closed;
 }
 
+void Window::lose(Time start, Time end) {
+  // A loss of unknown length is at least that of a moment.
+  end = std::max(end, start + Time(1));
+  lost_until_ = std::max(lost_until_, end);
+  degraded_ = degraded_ || (open_ && start < this->end() && end > start_);
+}
+
+void Window::fall_silent(Time since) {
+  if (!open_)
+    open(since);
+  silent_ = true;
+  stalled_ = stalled_ || since < end();
+}
+
+void Window::open(Time start) {
+  open_ = true;
+  start_ = reached_ = start;
+  length_ = next_length_;
+  degraded_ = lost_until_ > start_;
+}
+
 void Window::add(Time now, Time duration, const FrameCounts &counts) {
-  if (!open_) {
-    open_ = true;
-    start_ = reached_ = now;
-    length_ = next_length_;
-  }
+  if (!open_)
+    open(now);
   reached_ = std::max(reached_, now + duration);
   frames_++;
   people_.add(counts.people);
@@ -109,7 +138,8 @@ std::optional<WindowCounts> Window::finish() {
 }
 
 void Window::reset() {
-  open_ = false;
+  open_ = silent_ = stalled_ = degraded_ = false;
+  lost_until_ = Time::min();
   length_ = next_length_;
   clear();
 }
@@ -118,6 +148,8 @@ WindowCounts Window::sum_up() const {
   WindowCounts sum;
   sum.start = start_;
   sum.length = length_;
+  sum.degraded = degraded_;
+  sum.stalled = stalled_;
   sum.people = people_.median(frames_);
   sum.most_people = people_.most();
   sum.moving = moving_.median(frames_);

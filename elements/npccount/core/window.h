@@ -61,6 +61,10 @@ struct WindowCounts {
   Time length{};
   /// It was cut short by finish().
   bool partial = false;
+  /// Frames in it were lost; see Window::lose().
+  bool degraded = false;
+  /// The stream was silent in it; see Window::fall_silent(). Without frames all numbers are 0.
+  bool stalled = false;
   /// Medians over the frames of the window; most_people is the maximum.
   unsigned people = 0;
   unsigned most_people = 0;
@@ -72,7 +76,8 @@ struct WindowCounts {
 
 /// Windows of equal length, one after the other, from the first frame on. A window is closed by the
 /// first sign of life at or after its end. One in which no frame was analysed gives no result: that
-/// nobody was looked for does not mean that nobody was there.
+/// nobody was looked for does not mean that nobody was there. Only when the stream falls silent do
+/// windows go on without it, and say so.
 class Window {
  public:
   /// Classes besides people and faces that are counted. Once one was seen it is listed, if only
@@ -85,9 +90,26 @@ class Window {
   /// Sets the length of the windows after the open one.
   void set_length(Time length);
 
-  /// Says that time has come to @p now. Call it for each frame before add().
-  /// @return the open window if it ends at or before @p now and has frames
+  /// Says that time has come to @p now. Call it for each frame before add(). It ends a silence.
+  /// @return the open window if it ends at or before @p now and has frames, or was silent
   std::optional<WindowCounts> advance(Time now);
+
+  /// Frames from @p start to @p end were lost: the windows that share time with that are degraded.
+  /// Call it before advance(end).
+  void lose(Time start, Time end);
+
+  /// Nothing has come since @p since: the windows from then to the next sign of life are stalled.
+  /// If none is open one opens.
+  void fall_silent(Time since);
+
+  /// Says that time has come to @p now without a sign of life, after fall_silent().
+  /// @return the open window if it ends at or before @p now
+  std::optional<WindowCounts> pass(Time now) { return move(now); }
+
+  bool is_silent() const { return silent_; }
+
+  /// End of the open window.
+  Time end() const { return start_ + length_; }
 
   /// Adds a frame to the open window, or opens one.
   /// @param now the frame's time
@@ -102,6 +124,8 @@ class Window {
   void reset();
 
  private:
+  std::optional<WindowCounts> move(Time now);
+  void open(Time start);
   WindowCounts sum_up() const;
   void clear();
 
@@ -110,6 +134,10 @@ class Window {
   bool open_ = false;
   Time start_{};
   Time reached_{};
+  Time lost_until_ = Time::min();
+  bool degraded_ = false;
+  bool silent_ = false;
+  bool stalled_ = false;
   std::uint64_t frames_ = 0;
   Tally people_, moving_, faces_;
   std::map<std::string, Tally> objects_;

@@ -121,6 +121,7 @@ void Zone::update(Time now, std::span<const Track> tracks, const FrameSize &fram
     end(visit, visit.settler.time());
     return true;
   });
+  now_ = people;
   people_.add(people);
   frames_++;
 }

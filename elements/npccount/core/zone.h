@@ -73,6 +73,9 @@ class Zone {
   /// Takes in the tracks of one frame.
   void update(Time now, std::span<const Track> tracks, const FrameSize &frame);
 
+  /// How many were in it in the last frame.
+  unsigned people() const { return now_; }
+
   /// What it saw since the last time.
   ZoneCounts close();
 
@@ -105,6 +108,7 @@ class Zone {
   ZoneDefinition definition_;
   std::unordered_map<std::uint64_t, Visit> visits_;
   std::uint64_t frame_ = 0;
+  unsigned now_ = 0;
 
   std::uint64_t frames_ = 0;  // of the window, as all below
   Tally people_;

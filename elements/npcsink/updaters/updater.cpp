@@ -3,6 +3,8 @@
 #include "updater.h"
 
 #include "file.h"
+#include "gpio.h"
+#include "influxdb.h"
 #include "mqtt.h"
 
 namespace npc {
@@ -11,6 +13,9 @@ const Registry &Registry::standard() {
   static const Registry registry = [] {
     Registry made;
     made.add("file", make_file_updater);
+    made.add("gpio", [](const Uri &uri) { return make_gpio_updater(uri); });
+    made.add("influxdb", make_influxdb_updater);
+    made.add("influxdbs", make_influxdb_updater);
     made.add("mqtt", make_mqtt_updater);
     return made;
   }();

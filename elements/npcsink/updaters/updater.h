@@ -31,7 +31,7 @@ struct Outcome {
   std::string failure;
   /// The far side asks to be left alone for at least this long; 0: it does not.
   std::chrono::milliseconds pause{0};
-  std::vector<Refused> refused;
+  std::vector<Refused> refused{};
 };
 
 /// Takes records to one place. All calls come from one thread, the updater's own, so they may wait;
@@ -72,7 +72,7 @@ class Registry {
   /// Makes an updater from a URI of its scheme. Throws UriError.
   using Factory = std::function<std::unique_ptr<Updater>(const Uri &uri)>;
 
-  /// file and mqtt.
+  /// All that there are.
   static const Registry &standard();
 
   void add(const std::string &scheme, Factory factory);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What may pass npcdetect besides detections: a short list, so that no picture rides along.
+// What may pass an element that takes pictures, besides what it makes of them: a short list, so
+// that none rides along.
 #include "passage.h"
 
 namespace npc {

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// npccount: what it says when a camera says nothing.
+#include <algorithm>
+
+#include "state.h"
+
+GST_DEBUG_CATEGORY_EXTERN(npccount_debug);
+#define GST_CAT_DEFAULT npccount_debug
+
+namespace {
+
+using npc::count::Time;
+using namespace std::chrono_literals;
+
+// A camera that delivers nothing for this long hangs, or is gone.
+constexpr Time kPatience = 5s;
+// Frames and gaps that claim to last longer than this are not believed to.
+constexpr Time kLongest = 60s;
+
+class StreamLocker {
+ public:
+  explicit StreamLocker(GstPad *pad) : pad_(pad) { GST_PAD_STREAM_LOCK(pad_); }
+  ~StreamLocker() { GST_PAD_STREAM_UNLOCK(pad_); }
+  StreamLocker(const StreamLocker &) = delete;
+  StreamLocker &operator=(const StreamLocker &) = delete;
+
+ private:
+  GstPad *pad_;
+};
+
+// Whether upstream makes frames in real time; none if it does not know yet.
+std::optional<bool> is_live(GstPad *pad) {
+  GstQuery *query = gst_query_new_latency();
+  std::optional<bool> live;
+  if (gst_pad_peer_query(pad, query)) {
+    gboolean answer;
+    gst_query_parse_latency(query, &answer, nullptr, nullptr);
+    live = answer != FALSE;
+  }
+  gst_query_unref(query);
+  return live;
+}
+
+GstClockTime to_clock(Time time) {
+  return static_cast<GstClockTime>(time.count());
+}
+
+}  // namespace
+
+void GstNpcCountState::play() {
+  watch_.play(to_clock(kPatience));
+}
+
+// There was a sign of life.
+void GstNpcCountState::hear() {
+  if (!live_)
+    live_ = is_live(element_->sinkpad);
+  const GstClockTime now = gst_element_get_current_running_time(GST_ELEMENT(element_));
+  if (GST_CLOCK_TIME_IS_VALID(now))
+    heard_ = Time(static_cast<Time::rep>(now));
+}
+
+// The watch calls it when it may be that nothing comes any more. As in chain(), the stream lock is
+// what is held: frames that come wait until the record is out, and a flush or the state READY ends
+// the push.
+GstClockTime GstNpcCountState::look() {
+  const StreamLocker lock(element_->sinkpad);
+  return look_unlocked();
+}
+
+GstClockTime GstNpcCountState::look_unlocked() {
+  const GstClockTime clock = gst_element_get_current_running_time(GST_ELEMENT(element_));
+  if (!GST_CLOCK_TIME_IS_VALID(clock))
+    return GST_CLOCK_TIME_NONE;
+  const Time now(static_cast<Time::rep>(clock));
+  // A file is not silent but slow, and what is counted in it must not depend on how slow.
+  if (!streaming_ || !negotiated_ || !live_.value_or(false) ||
+      GST_PAD_IS_FLUSHING(element_->sinkpad))
+    return to_clock(now + kPatience);
+  const Time lasting = last_ ? std::min(last_length_, kLongest) : Time::zero();
+  if (now - heard_ < lasting + kPatience)
+    return to_clock(heard_ + lasting + kPatience);
+
+  // Where the stream would be by now.
+  const Time reached = last_ ? *last_ + (now - heard_) : now;
+  const npc::CountSettings current = copy_settings();
+  if (!window_.is_silent())
+    GST_WARNING_OBJECT(element_, "nothing has come for %" GST_TIME_FORMAT,
+                       GST_TIME_ARGS(to_clock(now - heard_)));
+  window_.fall_silent(last_ ? *last_ + lasting : now);
+  apply_resets();
+  window_.set_length(Time(static_cast<Time::rep>(current.interval)));
+  if (const auto closed = window_.pass(reached)) {
+    const GstFlowReturn flow = emit(*closed, current);
+    if (flow != GST_FLOW_OK)
+      GST_DEBUG_OBJECT(element_, "nobody takes the record: %s", gst_flow_get_name(flow));
+  }
+  return to_clock(now + std::max(window_.end() - reached, Time(1ms)));
+}

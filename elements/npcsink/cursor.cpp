@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What updaters get from the store, and how far they are.
+#include <algorithm>
+#include <utility>
+
+#include "store.h"
+
+namespace npc {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr std::size_t kMostRefusals = 1000;
+
+}  // namespace
+
+Cursor::Cursor(std::shared_ptr<Store> store, std::string updater, bool live_only)
+    : store_(std::move(store)), updater_(std::move(updater)), live_only_(live_only) {
+  {
+    std::lock_guard lock(store_->mutex_);
+    const auto found = store_->saved_.find(updater_);
+    const bool known = !live_only_ && found != store_->saved_.end();
+    place_.position = known ? found->second : store_->last_;
+    // The sink got new updaters, and this one stays.
+    for (const Cursor *cursor : store_->cursors_) {
+      if (cursor->updater_ == updater_)
+        place_ = cursor->place_;
+    }
+    dirty_ = !live_only_;
+    store_->cursors_.push_back(this);
+    store_->mark_behind();
+  }
+  // Written at once: what comes until the next start is this updater's.
+  store_->work_.notify_one();
+}
+
+Cursor::~Cursor() {
+  {
+    std::lock_guard lock(store_->mutex_);
+    std::erase(store_->cursors_, this);
+    if (!live_only_) {
+      store_->saved_[updater_] = place_.position;
+      if (dirty_)
+        store_->leaving_[updater_] = place_.position;
+    }
+  }
+  store_->changed_.notify_all();
+  store_->work_.notify_one();
+}
+
+std::vector<Record> Cursor::take(std::size_t most, milliseconds wait, std::stop_token stop) {
+  Store &store = *store_;
+  std::vector<Store::Kept> kept;
+  {
+    std::unique_lock lock(store.mutex_);
+    taken_.clear();
+    if (!store.changed_.wait_for(lock, stop, wait, [&] { return store.available(*this); }))
+      return {};
+    kept = store.take_kept(*this, most);
+  }
+  if (kept.empty())
+    kept = store.take_stored(*this, most);
+  std::vector<Record> records;
+  records.reserve(kept.size());
+  for (const Store::Kept &each : kept)
+    records.push_back(*each.record);
+  return records;
+}
+
+void Cursor::settle(std::size_t confirmed, const std::vector<Outcome::Refused> &refused) {
+  bool at_end, moved;
+  {
+    std::lock_guard lock(store_->mutex_);
+    const std::size_t count = std::min(confirmed, taken_.size());
+    moved = count > 0;
+    if (moved) {
+      place_.advance(taken_[count - 1].id, count);
+      dirty_ = !live_only_;
+    }
+    for (const Outcome::Refused &each : refused) {
+      if (each.index < count && store_->refusals_.size() < kMostRefusals)
+        store_->refusals_.push_back({updater_, *taken_[each.index].record, each.why});
+    }
+    taken_.clear();
+    at_end = store_->pending(*this) == 0;
+    if (at_end) {
+      behind_since_.reset();
+    } else if (place_.position >= behind_mark_) {
+      behind_since_ = steady_clock::now();
+      behind_mark_ = store_->last_;
+    }
+  }
+  if (moved)
+    store_->work_.notify_one();
+  if (at_end)
+    store_->changed_.notify_all();
+}
+
+std::uint64_t Cursor::pending() const {
+  std::lock_guard lock(store_->mutex_);
+  return store_->pending(*this);
+}
+
+std::uint64_t Cursor::dropped() const {
+  std::lock_guard lock(store_->mutex_);
+  return place_.dropped + store_->gone(*this);
+}
+
+milliseconds Cursor::oldest() const {
+  std::int64_t time;
+  {
+    std::lock_guard lock(store_->mutex_);
+    if (store_->pending(*this) == 0)
+      return milliseconds(0);
+    time = oldest_;
+    const auto &window = store_->window_;
+    if (!window.empty() && window.front().id <= place_.position + 1) {
+      const auto next =
+          std::upper_bound(window.begin(), window.end(), place_.position,
+                           [](std::int64_t id, const Store::Kept &kept) { return id < kept.id; });
+      time = next != window.end() ? next->record->time : time;
+    }
+  }
+  return milliseconds(time > 0 ? std::max<std::int64_t>(store_->now() - time, 0) : 0);
+}
+
+milliseconds Cursor::behind() const {
+  std::lock_guard lock(store_->mutex_);
+  if (!behind_since_)
+    return milliseconds(0);
+  return std::chrono::duration_cast<milliseconds>(steady_clock::now() - *behind_since_);
+}
+
+bool Store::available(const Cursor &cursor) const {
+  const Place &place = cursor.place_;
+  if (open_)
+    return place.position < last_;
+  return (place.ahead() ? place.ahead_end : place.position) < last_ && !window_.empty();
+}
+
+std::vector<Store::Kept> Store::take_kept(Cursor &cursor, std::size_t most) {
+  Place &place = cursor.place_;
+  std::int64_t after = place.ahead() ? place.ahead_end : place.position;
+  if (open_) {
+    // What the file has comes first.
+    if (place.ahead() || after + 1 < window_begin())
+      return {};
+  } else if (after + 1 < window_begin()) {
+    // The file cannot be read: what is in memory goes before it.
+    after = window_begin() - 1;
+    if (place.ahead())
+      place.advance(after, 0);
+    else
+      place.ahead_begin = place.ahead_end = after;
+  }
+  auto next = std::upper_bound(window_.begin(), window_.end(), after,
+                               [](std::int64_t id, const Kept &kept) { return id < kept.id; });
+  for (; next != window_.end() && cursor.taken_.size() < most; ++next)
+    cursor.taken_.push_back(*next);
+  if (!cursor.taken_.empty())
+    cursor.oldest_ = cursor.taken_.front().record->time;
+  return cursor.taken_;
+}
+
+std::vector<Store::Kept> Store::take_stored(Cursor &cursor, std::size_t most) {
+  std::vector<Database::Row> rows;
+  std::uint64_t bases;
+  std::int64_t end;
+  {
+    std::lock_guard database(database_mutex_);
+    std::int64_t after;
+    {
+      std::lock_guard lock(mutex_);
+      if (!open_ || !database_)
+        return {};
+      bases = bases_;
+      const Place &place = cursor.place_;
+      after = place.position;
+      end = place.ahead() ? place.ahead_begin : window_begin() - 1;
+    }
+    try {
+      rows = database_->read(after, most);
+    } catch (const DatabaseError &error) {
+      {
+        std::lock_guard lock(mutex_);
+        trouble_ = error;
+        open_ = false;
+      }
+      work_.notify_one();
+      return {};
+    }
+  }
+  std::erase_if(rows, [end](const Database::Row &row) { return row.id > end; });
+  // If nothing is there any more, it goes on behind.
+  const std::int64_t seen = rows.empty() ? end : rows.back().id;
+  std::vector<Kept> kept = completed(std::move(rows));
+
+  std::lock_guard lock(mutex_);
+  if (bases != bases_)
+    return {};
+  if (kept.empty()) {
+    cursor.place_.advance(seen, 0);
+    cursor.dirty_ = !cursor.live_only_;
+    return {};
+  }
+  cursor.oldest_ = kept.front().record->time;
+  cursor.taken_ = kept;
+  return kept;
+}
+
+// Without the lock: making line protocol takes its time.
+std::vector<Store::Kept> Store::completed(std::vector<Database::Row> rows) const {
+  std::vector<Kept> kept;
+  kept.reserve(rows.size());
+  for (Database::Row &row : rows) {
+    if (options_.line_protocol) {
+      row.record.line_protocol = options_.line_protocol(row.record.json);
+      // No record of ours; what a reader does not understand it cannot hand on.
+      if (row.record.line_protocol.empty())
+        continue;
+    }
+    kept.push_back({row.id, std::make_shared<const Record>(std::move(row.record))});
+  }
+  return kept;
+}
+
+std::int64_t Store::window_begin() const {
+  return window_.empty() ? last_ + 1 : window_.front().id;
+}
+
+// All updaters of this sink have what is up to there; those of other days hold nothing.
+std::int64_t Store::delivered() const {
+  std::int64_t least = last_;
+  for (const Cursor *cursor : cursors_) {
+    if (!cursor->live_only_)
+      least = std::min(least, cursor->place_.position);
+  }
+  return least;
+}
+
+// Records that wait for it but were deleted or given up.
+std::uint64_t Store::gone(const Cursor &cursor) const {
+  const Place &place = cursor.place_;
+  const std::int64_t taken = cursor.taken_.empty() ? 0 : cursor.taken_.back().id;
+  // What was deleted in the file may still be in memory.
+  const std::int64_t first = std::min(first_, window_begin());
+  const auto within = [&](std::int64_t after, std::int64_t up_to) {
+    if (taken > after && taken <= up_to)
+      after = taken;
+    const std::int64_t deleted = std::max<std::int64_t>(std::min(up_to, first - 1) - after, 0);
+    after = std::max({after + deleted, lost_begin_ - 1});
+    return deleted + std::max<std::int64_t>(std::min(up_to, lost_end_ - 1) - after, 0);
+  };
+  std::int64_t count = within(place.ahead() ? place.ahead_end : place.position, last_);
+  if (place.ahead())
+    count += within(place.position, place.ahead_begin);
+  return static_cast<std::uint64_t>(count);
+}
+
+std::uint64_t Store::pending(const Cursor &cursor) const {
+  const Place &place = cursor.place_;
+  const auto left = static_cast<std::uint64_t>(std::max<std::int64_t>(last_ - place.position, 0));
+  return left - place.done_ahead() - gone(cursor) + inbox_.size() + writing_;
+}
+
+bool Store::drained() const {
+  return inbox_.empty() && writing_ == 0 &&
+         std::all_of(cursors_.begin(), cursors_.end(),
+                     [this](const Cursor *cursor) { return pending(*cursor) == 0; });
+}
+
+}  // namespace npc

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The SQLite file behind the store: records, cursors, refused records.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "record.h"
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+namespace npc {
+
+/// Why the file cannot be used: a sentence for the user.
+class DatabaseError : public std::runtime_error {
+ public:
+  enum class Kind {
+    kFailing,  ///< not now: a full disk, a missing directory; may pass by itself
+    kDamaged,  ///< never again: the content is broken
+    kRefused,  ///< not by us: of a newer version or another program, or in use
+  };
+  DatabaseError(Kind kind, const std::string &sentence)
+      : std::runtime_error(sentence), kind_(kind) {}
+  Kind kind() const { return kind_; }
+
+ private:
+  Kind kind_;
+};
+
+/// Only one process may write to a store. Held until destruction.
+class StoreLock {
+ public:
+  /// Locks `<path>-lock`. Throws DatabaseError.
+  explicit StoreLock(const std::string &path);
+  ~StoreLock();
+  StoreLock(const StoreLock &) = delete;
+  StoreLock &operator=(const StoreLock &) = delete;
+
+ private:
+  int descriptor_;
+};
+
+/// One prepared statement.
+class Statement {
+ public:
+  Statement(sqlite3 *connection, const char *sql);
+  ~Statement();
+  Statement(const Statement &) = delete;
+  Statement &operator=(const Statement &) = delete;
+
+  /// A text must live until the next reset().
+  Statement &bind(int index, std::string_view text);
+  Statement &bind(int index, std::int64_t number);
+  /// Whether there is a row. Throws std::runtime_error with SQLite's words if it failed.
+  bool step();
+  void reset();
+  std::int64_t number(int column) const;
+  std::string text(int column) const;
+
+ private:
+  sqlite3_stmt *statement_ = nullptr;
+};
+
+/// An open database. Used by one thread at a time. All methods throw DatabaseError, after which it
+/// is to be closed.
+class Database {
+ public:
+  /// A record and its place in the order of arrival.
+  struct Row {
+    std::int64_t id;
+    Record record;  ///< without line protocol
+  };
+
+  /// Opens or creates `path`; empty: in memory. `size` bounds file and journal, in bytes.
+  Database(const std::string &path, std::uint64_t size);
+  ~Database();
+  Database(const Database &) = delete;
+  Database &operator=(const Database &) = delete;
+
+  std::int64_t first();  ///< the lowest id; one more than last() if there is no record
+  std::int64_t last();   ///< the highest id that ever was
+  std::map<std::string, std::int64_t> cursors();
+  std::vector<Row> read(std::int64_t after, std::size_t most);
+
+  /// What follows until commit() happens as a whole or not at all. `lasting`: commit() returns when
+  /// a power cut cannot undo it any more.
+  void begin(bool lasting);
+  /// Returns whether it was new: a record that is there already is dropped.
+  bool insert(std::int64_t id, const Record &record);
+  void set_cursor(const std::string &updater, std::int64_t last);
+  /// Forgets cursors before the first record, but for `kept`.
+  void forget_cursors(const std::map<std::string, std::int64_t> &kept);
+  void refuse(const std::string &updater, const Record &record, const std::string &why);
+  /// Deletes the oldest records until `bytes` more of them fit.
+  void make_room(std::size_t bytes);
+  /// Deletes at most `most` records up to that id that are from before `time`.
+  void expire(std::int64_t time, std::int64_t up_to, std::size_t most);
+  void commit();
+  void rollback() noexcept;
+
+  /// Whether the file was removed or replaced since it was opened.
+  bool moved() const;
+
+ private:
+  void execute(const char *sql);
+  std::int64_t number(const char *sql);
+  void identify();
+  void check();
+  void prepare();
+  template <typename Work>
+  auto guarded(Work work);
+  [[noreturn]] void fail();
+
+  const std::string path_;
+  const std::int64_t most_pages_;
+  std::uint64_t device_ = 0, inode_ = 0;
+  sqlite3 *connection_ = nullptr;
+  bool lasting_ = true;
+  std::unique_ptr<Statement> insert_, read_, cursor_;
+};
+
+/// Puts a new file in the place of a damaged one, with what could still be read of it, and keeps
+/// the damaged one under another name. Returns a sentence about it. Throws DatabaseError.
+std::string replace_damaged(const std::string &path, std::uint64_t size);
+
+/// Does what a replace_damaged() that was killed has left to do. To be called before a store is
+/// opened.
+void finish_replacement(const std::string &path);
+
+}  // namespace npc

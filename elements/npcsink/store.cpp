@@ -1,0 +1,488 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The thread of the store: writes what came, and gets over what fails.
+#include "store.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <utility>
+
+#include "threads.h"
+
+namespace npc {
+namespace {
+
+using std::chrono::steady_clock;
+
+// What one transaction takes; bounds the journal and the wait for a cursor.
+constexpr std::size_t kMostRecords = 1000;
+constexpr std::size_t kMostBytes = 1 << 20;
+// Age deletes no faster than twice what comes, so that a clock that is wrong for an hour costs an
+// hour of history, not all of it; and this many each time, so that it catches up after a pause.
+constexpr std::size_t kLeastExpired = 100;
+
+StoreOptions absolute(StoreOptions options) {
+  if (!options.path.empty())
+    options.path = std::filesystem::absolute(options.path).string();
+  return options;
+}
+
+std::uint64_t bytes_of(const Record &record) {
+  return sizeof(Record) + record.json.size() + record.line_protocol.size() + record.site.size() +
+         record.camera.size() + record.boot.size();
+}
+
+}  // namespace
+
+Store::Store(StoreOptions options, Listener listener)
+    : options_(absolute(std::move(options))),
+      listener_(std::move(listener)),
+      retry_(options_.retry_first),
+      next_tidy_(steady_clock::now() + options_.tidy) {
+  try {
+    open_database();
+  } catch (const DatabaseError &error) {
+    if (error.kind() == DatabaseError::Kind::kRefused)
+      throw;
+    Work nothing;
+    failed(error, nothing);
+  }
+  thread_ = start_thread("npc-store", [this](std::stop_token stop) { run(stop); });
+}
+
+Store::~Store() {
+  thread_.request_stop();
+  if (thread_.joinable())
+    thread_.join();
+}
+
+void Store::push(Record record) {
+  const std::uint64_t bytes = bytes_of(record);
+  auto shared = std::make_shared<const Record>(std::move(record));
+  {
+    std::lock_guard lock(mutex_);
+    inbox_.push_back(std::move(shared));
+    waiting_bytes_ += bytes;
+    pushed_++;
+    bound_memory();
+  }
+  work_.notify_one();
+}
+
+void Store::run(std::stop_token stop) {
+  tell_events();  // What opening it has met.
+  for (bool ending = false; !ending;) {
+    {
+      std::unique_lock lock(mutex_);
+      const auto until = open_ ? next_tidy_ : next_attempt_;
+      work_.wait_until(lock, stop, until, [this] { return has_work(); });
+    }
+    ending = stop.stop_requested();
+    if (ending)
+      next_attempt_ = steady_clock::now();
+    step();
+    if (ending) {
+      std::lock_guard lock(mutex_);
+      ending = !has_work();
+    }
+  }
+}
+
+bool Store::has_work() const {
+  if (trouble_ || !inbox_.empty())
+    return true;
+  return open_ && (unstored_ > 0 || !leaving_.empty() || !refusals_.empty() ||
+                   std::any_of(cursors_.begin(), cursors_.end(),
+                               [](const Cursor *cursor) { return cursor->dirty_; }));
+}
+
+void Store::step() {
+  Work work;
+  try {
+    std::lock_guard database(database_mutex_);
+    ensure_open();
+    work = collect();
+    if (database_) {
+      if (!work.empty())
+        write(work);
+      if (steady_clock::now() >= next_tidy_)
+        tidy();
+    }
+  } catch (const DatabaseError &error) {
+    failed(error, work);
+  } catch (const std::exception &error) {
+    failed({DatabaseError::Kind::kFailing, "The store failed: " + std::string(error.what()) + "."},
+           work);
+  }
+  tell_events();
+}
+
+// Opens the database if that is due, and closes one that no reader should use any more.
+void Store::ensure_open() {
+  std::optional<DatabaseError> trouble;
+  {
+    std::lock_guard lock(mutex_);
+    trouble.swap(trouble_);
+  }
+  if (trouble)
+    throw DatabaseError(*trouble);
+  if (database_ && database_->moved()) {
+    database_.reset();
+    throw DatabaseError(DatabaseError::Kind::kFailing,
+                        "The store \"" + options_.path + "\" was removed or replaced.");
+  }
+  if (!database_ && steady_clock::now() >= next_attempt_)
+    open_database();
+}
+
+void Store::open_database() {
+  const std::string &path = options_.path;
+  if (!path.empty()) {
+    if (!lock_)
+      lock_ = std::make_unique<StoreLock>(path);
+    finish_replacement(path);
+    if (damaged_) {
+      const std::string sentence = replace_damaged(path, options_.size);
+      damaged_ = false;
+      tell(StoreEvent::State::kReplaced, sentence);
+    }
+  }
+  auto database = std::make_unique<Database>(path, options_.size);
+  const std::int64_t first = database->first(), last = database->last();
+  auto saved = database->cursors();
+  database_ = std::move(database);
+  {
+    std::lock_guard lock(mutex_);
+    first_ = first;
+    install(last, std::move(saved));
+  }
+  changed_.notify_all();
+}
+
+void Store::install(std::int64_t file_last, std::map<std::string, std::int64_t> saved) {
+  const std::int64_t stored_last =
+      unstored_ > 0 ? window_[window_.size() - unstored_].id - 1 : last_;
+  saved_ = std::move(saved);
+  // Else it is the file that was there, or a part of it.
+  if (!based_ || file_last > stored_last)
+    rebase(file_last);
+  // What the file does not know (any more).
+  for (Cursor *cursor : cursors_)
+    cursor->dirty_ = !cursor->live_only_;
+  based_ = true;
+  open_ = true;
+}
+
+// The file holds records that we did not know of: ours come after them.
+void Store::rebase(std::int64_t file_last) {
+  while (window_.size() > unstored_)
+    pop_window();
+  const std::int64_t shift =
+      based_ ? file_last - last_ + static_cast<std::int64_t>(unstored_) : file_last;
+  for (Kept &kept : window_)
+    kept.id += shift;
+  last_ += shift;
+  lost_begin_ += shift;
+  lost_end_ += shift;
+  bases_++;
+  for (Cursor *cursor : cursors_) {
+    Place &place = cursor->place_;
+    place.shift(shift);
+    for (Kept &kept : cursor->taken_)
+      kept.id += shift;
+    const auto found = saved_.find(cursor->updater_);
+    if (cursor->live_only_ || found == saved_.end() || found->second >= file_last)
+      continue;
+    place.ahead_end = std::max({place.position, place.ahead_end, file_last});
+    place.ahead_begin = file_last;
+    place.position = found->second;
+  }
+}
+
+Store::Work Store::collect() {
+  std::lock_guard lock(mutex_);
+  Work work;
+  while (!inbox_.empty() && (!open_ || unstored_ > 0)) {
+    waiting_bytes_ -= bytes_of(*inbox_.front());
+    append_unstored(std::move(inbox_.front()));
+    inbox_.pop_front();
+  }
+  if (!open_) {
+    changed_.notify_all();
+    return work;
+  }
+  const auto full = [&work] {
+    return work.bytes >= kMostBytes || work.fresh.size() + work.unstored.size() >= kMostRecords;
+  };
+  for (std::size_t i = window_.size() - unstored_; i < window_.size() && !full(); i++) {
+    work.bytes += bytes_of(*window_[i].record);
+    work.unstored.push_back(window_[i]);
+  }
+  while (!inbox_.empty() && !full()) {
+    work.bytes += bytes_of(*inbox_.front());
+    work.fresh.push_back(std::move(inbox_.front()));
+    inbox_.pop_front();
+  }
+  writing_ = work.fresh.size();
+  // A cursor in the file must not point behind what is in the file.
+  std::int64_t most = last_;
+  if (unstored_ > 0)
+    most = work.unstored.back().id;
+  for (const auto &[updater, position] : leaving_)
+    work.cursors[updater] = std::min(position, most);
+  std::erase_if(leaving_, [most](const auto &each) { return each.second <= most; });
+  for (Cursor *cursor : cursors_) {
+    if (!cursor->dirty_)
+      continue;
+    work.cursors[cursor->updater_] = std::min(cursor->place_.position, most);
+    cursor->dirty_ = cursor->place_.position > most;
+  }
+  work.refusals.swap(refusals_);
+  return work;
+}
+
+void Store::write(const Work &work) {
+  std::int64_t next;
+  {
+    std::lock_guard lock(mutex_);
+    next = last_ + 1;
+  }
+  std::vector<std::int64_t> ids;
+  // A cursor that a power cut takes back only means that records are sent twice: it is not worth a
+  // sync of its own, and rides along with the next record.
+  database_->begin(!work.fresh.empty() || !work.unstored.empty() || !work.refusals.empty());
+  try {
+    database_->make_room(work.bytes);
+    for (const Kept &kept : work.unstored)
+      database_->insert(kept.id, *kept.record);
+    for (const auto &record : work.fresh)
+      ids.push_back(database_->insert(next, *record) ? next++ : 0);
+    for (const auto &[updater, last] : work.cursors)
+      database_->set_cursor(updater, last);
+    for (const Refusal &refusal : work.refusals)
+      database_->refuse(refusal.updater, refusal.record, refusal.why);
+    database_->commit();
+  } catch (...) {
+    database_->rollback();
+    throw;
+  }
+  written_since_tidy_ += work.fresh.size() + work.unstored.size();
+  const std::int64_t first = database_->first();
+  {
+    std::lock_guard lock(mutex_);
+    first_ = first;
+    stored(work, ids);
+    if (unstored_ > 0 || said_.empty())
+      return;
+  }
+  retry_ = options_.retry_first;
+  said_.clear();
+  tell(StoreEvent::State::kWriting, {});
+}
+
+void Store::stored(const Work &work, const std::vector<std::int64_t> &ids) {
+  // Some of them may have been given up while they were written.
+  while (!work.unstored.empty() && unstored_ > 0) {
+    const Kept &kept = window_[window_.size() - unstored_];
+    if (kept.id > work.unstored.back().id)
+      break;
+    unstored_bytes_ -= bytes_of(*kept.record);
+    unstored_--;
+  }
+  for (std::size_t i = 0; i < ids.size(); i++) {
+    const auto &record = work.fresh[i];
+    waiting_bytes_ -= bytes_of(*record);
+    if (ids[i] == 0) {
+      repeated_++;
+      continue;
+    }
+    last_ = ids[i];
+    window_.push_back({last_, record});
+    window_bytes_ += bytes_of(*record);
+  }
+  writing_ = 0;
+  mark_behind();
+  bound_cache();
+  changed_.notify_all();
+}
+
+void Store::append_unstored(std::shared_ptr<const Record> record) {
+  const std::uint64_t bytes = bytes_of(*record);
+  window_.push_back({++last_, std::move(record)});
+  window_bytes_ += bytes;
+  unstored_bytes_ += bytes;
+  unstored_++;
+  mark_behind();
+}
+
+void Store::mark_behind() {
+  for (Cursor *cursor : cursors_) {
+    if (cursor->behind_since_ || pending(*cursor) == 0)
+      continue;
+    cursor->behind_since_ = steady_clock::now();
+    cursor->behind_mark_ = last_;
+  }
+}
+
+void Store::failed(const DatabaseError &error, Work &work) {
+  {
+    std::lock_guard database(database_mutex_);
+    database_.reset();
+  }
+  damaged_ = damaged_ || error.kind() == DatabaseError::Kind::kDamaged;
+  // Damage is met at once, but not again and again.
+  next_attempt_ = steady_clock::now();
+  if (error.kind() != DatabaseError::Kind::kDamaged || !said_.empty()) {
+    next_attempt_ += retry_;
+    retry_ = std::min(retry_ * 2, options_.retry_last);
+  }
+  {
+    std::lock_guard lock(mutex_);
+    open_ = false;
+    last_error_ = error.what();
+    for (auto &record : work.fresh) {
+      waiting_bytes_ -= bytes_of(*record);
+      append_unstored(std::move(record));
+    }
+    writing_ = 0;
+    // What is to be written since then is newer.
+    leaving_.merge(work.cursors);
+    for (Refusal &refusal : work.refusals)
+      refusals_.push_back(std::move(refusal));
+    bound_memory();
+  }
+  changed_.notify_all();
+  if (said_ != error.what()) {
+    said_ = error.what();
+    tell(StoreEvent::State::kFailing, said_);
+  }
+}
+
+void Store::tidy() {
+  next_tidy_ = steady_clock::now() + options_.tidy;
+  std::map<std::string, std::int64_t> active;
+  std::int64_t up_to;
+  {
+    std::lock_guard lock(mutex_);
+    up_to = delivered();
+    for (const Cursor *cursor : cursors_)
+      active.emplace(cursor->updater_, cursor->place_.position);
+  }
+  const std::size_t most = std::max(kLeastExpired, 2 * std::exchange(written_since_tidy_, 0));
+  database_->begin(false);
+  try {
+    if (options_.retention.count() > 0) {
+      const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(options_.retention);
+      database_->expire(now() - age.count(), up_to, most);
+    }
+    database_->forget_cursors(active);
+    database_->commit();
+  } catch (...) {
+    database_->rollback();
+    throw;
+  }
+  const std::int64_t first = database_->first();
+  std::lock_guard lock(mutex_);
+  first_ = first;
+}
+
+void Store::tell(StoreEvent::State state, const std::string &reason) {
+  events_.push_back({state, {}, reason});
+}
+
+void Store::tell_events() {
+  const StoreStats now = stats();
+  if (now.lost > 0 && now.lost >= 2 * lost_said_) {
+    lost_said_ = now.lost;
+    tell(StoreEvent::State::kLosing,
+         "Records were given up: too many came while the store could not be written.");
+  }
+  for (StoreEvent &event : events_) {
+    event.stats = now;
+    listener_(event);
+  }
+  events_.clear();
+}
+
+void Store::bound_memory() {
+  while (window_bytes_ + waiting_bytes_ > options_.memory) {
+    if (!window_.empty()) {
+      pop_window();
+      continue;
+    }
+    if (inbox_.size() <= 1)
+      return;
+    waiting_bytes_ -= bytes_of(*inbox_.front());
+    inbox_.pop_front();
+    lost_++;
+    for (Cursor *cursor : cursors_)
+      cursor->place_.dropped++;
+  }
+}
+
+void Store::pop_window() {
+  const Kept &kept = window_.front();
+  const std::uint64_t bytes = bytes_of(*kept.record);
+  if (window_.size() == unstored_) {
+    // One range is enough: what was lost before that is missed when a cursor passes it.
+    if (lost_end_ != kept.id)
+      lost_begin_ = kept.id;
+    lost_end_ = kept.id + 1;
+    lost_++;
+    unstored_--;
+    unstored_bytes_ -= bytes;
+  }
+  window_bytes_ -= bytes;
+  window_.pop_front();
+}
+
+void Store::bound_cache() {
+  while (open_ && window_.size() > unstored_ && window_bytes_ - unstored_bytes_ > options_.cache)
+    pop_window();
+}
+
+std::int64_t Store::now() const {
+  if (options_.clock)
+    return options_.clock();
+  const auto since = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(since).count();
+}
+
+StoreStats Store::stats() const {
+  std::lock_guard lock(mutex_);
+  StoreStats stats;
+  stats.path = options_.path;
+  stats.writing = open_ && unstored_ == 0;
+  stats.unstored = unstored_ + inbox_.size() + writing_;
+  const std::int64_t kept = last_ + 1 - first_ - static_cast<std::int64_t>(unstored_);
+  stats.records = static_cast<std::uint64_t>(std::max<std::int64_t>(kept, 0));
+  stats.lost = lost_;
+  stats.repeated = repeated_;
+  stats.last_error = last_error_;
+  return stats;
+}
+
+bool Store::flush(std::chrono::nanoseconds timeout) {
+  std::unique_lock lock(mutex_);
+  return changed_.wait_for(lock,
+                           std::min<std::chrono::nanoseconds>(timeout, std::chrono::hours(24)),
+                           [this] { return inbox_.empty() && writing_ == 0; });
+}
+
+Drained Store::drain(std::chrono::nanoseconds timeout) {
+  // A later end overflows the clock.
+  const auto wait = std::min<std::chrono::nanoseconds>(timeout, std::chrono::hours(24));
+  std::unique_lock lock(mutex_);
+  if (!changed_.wait_for(lock, wait, [this] { return interrupted_ || drained(); }))
+    return Drained::kTimeout;
+  return drained() ? Drained::kAll : Drained::kInterrupted;
+}
+
+void Store::interrupt(bool on) {
+  {
+    std::lock_guard lock(mutex_);
+    interrupted_ = on;
+  }
+  changed_.notify_all();
+}
+
+}  // namespace npc

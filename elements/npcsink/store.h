@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Keeps records until every updater has delivered them, over power cuts and full disks.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "database.h"
+#include "place.h"
+#include "record.h"
+#include "updaters/updater.h"
+
+namespace npc {
+
+class Cursor;
+
+/// How a drain ended.
+enum class Drained {
+  kAll,          ///< nothing waits any more
+  kTimeout,      ///< records still wait
+  kInterrupted,  ///< interrupt() was called
+};
+
+struct StoreOptions {
+  std::string path;  ///< of the file; empty: in memory
+  /// Delivered records that are older go; 0: none goes for its age.
+  std::chrono::nanoseconds retention = std::chrono::hours(30 * 24);
+  std::uint64_t size = 256 << 20;   ///< bounds the file with its journal, in bytes
+  std::uint64_t memory = 16 << 20;  ///< bounds records in memory, with and without a file
+  std::uint64_t cache = 2 << 20;    ///< bounds stored records that are kept for quick updaters
+  /// Between attempts to write again, doubling from the first to the last.
+  std::chrono::milliseconds retry_first{1000};
+  std::chrono::milliseconds retry_last{30000};
+  std::chrono::milliseconds tidy{60000};  ///< between looks for records that are too old
+  /// Makes line protocol of a record's JSON; empty if it is no record.
+  std::function<std::string(const std::string &json)> line_protocol;
+  /// UTC in ms since 1970; the system's clock if not set.
+  std::function<std::int64_t()> clock;
+};
+
+struct StoreStats {
+  std::string path;
+  bool writing = false;        ///< what comes is stored
+  std::uint64_t records = 0;   ///< records that are kept
+  std::uint64_t unstored = 0;  ///< records in memory only
+  std::uint64_t lost = 0;      ///< records given up before they were stored: memory was full
+  std::uint64_t repeated = 0;  ///< records dropped because they were there already
+  std::string last_error;      ///< the last failure, as a sentence; stays after success
+};
+
+/// The store changed its state.
+struct StoreEvent {
+  enum class State {
+    kWriting,   ///< it writes again
+    kFailing,   ///< it cannot write, or for a new reason
+    kReplaced,  ///< a damaged file was replaced
+    kLosing,    ///< memory is full: records are given up, said at the first and each doubling
+  };
+  State state;
+  StoreStats stats;
+  std::string reason;  ///< a sentence, or empty
+};
+
+/// Records in the order of arrival, in an SQLite file or in memory, with a cursor for each updater.
+///
+/// What push() takes is written by a thread of the store, many records in one transaction, and
+/// updaters get it after that. While the file cannot be written they get it from memory, which is
+/// bounded, and the store tries again for ever. All methods may be called from any thread.
+class Store {
+ public:
+  using Listener = std::function<void(const StoreEvent &event)>;
+
+  /// Opens the store. One that fails for now is no error: `listener` is told, on the thread of the
+  /// store, without a lock. Throws DatabaseError (kRefused) if it must not be used,
+  /// std::system_error if there can be no more threads.
+  Store(StoreOptions options, Listener listener);
+  /// Writes what waits. No cursor may be left.
+  ~Store();
+  Store(const Store &) = delete;
+  Store &operator=(const Store &) = delete;
+
+  /// Takes a record. Never waits for the disk.
+  void push(Record record);
+
+  /// Waits until all that was pushed before is stored, or known not to be storable.
+  bool flush(std::chrono::nanoseconds timeout);
+
+  /// Waits until all cursors are at the end. A timeout longer than a day counts as a day.
+  Drained drain(std::chrono::nanoseconds timeout);
+  /// Ends drain(), now and from now on until `on` is false.
+  void interrupt(bool on);
+
+  StoreStats stats() const;
+
+ private:
+  friend class Cursor;
+
+  struct Kept {
+    std::int64_t id;
+    std::shared_ptr<const Record> record;
+  };
+  struct Refusal {
+    std::string updater;
+    Record record;
+    std::string why;
+  };
+  // What one transaction writes.
+  struct Work {
+    std::vector<std::shared_ptr<const Record>> fresh;  // without an id
+    std::vector<Kept> unstored;                        // with one, because writing failed
+    std::map<std::string, std::int64_t> cursors;       // those that moved
+    std::vector<Refusal> refusals;
+    std::size_t bytes = 0;
+    bool empty() const {
+      return fresh.empty() && unstored.empty() && cursors.empty() && refusals.empty();
+    }
+  };
+
+  // On the thread of the store.
+  void run(std::stop_token stop);
+  void step();
+  void ensure_open();
+  void open_database();
+  Work collect();
+  void write(const Work &work);
+  void tidy();
+  void failed(const DatabaseError &error, Work &work);
+  void tell(StoreEvent::State state, const std::string &reason);
+  void tell_events();
+
+  // Under mutex_.
+  bool has_work() const;
+  void install(std::int64_t file_last, std::map<std::string, std::int64_t> saved);
+  void rebase(std::int64_t file_last);
+  void stored(const Work &work, const std::vector<std::int64_t> &ids);
+  void append_unstored(std::shared_ptr<const Record> record);
+  void mark_behind();
+  void bound_memory();
+  void pop_window();
+  void bound_cache();
+  std::int64_t window_begin() const;
+  std::int64_t delivered() const;
+  std::uint64_t gone(const Cursor &cursor) const;
+  std::uint64_t pending(const Cursor &cursor) const;
+  bool available(const Cursor &cursor) const;
+  bool drained() const;
+  std::vector<Kept> take_kept(Cursor &cursor, std::size_t most);
+
+  std::vector<Kept> take_stored(Cursor &cursor, std::size_t most);
+  std::vector<Kept> completed(std::vector<Database::Row> rows) const;
+  std::int64_t now() const;
+
+  const StoreOptions options_;
+  const Listener listener_;
+
+  // Thread of the store only, and its constructor.
+  std::chrono::milliseconds retry_;
+  std::chrono::steady_clock::time_point next_attempt_, next_tidy_;
+  std::string said_;
+  std::uint64_t lost_said_ = 0;
+  std::size_t written_since_tidy_ = 0;
+  bool damaged_ = false;
+  std::vector<StoreEvent> events_;
+
+  // Held before mutex_, for as long as the disk takes; never by push().
+  std::mutex database_mutex_;
+  std::unique_ptr<StoreLock> lock_;
+  std::unique_ptr<Database> database_;
+
+  // Held for short: nothing waits for a disk and nothing is called under it.
+  mutable std::mutex mutex_;
+  std::condition_variable_any work_;     // for the thread of the store
+  std::condition_variable_any changed_;  // for all others
+  bool open_ = false;                    // database_ is there and works
+  bool based_ = false;                   // ids are those of the file
+  std::uint64_t bases_ = 0;              // how often ids changed
+  std::optional<DatabaseError> trouble_;
+  std::deque<std::shared_ptr<const Record>> inbox_;
+  std::size_t writing_ = 0;          // records on their way from inbox_ to window_
+  std::uint64_t waiting_bytes_ = 0;  // of inbox_ and those
+  std::deque<Kept> window_;          // the newest records: first stored ones, then unstored ones
+  std::size_t unstored_ = 0;
+  std::uint64_t window_bytes_ = 0, unstored_bytes_ = 0;
+  std::int64_t first_ = 1;  // of what is stored
+  std::int64_t last_ = 0;
+  std::int64_t lost_begin_ = 0,
+               lost_end_ = 0;  // ids given up before they were stored, end excluded
+  std::uint64_t lost_ = 0, repeated_ = 0;
+  std::uint64_t pushed_ = 0;                     // so far
+  std::map<std::string, std::int64_t> saved_;    // cursors in the file
+  std::map<std::string, std::int64_t> leaving_;  // to be written there
+  std::vector<Cursor *> cursors_;
+  std::vector<Refusal> refusals_;
+  std::string last_error_;
+  bool interrupted_ = false;
+
+  std::jthread thread_;  // Last, so that it ends before what it uses.
+};
+
+/// The place of one updater in a store: what it has delivered and what not. take() and settle() are
+/// called from one thread.
+class Cursor {
+ public:
+  /// `updater` names the place in the store. If it is new there, or if `live_only`, it begins at
+  /// the newest record.
+  Cursor(std::shared_ptr<Store> store, std::string updater, bool live_only);
+  ~Cursor();
+  Cursor(const Cursor &) = delete;
+  Cursor &operator=(const Cursor &) = delete;
+
+  /// Waits up to `wait` for records and takes up to `most` of them. Until settle() they are on
+  /// their way.
+  std::vector<Record> take(std::size_t most, std::chrono::milliseconds wait, std::stop_token stop);
+
+  /// Ends the way of what was taken: the first `confirmed` of it are delivered, the rest waits
+  /// again. Those of them that were refused are set aside.
+  void settle(std::size_t confirmed, const std::vector<Outcome::Refused> &refused);
+
+  std::uint64_t pending() const;
+  /// Records that were given up before they could be delivered.
+  std::uint64_t dropped() const;
+  /// How long ago the oldest record that waits was made, by the system's clock; 0 if none waits.
+  std::chrono::milliseconds oldest() const;
+  /// For how long at most a record has been waiting since it was pushed or the store was opened.
+  std::chrono::milliseconds behind() const;
+
+ private:
+  friend class Store;
+
+  const std::shared_ptr<Store> store_;
+  const std::string updater_;
+  const bool live_only_;
+
+  // Under the store's lock.
+  Place place_;
+  std::vector<Store::Kept> taken_;
+  bool dirty_ = false;
+  std::int64_t oldest_ = 0;  // time of the oldest record that was seen waiting
+  // When the oldest one that still waits cannot have waited yet.
+  std::optional<std::chrono::steady_clock::time_point> behind_since_;
+  std::int64_t behind_mark_ = 0;
+};
+
+}  // namespace npc

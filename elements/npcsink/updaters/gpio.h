@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The gpio updater: an output line that follows the counts.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+
+#include "gpioline.h"
+#include "updater.h"
+
+namespace npc {
+
+/// `gpio:chip/line?on=people>=10&off=people<8`, with the name, label or path of the chip.
+///
+/// - `on`: a condition (gpiorule.h) that makes the line active
+/// - `off`: one that makes it inactive; without it the line is inactive whenever `on` does not hold
+/// - `pulse`: 10ms to 10s; `on` is then a number of events, such as `line.door.in`, each of which
+///   makes the line active for that long
+/// - `active`: `high`, the default, or `low`
+/// - `stale`: 1s to 3600s, default 10s; records whose time is further from now do nothing
+std::unique_ptr<Updater> make_gpio_updater(const Uri &uri);
+
+using GpioOpener = std::function<std::unique_ptr<GpioLine>(const GpioPlace &, std::string *)>;
+/// Milliseconds since 1970, UTC.
+using GpioClock = std::function<std::chrono::milliseconds()>;
+
+/// The same with another line and another clock.
+std::unique_ptr<Updater> make_gpio_updater(const Uri &uri, GpioOpener open, GpioClock clock);
+
+}  // namespace npc

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// One output line of a GPIO chip, whichever libgpiod there is.
+#pragma once
+
+#include <memory>
+#include <string>
+
+namespace npc {
+
+/// Which line, and which of its levels is active.
+struct GpioPlace {
+  std::string chip;  ///< name, label or path
+  unsigned line = 0;
+  bool active_low = false;
+};
+
+/// A line that is ours.
+class GpioLine {
+ public:
+  /// Gives the line back as it is.
+  virtual ~GpioLine() = default;
+  /// Returns why the line cannot be set, as a sentence, or nothing.
+  virtual std::string set(bool active) = 0;
+};
+
+/// Takes a line as an output that is not active. Without one, `failure` says why, as a sentence.
+/// gpiod1.cpp or gpiod2.cpp, by the version of libgpiod.
+std::unique_ptr<GpioLine> open_gpio_line(const GpioPlace &place, std::string *failure);
+
+/// Sentences for both of them; `error` is an errno.
+std::string cannot_open_chip(const GpioPlace &place, int error);
+std::string no_such_line(const GpioPlace &place, std::size_t lines);
+/// `consumer` may be null.
+std::string cannot_take_line(const GpioPlace &place, int error, const char *consumer);
+std::string cannot_set_line(const GpioPlace &place, int error);
+
+}  // namespace npc

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Status codes and error texts of InfluxDB 1.x and 2.x.
+#include "influxanswer.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+namespace npc {
+namespace {
+
+using Kind = InfluxVerdict::Kind;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// Credentials do not become right by asking again: that fills the log of the server, and may lock
+// the user out.
+constexpr seconds kCredentialsPause{60};
+// A server may err about how long it needs.
+constexpr seconds kMostPause{3600};
+
+// What the server says, or nothing if it does not speak as InfluxDB does.
+std::string said(const HttpAnswer &answer) {
+  const auto body = nlohmann::json::parse(answer.body, nullptr, false);
+  for (const char *key : {"error", "message"}) {
+    if (body.is_object() && body.contains(key) && body[key].is_string())
+      return body[key].get<std::string>();
+  }
+  return {};
+}
+
+bool contains(std::string_view text, std::string_view part) {
+  return text.find(part) != std::string_view::npos;
+}
+
+// Other refusals, such as a limit on series, end when somebody does something about them.
+bool is_about_lines(std::string_view error) {
+  return contains(error, "unable to parse") || contains(error, "field type conflict") ||
+         contains(error, "beyond retention") || contains(error, "outside retention") ||
+         contains(error, "parse line protocol");
+}
+
+std::string refused_record(const InfluxPlace &place, std::string_view why) {
+  // How many points it dropped says nothing about this one.
+  return "InfluxDB at " + place.server +
+         " refused the record: " + printable(why.substr(0, why.rfind(" dropped="))) + ".";
+}
+
+// InfluxDB lists them, each as: unable to parse '<line>': <why>
+std::unordered_map<std::string, std::string> bad_lines(std::string_view error,
+                                                       const InfluxPlace &place) {
+  constexpr std::string_view kBegin = "unable to parse '";
+  constexpr std::string_view kMiddle = "': ";
+  std::unordered_map<std::string, std::string> lines;
+  for (auto begin = error.find(kBegin); begin != error.npos; begin = error.find(kBegin)) {
+    error.remove_prefix(begin + kBegin.size());
+    const auto middle = error.find(kMiddle);
+    if (middle == error.npos)
+      break;
+    const std::string_view why = error.substr(middle + kMiddle.size());
+    lines.emplace(error.substr(0, middle), refused_record(place, why.substr(0, why.find('\n'))));
+  }
+  return lines;
+}
+
+std::string named(const InfluxPlace &place) {
+  return place.is_bucket()
+             ? "the bucket \"" + place.bucket + "\" of the organization \"" + place.org + "\""
+             : "the database \"" + place.database + "\"";
+}
+
+std::string refused_credentials(const InfluxPlace &place) {
+  if (place.is_bucket()) {
+    return "InfluxDB at " + place.server +
+           " refused the token: check what is in the token file, and that the token may write to " +
+           named(place) + ".";
+  }
+  if (place.user.empty()) {
+    return "InfluxDB at " + place.server +
+           " wants a user name and a password: write "
+           "influxdb://user@host/database?password-file=/path/to/file.";
+  }
+  return "InfluxDB at " + place.server +
+         " refused the user name or the password: check the user in the URI and what is in the "
+         "password file.";
+}
+
+std::string forbidden(const InfluxPlace &place) {
+  if (place.is_bucket())
+    return refused_credentials(place);
+  return "The user \"" + place.user + "\" may not write to " + named(place) + " of InfluxDB at " +
+         place.server + ": run the statement GRANT WRITE ON \"" + place.database + "\" TO \"" +
+         place.user + "\" there.";
+}
+
+std::string missing(const HttpAnswer &answer, const InfluxPlace &place) {
+  if (said(answer).empty()) {
+    return place.is_bucket()
+               ? "What is at " + place.server +
+                     " is not InfluxDB 2: for InfluxDB 1 write influxdb://host/database."
+               : "What is at " + place.server +
+                     " is not InfluxDB 1: for InfluxDB 2 write "
+                     "influxdb://host/?org=…&bucket=…&token-file=….";
+  }
+  if (place.is_bucket()) {
+    return "InfluxDB at " + place.server + " has not " + named(place) + ": check the names (" +
+           printable(said(answer)) + "), or create it: influx bucket create --org '" + place.org +
+           "' --name '" + place.bucket + "'.";
+  }
+  return "InfluxDB at " + place.server + " has no database \"" + place.database +
+         "\": create it: influx -execute 'CREATE DATABASE \"" + place.database + "\"'.";
+}
+
+InfluxVerdict failed(std::string why, seconds pause = seconds(0)) {
+  return {Kind::kFailed, std::move(why), std::min(pause, kMostPause), {}};
+}
+
+InfluxVerdict failed_otherwise(const HttpAnswer &answer, const InfluxPlace &place) {
+  std::string why = "InfluxDB at " + place.server + " answered " + std::to_string(answer.status);
+  if (const std::string error = said(answer); !error.empty())
+    why += ": " + printable(error);
+  return failed(why + ".", answer.retry_after);
+}
+
+InfluxVerdict judge_bad_request(const HttpAnswer &answer, const InfluxPlace &place) {
+  if (contains(answer.body, "HTTP request to an HTTPS server")) {
+    return failed("What is at " + place.server +
+                  " speaks TLS: write influxdbs:// for influxdb://.");
+  }
+  const std::string error = said(answer);
+  if (!is_about_lines(error))
+    return failed_otherwise(answer, place);
+  return {Kind::kBadLines, refused_record(place, error), milliseconds(0), bad_lines(error, place)};
+}
+
+}  // namespace
+
+InfluxVerdict judge_lines(const HttpAnswer &answer, const InfluxPlace &place) {
+  switch (answer.status) {
+    case 0:
+      return failed(answer.failure);
+    case 200:
+    case 204:
+      return {};
+    case 400:
+    case 422:  // InfluxDB 2 for a field of another type
+      return judge_bad_request(answer, place);
+    case 401:
+      return failed(refused_credentials(place), kCredentialsPause);
+    case 403:
+      return failed(forbidden(place), kCredentialsPause);
+    case 404:
+      return failed(missing(answer, place));
+    case 407:
+      return failed("The proxy that the environment names wants a user name and a password.",
+                    kCredentialsPause);
+    case 413:
+      return {Kind::kTooLarge, "InfluxDB at " + place.server +
+                                   " takes no request of the size of one record: raise its "
+                                   "max-body-size, or the limit of the proxy in front of it."};
+    case 429:
+      return failed("InfluxDB at " + place.server + " asks for fewer requests.",
+                    answer.retry_after);
+    case 503:
+      return failed("InfluxDB at " + place.server + " is overloaded or starts.",
+                    answer.retry_after);
+    default:
+      break;
+  }
+  if (!answer.redirect.empty()) {
+    return failed("What is at " + place.server + " sends us to " + printable(answer.redirect) +
+                  ": write that host in the URI if it is the right one.");
+  }
+  return failed_otherwise(answer, place);
+}
+
+InfluxVerdict judge_probe(const HttpAnswer &answer, const InfluxPlace &place) {
+  // InfluxDB 2 says "writing requires points" after all else was in order.
+  if (answer.status == 400 && place.is_bucket() && !said(answer).empty())
+    return {};
+  InfluxVerdict verdict = judge_lines(answer, place);
+  if (verdict.kind != Kind::kTaken)
+    verdict.kind = Kind::kFailed;
+  return verdict;
+}
+
+}  // namespace npc

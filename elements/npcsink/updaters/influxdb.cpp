@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Addresses, credentials and the connection to InfluxDB.
+#include "influxdb.h"
+
+#include <optional>
+#include <utility>
+
+#include "../secret.h"
+#include "http.h"
+#include "influxanswer.h"
+#include "influxlines.h"
+
+namespace npc {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using Kind = InfluxVerdict::Kind;
+
+constexpr std::uint16_t kDefaultPort = 8086;
+constexpr std::size_t kBatch = 5000;
+
+struct InfluxSettings {
+  std::string scheme;
+  InfluxPlace place;
+  std::string password_file;
+  std::string token_file;
+  std::string ca_file;
+  bool insecure = false;
+
+  bool tls() const { return scheme == "influxdbs"; }
+};
+
+std::string query_of(const InfluxPlace &place) {
+  return place.is_bucket()
+             ? "org=" + percent_encoded(place.org) + "&bucket=" + percent_encoded(place.bucket)
+             : "db=" + percent_encoded(place.database);
+}
+
+class InfluxUpdater : public Updater {
+ public:
+  explicit InfluxUpdater(InfluxSettings settings)
+      : settings_(std::move(settings)),
+        place_(settings_.place),
+        url_((settings_.tls() ? "https://" : "http://") + place_.server +
+             (place_.is_bucket() ? "/api/v2/write?" : "/write?") + query_of(place_) +
+             "&precision=ns") {}
+
+  std::string target() const override {
+    return settings_.scheme + "://" + place_.server + "/" +
+           (place_.is_bucket() ? "?" + query_of(place_) : place_.database);
+  }
+  std::string connect(const Record &first, std::stop_token stop) override;
+  Outcome deliver(std::span<const Record> records, std::stop_token stop) override;
+  std::size_t batch() const override { return kBatch; }
+  void close() noexcept override { client_.reset(); }
+
+ private:
+  // A server that asked to be left alone, or that refused credentials.
+  struct Rest {
+    Clock::time_point end;
+    std::string why;
+    std::string secret;  // Another one may be tried at once.
+  };
+
+  std::string read_secrets();
+  void rest(std::chrono::milliseconds pause, const std::string &why);
+
+  const InfluxSettings settings_;
+  const InfluxPlace &place_;
+  const std::string url_;
+  std::string secret_;
+  std::optional<Rest> rest_;
+  std::unique_ptr<HttpClient> client_;
+  InfluxLines lines_;
+};
+
+std::string InfluxUpdater::read_secrets() {
+  secret_.clear();
+  if (!settings_.password_file.empty())
+    return read_secret(settings_.password_file, "password", &secret_);
+  if (!settings_.token_file.empty())
+    return read_secret(settings_.token_file, "token", &secret_);
+  return {};
+}
+
+void InfluxUpdater::rest(std::chrono::milliseconds pause, const std::string &why) {
+  if (pause.count() > 0)
+    rest_ = Rest{Clock::now() + pause, why, secret_};
+}
+
+std::string InfluxUpdater::connect(const Record &, std::stop_token stop) {
+  close();
+  if (std::string failure = read_secrets(); !failure.empty())
+    return failure;
+  if (rest_ && Clock::now() < rest_->end && rest_->secret == secret_)
+    return rest_->why;
+  rest_.reset();
+
+  HttpSettings http;
+  http.server = place_.server;
+  http.user = place_.user;
+  (place_.is_bucket() ? http.token : http.password) = secret_;
+  http.ca_file = settings_.ca_file;
+  http.insecure = settings_.insecure;
+  client_ = std::make_unique<HttpClient>(std::move(http));
+  // Else the first news of a wrong password would be that we are connected.
+  const HttpAnswer answer = client_->post(url_, {}, false, stop);
+  if (stop.stop_requested())
+    return {};
+  const InfluxVerdict verdict = judge_probe(answer, place_);
+  if (verdict.kind == Kind::kTaken)
+    return {};
+  close();
+  rest(verdict.pause, verdict.why);
+  return verdict.why;
+}
+
+Outcome InfluxUpdater::deliver(std::span<const Record> records, std::stop_token stop) {
+  const auto send = [&](std::string_view lines) {
+    return judge_lines(client_->post(url_, gzipped(lines), true, stop), place_);
+  };
+  Outcome outcome = lines_.write(records, send, stop);
+  if (!outcome.failure.empty()) {
+    close();
+    rest(outcome.pause, outcome.failure);
+  }
+  return outcome;
+}
+
+std::string with_port(const std::string &host, std::uint16_t port) {
+  const bool ipv6 = host.find(':') != std::string::npos;
+  return (ipv6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+}
+
+std::string file_parameter(const Uri &uri, const std::string &name) {
+  std::string path = uri.parameter(name, "");
+  if (!path.empty() && !path.starts_with('/'))
+    throw UriError(uri.text, "the path of " + name + " must begin with a /");
+  return path;
+}
+
+void read_place(const Uri &uri, InfluxSettings &settings) {
+  InfluxPlace &place = settings.place;
+  place.server = with_port(uri.host, uri.port.value_or(kDefaultPort));
+  place.user = uri.user;
+  place.org = uri.parameter("org", "");
+  place.bucket = uri.parameter("bucket", "");
+  if (!uri.path.empty() && uri.path != "/") {
+    if (!place.org.empty() || !place.bucket.empty())
+      throw UriError(uri.text, "a database is for InfluxDB 1, org and bucket are for InfluxDB 2");
+    place.database = uri.path.substr(1);
+    if (place.database.find_first_of("/\"'\\") != std::string::npos)
+      throw UriError(uri.text, "the name of the database must not have /, \\ or quotes");
+  } else if (place.org.empty() || place.bucket.empty()) {
+    throw UriError(uri.text,
+                   "it names no place to write to; for InfluxDB 1 write influxdb://host/database, "
+                   "for InfluxDB 2 influxdb://host/?org=…&bucket=…&token-file=…");
+  }
+}
+
+void read_credentials(const Uri &uri, InfluxSettings &settings) {
+  settings.password_file = file_parameter(uri, "password-file");
+  settings.token_file = file_parameter(uri, "token-file");
+  if (settings.place.is_bucket()) {
+    if (!uri.user.empty() || !settings.password_file.empty())
+      throw UriError(uri.text, "InfluxDB 2 has no users here, but tokens; give a token-file");
+    if (settings.token_file.empty())
+      throw UriError(uri.text, "token-file is missing; InfluxDB 2 takes nothing without a token");
+    return;
+  }
+  if (!settings.token_file.empty())
+    throw UriError(uri.text, "a token is for InfluxDB 2; give org and bucket, and no database");
+  if (uri.user.empty() != settings.password_file.empty()) {
+    throw UriError(uri.text,
+                   "a user and a password belong together; write "
+                   "influxdb://user@host/database?password-file=/path/to/file");
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<Updater> make_influxdb_updater(const Uri &uri) {
+  uri.allow_parameters({"bucket", "ca-file", "insecure", "org", "password-file", "token-file"});
+  if (!uri.has_authority || uri.host.empty())
+    throw UriError(uri.text, "there is no host; write " + uri.scheme + "://host/database");
+  InfluxSettings settings;
+  settings.scheme = uri.scheme;
+  read_place(uri, settings);
+  read_credentials(uri, settings);
+  settings.ca_file = file_parameter(uri, "ca-file");
+  const std::string insecure = uri.parameter("insecure", "0");
+  if (insecure != "0" && insecure != "1")
+    throw UriError(uri.text, "insecure must be 0 or 1");
+  settings.insecure = insecure == "1";
+  if (!settings.tls() && (settings.insecure || !settings.ca_file.empty()))
+    throw UriError(uri.text, "ca-file and insecure are about TLS; write influxdbs://");
+  if (settings.insecure && !settings.ca_file.empty())
+    throw UriError(uri.text, "with insecure=1 nobody looks at the ca-file; leave one of them out");
+  return std::make_unique<InfluxUpdater>(std::move(settings));
+}
+
+}  // namespace npc

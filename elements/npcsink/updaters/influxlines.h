@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Records into requests, so that a bad line or a large request holds up nothing else.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "influxanswer.h"
+#include "updater.h"
+
+namespace npc {
+
+/// Writes records in requests of at most 5000 lines.
+class InfluxLines {
+ public:
+  /// Sends lines, and judges the answer.
+  using Send = std::function<InfluxVerdict(std::string_view lines)>;
+
+  /// Sends records in their order. What the server refuses for ever is searched for by halves, set
+  /// aside and counted as confirmed; the records around it are written.
+  Outcome write(std::span<const Record> records, const Send &send, std::stop_token stop);
+
+ private:
+  class Writing;
+  // Less after the server found a request too large, so that not each of them is sent twice.
+  std::size_t most_lines_ = 5000;
+};
+
+}  // namespace npc
