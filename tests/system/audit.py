@@ -78,13 +78,19 @@ class Trial:
         if self.may_lose_in_flight:
             self.note(f"{len(taken - stored)} not known to be stored at a kill, "
                       f"{len(taken - seen)} of them gone")
-        # At a kill the log may lack the last record of each run.
-        boots = collections.defaultdict(lambda: -1)
-        for _, _, boot, seq in taken:
-            boots[boot] = max(boots[boot], seq)
-        strange = {one for one in seen - taken if one[3] != boots[one[2]] + 1}
         if lost:
             raise AssertionError(f"lost: {sorted(lost, key=lambda one: one[2:])[:10]}")
+        # What a kill took is the end of a run, never a hole in it.
+        newest, arrived = collections.Counter(), collections.Counter()
+        for _, _, boot, seq in taken:
+            newest[boot] = max(newest[boot], seq)
+        for _, _, boot, seq in seen:
+            arrived[boot] = max(arrived[boot], seq)
+        holes = {one for one in taken - seen if one[3] < arrived[one[2]]}
+        if holes:
+            raise AssertionError(f"missing between others: {sorted(holes)[:10]}")
+        # At a kill the log may lack the last record of a run.
+        strange = {one for one in seen - taken if one[3] > newest[one[2]] + 1}
         if strange:
             raise AssertionError(f"never handed over: {sorted(strange)[:10]}")
         if not taken:

@@ -2,6 +2,7 @@
 """Real far sides for npcsink - a Mosquitto with a subscriber, an InfluxDB - that can be killed,
 frozen and cut off, and the process under audit that streams records to them."""
 
+import base64
 import json
 import os
 import pathlib
@@ -256,13 +257,15 @@ class Influxd(FarSide):
     def command(self):
         return ["influxd", "-config", self.folder / "influxdb.conf"]
 
-    login = ()
+    login = None  # or user:password
 
     def query(self, statement):
-        parameters = {"q": statement, "db": "npc", **dict(zip("up", self.login))}
-        data = urllib.parse.urlencode(parameters).encode()
-        request = urllib.request.Request(f"http://{self.host}/query", data,
-                                         {"Accept": "application/csv"})
+        data = urllib.parse.urlencode({"q": statement, "db": "npc"}).encode()
+        headers = {"Accept": "application/csv"}
+        if self.login:
+            login = base64.b64encode(self.login.encode()).decode()
+            headers["Authorization"] = f"Basic {login}"
+        request = urllib.request.Request(f"http://{self.host}/query", data, headers)
         with DIRECT.open(request, timeout=PATIENCE) as answer:
             return answer.read().decode()
 

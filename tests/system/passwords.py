@@ -51,13 +51,13 @@ class InfluxLogin:
         self.far = Influxd(options="auth-enabled = true\n")
         self.far.start()
         self.far.query(f"CREATE USER me WITH PASSWORD '{password}' WITH ALL PRIVILEGES")
-        self.far.login = ("me", password)
+        self.far.login = f"me:{password}"
         self.far.query("CREATE DATABASE npc")
         self.uri = f"influxdb://me@{self.far.host}/npc"
 
 
 def search(folder, password, more):
-    """Where in the folder or in `more` (name: bytes) the password is, but for its file."""
+    """Fails if the password is in the folder, but for its file, or in `more` (name: bytes)."""
     places = {str(path.relative_to(folder.path)): path.read_bytes()
               for path in folder.path.rglob("*")
               if path.is_file() and path.name not in ("password", "users")}
@@ -100,7 +100,7 @@ def runs_with(login_of, is_right):
             raise AssertionError("the properties were not printed")
         return [f"{len(places['output.err']) >> 10} KiB of log searched"] + [
             content["reason"] for kind, content in stream.said()
-            if kind == "npc-updater" and content["state"] == state][:1]
+            if kind == "npc-updater" and content["reason"]][:1]
     finally:
         if login:
             login.far.close()
