@@ -38,8 +38,10 @@ class MqttLogin:
         subprocess.run(["mosquitto_passwd", "-b", users, "me", password], check=True,
                        capture_output=True)
         self.far = Mosquitto(options=f"allow_anonymous false\npassword_file {users}\n")
-        self.far.start()
         self.uri = f"mqtt://me@{self.far.host}/"
+
+    def start(self):
+        self.far.start()
 
 
 class InfluxLogin:
@@ -48,12 +50,15 @@ class InfluxLogin:
     programs = Influxd.programs
 
     def __init__(self, _, password):
+        self.password = password
         self.far = Influxd(options="auth-enabled = true\n")
-        self.far.start()
-        self.far.query(f"CREATE USER me WITH PASSWORD '{password}' WITH ALL PRIVILEGES")
-        self.far.login = f"me:{password}"
-        self.far.query("CREATE DATABASE npc")
         self.uri = f"influxdb://me@{self.far.host}/npc"
+
+    def start(self):
+        self.far.start()
+        self.far.query(f"CREATE USER me WITH PASSWORD '{self.password}' WITH ALL PRIVILEGES")
+        self.far.login = f"me:{self.password}"
+        self.far.query("CREATE DATABASE npc")
 
 
 def search(folder, password, more):
@@ -75,6 +80,7 @@ def runs_with(login_of, is_right):
         right = f"pass-{random.randrange(1 << 62):x}"
         mine = right if is_right else f"wrong-{random.randrange(1 << 62):x}"
         login = login_of(folder, right)
+        login.start()
         (folder / "password").write_text(mine + "\n")
         stream = Stream(folder, f"{login.uri}?password-file={folder / 'password'}", rate=50)
         # Without a wait at the end for what a wrong password never delivers.
