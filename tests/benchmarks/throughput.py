@@ -11,7 +11,7 @@ import time
 from figures import Figures
 from farside import Folder, Influxd, Mosquitto, Stream
 
-ROUNDS, TO_BROKER, TO_DATABASE = 3, 20000, 100000
+ROUNDS, TO_BROKER, TO_DATABASE = 3, 60000, 100000
 
 
 def publish(broker, lines):
