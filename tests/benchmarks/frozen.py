@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A frozen broker slows neither npcsink's render down nor an updater beside it. Phases with the
-broker healthy and frozen take turns in one process, so that what else the machine does hits both."""
+"""A frozen broker slows neither npcsink's render down nor an updater beside it. The broker is
+healthy and frozen in turns, in one run, so that what else the machine does hits both."""
 
 import contextlib
 import signal

@@ -3,12 +3,11 @@
 """Sequence audit: every record that was handed to npcsink is at the far side, whatever happens to
 the far side, the network, the disk or our own process. Reports as TAP.
 
-The far side of mqtt is a subscriber with a persistent session, that of influxdb a query. Its reader
-drops what it has seen by (site, camera, boot, seq): what came more than once is counted as a repeat.
+The far side of mqtt is a subscriber with a persistent session, that of influxdb a query. A reader
+drops what it has seen by (site, camera, boot, seq): what came again is counted as a repeat.
 
-A record is handed over when npcsink has returned from taking it. It is in the store some ms later,
-and what a kill of our own process meets in between is counted apart, as in flight: nothing can bring
-it back, and nothing says that it was there."""
+A record is handed over when npcsink has returned from taking it. It is in the store some ms later;
+what a kill of our own process meets in between is counted apart: nothing can bring it back."""
 
 import argparse
 import collections
@@ -22,8 +21,8 @@ import sys
 import time
 import traceback
 
-from farside import (Folder, Influxd, Mosquitto, Network, Process, Stream, eventually,
-                     missing_programs, records_in)
+from farside import (Folder, Influxd, Mosquitto, Network, Stream, eventually, missing_programs,
+                     records_in)
 
 # Seconds and numbers of a short and of a long run; the long ones are those of the requirement.
 SHORT = {"outage": 10, "freeze": 8, "kills": 25, "cuts": 40, "full": 8}
@@ -78,6 +77,9 @@ class Trial:
         if self.may_lose_in_flight:
             self.note(f"{len(taken - stored)} not known to be stored at a kill, "
                       f"{len(taken - seen)} of them gone")
+        # A reader of MQTT drops a record that it has seen; a database has nobody who would.
+        if self.far.kind == "influxdb" and len(arrivals) != len(seen):
+            raise AssertionError("records are there twice")
         if lost:
             raise AssertionError(f"lost: {sorted(lost, key=lambda one: one[2:])[:10]}")
         # What a kill took is the end of a run, never a hole in it.
@@ -168,7 +170,7 @@ def store_cut(trial):
     trial.far.kill()
     trial.stream.rate = 900
     trial.stream.start()
-    if not eventually(lambda: trial.stream.ledger.exists() and len(trial.stream.records()[1]) > 5000):
+    if not eventually(lambda: len(trial.stream.records()[1]) > 5000):
         raise RuntimeError("the store does not fill: " + trial.stream.errors())
     trial.stream.process.kill()
     original, everything = trial.stream.store, trial.stream.records()[0]

@@ -19,6 +19,8 @@ import urllib.request
 
 # A proxy of the surroundings is not meant for servers of our own.
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+# Daemons are often outside of a user's PATH.
+PATH = os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin:/sbin"
 PATIENCE = 90  # seconds; only there so that a broken test ends
 
 
@@ -32,8 +34,7 @@ def eventually(condition, patience=PATIENCE, pause=0.05):
 
 
 def missing_programs(*names):
-    path = os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin:/sbin"
-    return [name for name in names if shutil.which(name, path=path) is None]
+    return [name for name in names if shutil.which(name, path=PATH) is None]
 
 
 def free_port():
@@ -59,11 +60,11 @@ class Process:
     """A child that dies with us. Its output goes to the end of `log`, its errors to `log`.err."""
 
     def __init__(self, arguments, log, prefix=()):
-        path = os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin:/sbin"
         with open(log, "ab") as out, open(str(log) + ".err", "ab") as err:
             self.child = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "KILL", *prefix, *map(str, arguments)],
-                stdin=subprocess.DEVNULL, stdout=out, stderr=err, env={**os.environ, "PATH": path, "no_proxy": "*"})
+                stdin=subprocess.DEVNULL, stdout=out, stderr=err,
+                env={**os.environ, "PATH": PATH, "no_proxy": "*"})
         self.pid = self.child.pid
 
     def signal(self, number):
@@ -92,17 +93,19 @@ class Network:
         self.link = f"npc{os.getpid() % 100000}.{Network.count}"
         # A network for benchmarks (RFC 2544): nobody's own.
         base = (os.getpid() * 16 + Network.count) % 16384 * 4
-        network = f"198.18.{base // 256}.{base % 256}".rsplit(".", 1)[0]
-        self.address = f"{network}.{base % 256 + 1}"
-        ours = f"{network}.{base % 256 + 2}"
+        self.address, ours = (f"198.18.{base // 256}.{base % 256 + i}" for i in (1, 2))
         self.prefix = ("ip", "netns", "exec", self.name)
         self.ip("netns", "add", self.name)
-        self.ip("link", "add", self.link, "type", "veth", "peer", "far", "netns", self.name)
-        self.ip("address", "add", ours + "/30", "dev", self.link)
-        self.ip("link", "set", self.link, "up")
-        for command in (["address", "add", self.address + "/30", "dev", "far"],
-                        ["link", "set", "far", "up"], ["link", "set", "lo", "up"]):
-            self.ip("-n", self.name, *command)
+        try:
+            self.ip("link", "add", self.link, "type", "veth", "peer", "far", "netns", self.name)
+            self.ip("address", "add", ours + "/30", "dev", self.link)
+            self.ip("link", "set", self.link, "up")
+            for command in (["address", "add", self.address + "/30", "dev", "far"],
+                            ["link", "set", "far", "up"], ["link", "set", "lo", "up"]):
+                self.ip("-n", self.name, *command)
+        except subprocess.CalledProcessError:
+            self.close()
+            raise
 
     @staticmethod
     def ip(*arguments):
@@ -357,7 +360,8 @@ class Stream:
         """What was handed over, and what of that was in the store: two sets of identities."""
         taken, stored, boot = set(), set(), ""
         upto = -1
-        for line in self.ledger.read_text().splitlines():
+        ledger = self.ledger.read_text() if self.ledger.exists() else ""
+        for line in ledger.splitlines():
             what, value = line.split()
             if what == "b":
                 boot, upto = value, -1

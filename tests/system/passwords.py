@@ -17,7 +17,7 @@ from farside import (Folder, Influxd, Mosquitto, Stream, eventually, missing_pro
 
 
 def forms_of(password):
-    """What it looks like in a log: as it is, in hexadecimal, and within base64 after 0 to 2 bytes."""
+    """What it looks like in a log: as it is, in hexadecimal, in base64 after 0 to 2 bytes."""
     raw = password.encode()
     forms = {raw, raw.hex().encode(), raw.hex(" ").encode()}
     for before in range(3):
