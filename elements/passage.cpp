@@ -32,7 +32,11 @@ GstEvent *plain_event(GstEvent *event) {
     case GST_EVENT_GAP: {
       GstClockTime timestamp, duration;
       gst_event_parse_gap(event, &timestamp, &duration);
-      return gst_event_new_gap(timestamp, duration);
+      GstGapFlags flags = static_cast<GstGapFlags>(0);
+      gst_event_parse_gap_flags(event, &flags);
+      GstEvent *plain = gst_event_new_gap(timestamp, duration);
+      gst_event_set_gap_flags(plain, flags);
+      return plain;
     }
     case GST_EVENT_STREAM_GROUP_DONE: {
       guint group;

@@ -2,7 +2,11 @@
 // Detections in GStreamer's own analytics metadata.
 #include "analytics.h"
 
+// Its headers have arrays without a length, which are no C++.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wpedantic"
 #include <gst/analytics/analytics.h>
+#pragma GCC diagnostic pop
 
 namespace npc {
 

@@ -7,11 +7,11 @@
  * @short_description: follows people and things from frame to frame and counts them
  * @see_also: npcdetect, npcsink
  *
- * npccount takes the detections of npcdetect, follows each person and thing from frame to frame,
- * and says once in each window of #GstNpcCount:interval how many there were. It says so twice, in
- * the same words: in an element message named `npc-counts` on the bus, and in a buffer of one line
- * of JSON on the caps `application/x-npc-counts`, whose timestamp is the window's start and whose
- * duration is its length.
+ * npccount takes the detections of npcdetect, or of somebody else's detector, follows each person
+ * and thing from frame to frame, and says once in each window of #GstNpcCount:interval how many
+ * there were. It says so twice, in the same words: in an element message named `npc-counts` on the
+ * bus, and in a buffer of one line of JSON on the caps `application/x-npc-counts`, whose timestamp
+ * is the window's start and whose duration is its length.
  *
  * The message has these fields:
  *
@@ -37,8 +37,9 @@
  * * #GstStructure `zones`: for each zone of #GstNpcCount:zones a structure of #guint `people`
  *   (median), `people_max`, `entered` and #guint64 `dwell` (ms)
  * * #GstNpcCountsFlags `flags`: `partial`: a window that the end of the stream cut short;
- *   `clock-unsynced`: the kernel says that no time server keeps the system's clock right, so `time`
- *   may be wrong
+ *   `degraded`: frames in it were lost because detection could not keep up; `stalled`: for some of
+ *   it at least the camera was silent; `clock-unsynced`: the kernel says that no time server keeps
+ * the system's clock right, so `time` may be wrong
  *
  * The JSON record has those from `version` on. gst_npc_counts_from_message() and
  * gst_npc_counts_from_json() read them.
@@ -107,7 +108,9 @@
  *
  * Windows follow one another in running time from the first frame on. The first frame or GAP event
  * at or after a window's end closes it. A window with nobody in it gives a record of zeros; one in
- * which no frame was analysed gives none, for then nobody knows. At the end of the stream the open
+ * which no frame was analysed gives none, for then nobody knows. A GAP event that is flagged
+ * #GST_GAP_FLAG_MISSING_DATA says that frames were lost: windows that share time with it are
+ * `degraded`. At the end of the stream the open
  * window is closed; it is flagged `partial` if it is short.
  *
  * FLUSH_STOP, a new SEGMENT and time that goes back forget all tracks and the open window, but no
@@ -115,8 +118,31 @@
  * window goes on. `seq` and `boot` stay for as long as the element lives. Frames without a
  * timestamp count as of now, by the pipeline's clock; those outside of the segment are left out.
  *
+ * When a live source says nothing for 5 s while the element plays, neither a frame nor a GAP event
+ * (beyond what the last one lasts, up to 60 s), the camera hangs. The window in which it fell
+ * silent then ends without waiting for a frame, and so does each window after it, until something
+ * comes again: these records are flagged `stalled`. Their numbers are those of the frames that each
+ * window had, and 0 if it had none: readers must take it for "nobody knows", not for "nobody is
+ * there". Time goes on as if there were frames; those that come late afterwards count in the open
+ * window. This begins with the first SEGMENT event after caps, and goes by the pipeline's clock.
+ * Files are never silent.
+ *
  * GAP events end here, and the element adds nothing to the pipeline's latency: a record comes when
  * its window is over, so sinks must not wait for its timestamp (`sync=false`, as npcsink has it).
+ *
+ * ## Other detectors
+ *
+ * The sink takes `video/x-raw` too, of any format in any memory. Of a frame only the metadata is
+ * read: #GstVideoRegionOfInterestMeta, as DL Streamer and GStreamer's elements write it (the class
+ * is its `roi_type`, the confidence that of a parameter `detection`, else 1), and, if npccount was
+ * built with GStreamer 1.24 or later, the object detections of #GstAnalyticsRelationMeta. An object
+ * that is written both ways counts once. Boxes are in pixels of the caps' size. The frame is given
+ * back at once, and nothing of it leaves npccount: no memory, no metadata, no tags or custom
+ * events, no queries.
+ *
+ * What such a detector calls people is said by #GstNpcCount:people-classes. All its detections are
+ * strong: what is too unsure is for its own threshold to leave out. It must look at every frame
+ * that comes here; one without metadata is one with nobody in it.
  *
  * ## Example launch lines
  *
@@ -131,6 +157,14 @@
  * lines="door,x1=0.5,y1=0,x2=0.5,y2=1" zones="lawn,points=<0,0.5,0.5,0.5,0.5,1,0,1>" ! fakesink
  * ]| Counts who walks over the middle of the picture, rightward as in, and who is in its lower left
  * quarter.
+ * |[
+ * gst-launch-1.0 -m filesrc location=vtest.avi ! decodebin ! npcdetect ! npccount
+ * thresholds="crowd,above=6,below=4,for=2000" ! fakesink
+ * ]| Tells when there have been six or more for two seconds, and when four or fewer.
+ * |[
+ * gst-launch-1.0 -q filesrc location=vtest.avi ! decodebin ! videoconvert
+ * ! gvadetect model=person-detection-retail-0013.xml ! gvatrack ! npccount ! fdsink
+ * ]| Counts what a detector of DL Streamer finds. (DL Streamer is not part of Debian.)
  *
  * Since: 0.1
  */
@@ -139,9 +173,8 @@
 
 #include <gst/npc/npc.h>
 
-#include <utility>
-
 #include "../passage.h"
+#include "properties.h"
 #include "state.h"
 
 GST_DEBUG_CATEGORY(npccount_debug);
@@ -157,27 +190,11 @@ GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE(
 GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE("src", GST_PAD_SRC, GST_PAD_ALWAYS,
                                                             GST_STATIC_CAPS(GST_NPC_COUNTS_CAPS));
 
-enum Property {
-  PROP_0,
-  PROP_SITE,
-  PROP_CAMERA,
-  PROP_INTERVAL,
-  PROP_POST_MESSAGES,
-  PROP_PEOPLE_CLASSES,
-  PROP_LINES,
-  PROP_ZONES,
-  PROP_THRESHOLDS,
-  PROP_STATE_FILE,
-};
-
 enum Signal {
   SIGNAL_RESET,
   SIGNALS,
 };
 guint signals[SIGNALS];
-
-constexpr guint64 kShortestInterval = 100 * GST_MSECOND;
-constexpr guint64 kLongestInterval = 3600 * GST_SECOND;
 
 }  // namespace
 
@@ -261,94 +278,6 @@ static GstStateChangeReturn gst_npc_count_change_state(GstElement *element,
   return result;
 }
 
-static void gst_npc_count_set_property(GObject *object, guint id, const GValue *value,
-                                       GParamSpec *pspec) {
-  GstNpcCountState *state = GST_NPC_COUNT(object)->state;
-  switch (id) {
-    case PROP_SITE:
-      state->set_name(&npc::CountSettings::site, "site", g_value_get_string(value));
-      break;
-    case PROP_CAMERA:
-      state->set_name(&npc::CountSettings::camera, "camera", g_value_get_string(value));
-      break;
-    case PROP_INTERVAL: {
-      npc::ObjectLocker lock(object);
-      state->settings.interval = g_value_get_uint64(value);
-      break;
-    }
-    case PROP_POST_MESSAGES: {
-      npc::ObjectLocker lock(object);
-      state->settings.post_messages = g_value_get_boolean(value) != FALSE;
-      break;
-    }
-    case PROP_PEOPLE_CLASSES: {
-      npc::PeopleClasses classes(g_value_get_string(value));
-      npc::ObjectLocker lock(object);
-      state->settings.people_classes = std::move(classes);
-      break;
-    }
-    case PROP_LINES:
-      state->set_lines(g_value_get_string(value));
-      break;
-    case PROP_ZONES:
-      state->set_zones(g_value_get_string(value));
-      break;
-    case PROP_THRESHOLDS:
-      state->set_thresholds(g_value_get_string(value));
-      break;
-    case PROP_STATE_FILE: {
-      const gchar *path = g_value_get_string(value);
-      npc::ObjectLocker lock(object);
-      state->settings.state_file = path != nullptr ? path : "";
-      break;
-    }
-    default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
-      break;
-  }
-}
-
-static void gst_npc_count_get_property(GObject *object, guint id, GValue *value,
-                                       GParamSpec *pspec) {
-  npc::ObjectLocker lock(object);
-  const npc::CountSettings &settings = GST_NPC_COUNT(object)->state->settings;
-  auto set_name = [value](const npc::NameSetting &name) {
-    g_value_set_string(value, name.refused.value_or(name.value).c_str());
-  };
-  switch (id) {
-    case PROP_SITE:
-      set_name(settings.site);
-      break;
-    case PROP_CAMERA:
-      set_name(settings.camera);
-      break;
-    case PROP_INTERVAL:
-      g_value_set_uint64(value, settings.interval);
-      break;
-    case PROP_POST_MESSAGES:
-      g_value_set_boolean(value, settings.post_messages);
-      break;
-    case PROP_PEOPLE_CLASSES:
-      g_value_set_string(value, settings.people_classes.text().c_str());
-      break;
-    case PROP_LINES:
-      g_value_set_string(value, settings.lines.text.c_str());
-      break;
-    case PROP_ZONES:
-      g_value_set_string(value, settings.zones.text.c_str());
-      break;
-    case PROP_THRESHOLDS:
-      g_value_set_string(value, settings.thresholds.text.c_str());
-      break;
-    case PROP_STATE_FILE:
-      g_value_set_string(value, settings.state_file.c_str());
-      break;
-    default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
-      break;
-  }
-}
-
 static void gst_npc_count_reset(GstNpcCount *self, const gchar *name) {
   self->state->reset(name);
 }
@@ -358,178 +287,10 @@ static void gst_npc_count_finalize(GObject *object) {
   G_OBJECT_CLASS(gst_npc_count_parent_class)->finalize(object);
 }
 
-static void gst_npc_count_install_places(GObjectClass *klass) {
-  constexpr auto kPlaying = static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
-                                                     GST_PARAM_MUTABLE_PLAYING);
-  constexpr auto kReady = static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
-                                                   GST_PARAM_MUTABLE_READY);
-  /**
-   * GstNpcCount:lines:
-   *
-   * Lines whose crossings are counted, separated by semicolons: a name of 1 to 64 letters, digits,
-   * `_` or `-`, the two ends `x1`, `y1`, `x2`, `y2` in fractions of the frame, and options:
-   *
-   * * `class`: the class that is counted (person)
-   * * `band`: half of the width of the band along the line, a share of the frame's height, 0 to 0.5
-   *   (without it 0.1 of the height of each body)
-   * * `settle`: how long somebody must stay on a side, in ms, 0 to 60000 (200)
-   *
-   * Whoever walks along the line from its first end to its second has side A on the right hand and
-   * side B on the left; `in` is from A to B. So `door,x1=0.5,y1=0,x2=0.5,y2=1` counts who goes
-   * rightward as in, and `door,x1=0,y1=0.5,x2=1,y2=0.5` who goes upward. To turn it round, swap the
-   * ends.
-   *
-   * With lines that cannot work the element does not start; in a running element the old lines
-   * stay, with a warning. A change holds from the next frame on. A line that keeps its name keeps
-   * its totals.
-   */
-  g_object_class_install_property(
-      klass, PROP_LINES,
-      g_param_spec_string("lines", "Lines",
-                          "Lines to count crossings of, in fractions of the frame: "
-                          "door,x1=0.5,y1=0,x2=0.5,y2=1; exit,... (here rightward is in: from the "
-                          "right hand to the left of who walks from end 1 to end 2). Options: "
-                          "class=person, band=0.02 (half the width of the band, a share of the "
-                          "frame's height; default 0.1 body heights), settle=200 (ms)",
-                          "", kPlaying));
-  /**
-   * GstNpcCount:zones:
-   *
-   * Zones in which people are counted, separated by semicolons: a name as lines have, the
-   * corners as `points=<x,y,x,y,x,y>` in order and in fractions of the frame, and the options
-   * of #GstNpcCount:lines. Up to 64 corners, whose sides must not cross or touch.
-   *
-   * Zones that cannot work are refused as lines are.
-   */
-  g_object_class_install_property(
-      klass, PROP_ZONES,
-      g_param_spec_string("zones", "Zones",
-                          "Zones to count people in, polygons in fractions of the frame: "
-                          "queue,points=<0.1,0.1,0.4,0.1,0.4,0.6>; desk,... with the options of "
-                          "lines",
-                          "", kPlaying));
-  /**
-   * GstNpcCount:thresholds:
-   *
-   * Numbers whose passing is told on the bus by an `npc-threshold` message, separated by
-   * semicolons: a name as lines have, and
-   *
-   * * `above`: so many or more are above the threshold, 1 to 500. There is no default
-   * * `below`: so many or fewer are below it, from 0; less than `above` (one less than `above`). In
-   *   between it stays as it is
-   * * `for`: how long there must be so many, in every frame, in ms, 0 to 3600000 (1000)
-   * * `zone`: the zone of #GstNpcCount:zones that is watched (none: the frame)
-   * * `class`: the class that is watched in the frame (person); a zone has its own
-   *
-   * A threshold begins below and tells of above and below in turn, never of the same twice. So
-   * `used,above=1,for=0` tells of the first who comes and the last who goes, and
-   * `crowd,above=10,below=7,for=30000` only of crowds that last.
-   *
-   * Thresholds that cannot work are refused as lines are, and so are those of zones that are not
-   * there: in a running element define the zone first, and take it away last. A threshold that
-   * keeps its name stays above or below when it is changed.
-   */
-  g_object_class_install_property(
-      klass, PROP_THRESHOLDS,
-      g_param_spec_string("thresholds", "Thresholds",
-                          "Numbers of people whose passing posts an npc-threshold message: "
-                          "crowd,above=10,below=8,for=3000; queue-long,zone=queue,above=4,... : so "
-                          "many or more, so many or fewer (default: above less 1), for so many ms "
-                          "(default 1000), in a zone or else in the frame. Option: class=person",
-                          "", kPlaying));
-  /**
-   * GstNpcCount:state-file:
-   *
-   * Path of a file that keeps the totals of the lines over restarts, one for each element. It is
-   * read when the element starts, and written anew when a window ends in which totals changed, and
-   * when the element stops. After a power cut there is the old file or the new one, never a half.
-   *
-   * A file that is broken or of another kind is renamed to `….bad` with a warning, and totals begin
-   * at 0. If it cannot be written there is one warning; counting goes on and each window tries
-   * again.
-   */
-  g_object_class_install_property(
-      klass, PROP_STATE_FILE,
-      g_param_spec_string("state-file", "State file",
-                          "File that keeps the totals of lines over restarts; empty: totals begin "
-                          "at 0 with each process",
-                          "", kReady));
-}
-
-static void gst_npc_count_install_properties(GObjectClass *klass) {
-  constexpr auto kPlaying = static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
-                                                     GST_PARAM_MUTABLE_PLAYING);
-  const npc::CountSettings initial;
-  /**
-   * GstNpcCount:site:
-   *
-   * Where the camera is: 1 to 64 letters, digits, `_` or `-`. It becomes a level of MQTT topics and
-   * a tag of databases. With another text the element does not start; in a running element the old
-   * name stays, with a warning. A change holds from the next record on.
-   */
-  g_object_class_install_property(
-      klass, PROP_SITE,
-      g_param_spec_string("site", "Site",
-                          "Where the camera is, in 1 to 64 letters, digits, _ or -: part of every "
-                          "record, of MQTT topics and of database tags",
-                          initial.site.value.c_str(), kPlaying));
-  /**
-   * GstNpcCount:camera:
-   *
-   * Which camera of the site it is, by the rules of #GstNpcCount:site.
-   */
-  g_object_class_install_property(
-      klass, PROP_CAMERA,
-      g_param_spec_string("camera", "Camera",
-                          "Which camera of the site it is, in 1 to 64 letters, digits, _ or -: "
-                          "give each camera of a site its own",
-                          initial.camera.value.c_str(), kPlaying));
-  /**
-   * GstNpcCount:interval:
-   *
-   * Length of a window, in ns. A change holds from the next window on.
-   */
-  g_object_class_install_property(
-      klass, PROP_INTERVAL,
-      g_param_spec_uint64("interval", "Interval",
-                          "Length of the windows in ns, 100 ms to 1 hour: there is one record for "
-                          "each. A change holds from the next window on",
-                          kShortestInterval, kLongestInterval, initial.interval, kPlaying));
-  /**
-   * GstNpcCount:post-messages:
-   *
-   * Whether each record, each crossing of a line and each passing of a threshold is posted on the
-   * bus.
-   */
-  g_object_class_install_property(
-      klass, PROP_POST_MESSAGES,
-      g_param_spec_boolean("post-messages", "Post messages",
-                           "Post an npc-counts element message on the bus for each record, an "
-                           "npc-crossing message for each crossing of a line, and an "
-                           "npc-threshold message for each passing of a threshold",
-                           initial.post_messages, kPlaying));
-  /**
-   * GstNpcCount:people-classes:
-   *
-   * What detectors other than npcdetect call people, separated by commas, for instance
-   * `pedestrian,Person`: detections of these classes count as `person`, in lines, zones and
-   * thresholds too. A change holds from the next frame on.
-   */
-  g_object_class_install_property(
-      klass, PROP_PEOPLE_CLASSES,
-      g_param_spec_string("people-classes", "People classes",
-                          "Classes of other detectors that are people, separated by commas, such "
-                          "as pedestrian,Person: they count as person. The class person always is",
-                          "", kPlaying));
-  gst_npc_count_install_places(klass);
-}
-
 static void gst_npc_count_class_init(GstNpcCountClass *klass) {
   GST_DEBUG_CATEGORY_INIT(npccount_debug, "npccount", 0, "detections in, counts out");
   GObjectClass *object_class = G_OBJECT_CLASS(klass);
   GstElementClass *element_class = GST_ELEMENT_CLASS(klass);
-  object_class->set_property = gst_npc_count_set_property;
-  object_class->get_property = gst_npc_count_get_property;
   object_class->finalize = gst_npc_count_finalize;
   gst_npc_count_install_properties(object_class);
   /**

@@ -48,7 +48,7 @@ std::string new_boot() {
 }
 
 // Text from a user, fit for a message.
-std::string quoted(const std::string &text) {
+std::string in_quotes(const std::string &text) {
   g_autofree gchar *valid = g_utf8_make_valid(text.c_str(), -1);
   return '"' + std::string(valid) + '"';
 }
@@ -101,10 +101,10 @@ bool GstNpcCountState::start() {
        {std::pair{"site", &current.site}, std::pair{"camera", &current.camera}}) {
     if (!name->refused)
       continue;
-    GST_ELEMENT_ERROR(
-        element_, RESOURCE, SETTINGS,
-        ("The property %s cannot be %s: %s.", property, quoted(*name->refused).c_str(), kNameRule),
-        (nullptr));
+    GST_ELEMENT_ERROR(element_, RESOURCE, SETTINGS,
+                      ("The property %s cannot be %s: %s.", property,
+                       in_quotes(*name->refused).c_str(), kNameRule),
+                      (nullptr));
     return false;
   }
   if (refuse_to_start(current))
@@ -274,6 +274,7 @@ GstFlowReturn GstNpcCountState::gap(GstClockTime pts, GstClockTime duration, boo
   if (!start)
     return GST_FLOW_OK;
   const Time end = *start + duration_of(duration);
+  turn_to(*start);
   if (lost) {
     GST_DEBUG_OBJECT(element_, "frames were lost at %" GST_TIME_FORMAT, GST_TIME_ARGS(pts));
     window_.lose(*start, end);
@@ -283,14 +284,19 @@ GstFlowReturn GstNpcCountState::gap(GstClockTime pts, GstClockTime duration, boo
   return flow;
 }
 
-// Time has come to `end`, by a frame or a gap that begins at `start`.
-GstFlowReturn GstNpcCountState::come_to(Time start, Time end, const npc::CountSettings &current) {
+// A frame or a gap begins at `start`.
+void GstNpcCountState::turn_to(Time start) {
   if (last_ && start < *last_) {
     GST_INFO_OBJECT(element_, "time went back from %" GST_TIME_FORMAT " to %" GST_TIME_FORMAT,
                     GST_TIME_ARGS(time_to(*last_)), GST_TIME_ARGS(time_to(start)));
     forget();
   }
   last_ = start;
+}
+
+// Time has come to `end`, by a frame or a gap that begins at `start`.
+GstFlowReturn GstNpcCountState::come_to(Time start, Time end, const npc::CountSettings &current) {
+  turn_to(start);
   last_length_ = end - start;
   apply_resets();
   window_.set_length(time_from(current.interval));
@@ -391,6 +397,6 @@ void GstNpcCountState::set_name(npc::NameSetting npc::CountSettings::*which, con
   }
   GST_ELEMENT_WARNING(element_, RESOURCE, SETTINGS,
                       ("The property %s cannot be %s: %s. It stays %s.", property,
-                       quoted(text).c_str(), rule, quoted(kept).c_str()),
+                       in_quotes(text).c_str(), rule, in_quotes(kept).c_str()),
                       (nullptr));
 }

@@ -124,6 +124,7 @@ struct GstNpcCountState {
   GstClockTime look_unlocked();
   std::optional<Time> running_time(GstClockTime pts);
   Time duration_of(GstClockTime duration) const;
+  void turn_to(Time start);
   GstFlowReturn come_to(Time start, Time end, const npc::CountSettings &current);
   GstFlowReturn emit(const npc::count::WindowCounts &window, const npc::CountSettings &current);
   gint64 utc_of(Time running);

@@ -12,6 +12,27 @@ namespace npc {
 /// A corner of a polygon, in fractions of the frame.
 using Polygon = std::vector<cv::Point2f>;
 
+/// A buffer whose pixels can be read for as long as this lives.
+class MappedFrame {
+ public:
+  MappedFrame(const GstVideoInfo &info, GstBuffer *buffer);
+  MappedFrame(const MappedFrame &) = delete;
+  MappedFrame &operator=(const MappedFrame &) = delete;
+  ~MappedFrame() {
+    if (mapped_)
+      gst_video_frame_unmap(&frame_);
+  }
+
+  /// Whether it is a frame of the format and, at least, the size of `info`.
+  bool good() const { return good_; }
+
+  GstVideoFrame *get() { return &frame_; }
+
+ private:
+  GstVideoFrame frame_{};
+  bool mapped_ = false, good_ = false;
+};
+
 class Picture {
  public:
   Picture() = default;
@@ -23,9 +44,8 @@ class Picture {
   /// BGR). Wipes the old one. Returns false if GStreamer cannot convert so.
   bool configure(const GstVideoInfo &info, cv::Size size, int type);
 
-  /// Copies the frame in `buffer`, scaled, and blackens `masks`. Returns false, and leaves the
-  /// picture black, if the buffer is not a frame of the configured format.
-  bool copy(GstBuffer *buffer, const std::vector<Polygon> &masks);
+  /// Copies `frame`, which is good and of the configured format, scaled, and blackens `masks`.
+  void copy(MappedFrame &frame, const std::vector<Polygon> &masks);
 
   const cv::Mat &mat() const { return mat_; }
 
@@ -39,12 +59,43 @@ class Picture {
   void forget();
 
  private:
+  void copy_planes(GstVideoFrame &frame);
+
   GstVideoInfo info_{};
+  bool quick_ = false;  // copy_planes() does
   GstVideoConverter *converter_ = nullptr;
   GstBuffer *memory_ = nullptr;
   GstVideoFrame frame_{};  // of memory_, mapped as long as it exists
   cv::Mat mat_;            // a view of frame_
   cv::Mat luma_;           // of a picture in BGR
+  cv::Mat yuv_;            // before it is BGR
+};
+
+/// The brightness of a frame in few cells, each the mean of a square of pixels: cheap to make, and
+/// enough to see where something changes.
+class SmallLuma {
+ public:
+  SmallLuma() = default;
+  SmallLuma(const SmallLuma &) = delete;
+  SmallLuma &operator=(const SmallLuma &) = delete;
+  ~SmallLuma() { forget(); }
+
+  /// Frames of `info` are to be looked at. Wipes the old cells.
+  void configure(const GstVideoInfo &info);
+
+  /// Looks at `frame`, which is good and of the configured format, and blackens `masks`.
+  void copy(MappedFrame &frame, const std::vector<Polygon> &masks);
+
+  /// One byte a cell.
+  const cv::Mat &mat() const { return mat_; }
+
+  /// Overwrites the cells with zeros, and gives them back.
+  void forget();
+
+ private:
+  int square_ = 1;  // pixels on a side of a cell
+  cv::Mat mat_;
+  std::vector<uint16_t> sums_;  // of a column's bytes in one row of cells
 };
 
 }  // namespace npc

@@ -4,6 +4,7 @@
 
 #include <gst/npc/npc.h>
 
+#include <chrono>
 #include <exception>
 #include <utility>
 
@@ -16,6 +17,37 @@ namespace {
 
 // The share of `confidence` from which a detection is passed on as weak.
 constexpr double kWeakShare = 0.4;
+
+// A frame that comes early by up to this part of detection-interval is due: cameras are not exact.
+constexpr GstClockTime kEarlyShare = 8;
+
+// Frames that follow faster show nobody elsewhere: what was known a moment ago is put out again.
+constexpr GstClockTime kLookInterval = 60 * GST_MSECOND;
+
+/// Time since it was last asked, in ns.
+class Stopwatch {
+ public:
+  guint64 lap() {
+    const auto before = std::exchange(last_, Clock::now());
+    return static_cast<guint64>(
+        std::chrono::duration_cast<std::chrono::nanoseconds>(last_ - before).count());
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point last_ = Clock::now();
+};
+
+double seconds_of(GstClockTime time) {
+  return static_cast<double>(time) / GST_SECOND;
+}
+
+/// `box` of a picture of size `from` in one of size `to`.
+cv::Rect2f scaled(const cv::Rect2f &box, cv::Size from, cv::Size to) {
+  const float across = static_cast<float>(to.width) / static_cast<float>(from.width);
+  const float down = static_cast<float>(to.height) / static_cast<float>(from.height);
+  return {box.x * across, box.y * down, box.width * across, box.height * down};
+}
 
 std::vector<std::string> split_classes(const std::string &text) {
   std::vector<std::string> classes;
@@ -66,7 +98,8 @@ bool GstNpcDetectState::start() {
                                "Set both input-width and input-height, or neither of them.");
     const npc::DetectorSettings wanted{
         current.model, current.labels, split_classes(current.classes),
-        cv::Size(static_cast<int>(current.input_width), static_cast<int>(current.input_height))};
+        cv::Size(static_cast<int>(current.input_width), static_cast<int>(current.input_height)),
+        current.min_size};
     if (wanted.classes.empty())
       throw npc::DetectorError(Kind::settings,
                                "The property classes names none: set for example classes=person.");
@@ -78,9 +111,14 @@ bool GstNpcDetectState::start() {
           Kind::settings,
           "The detector network needs a model: set model to an ONNX or Darknet "
           "file (pipelines/get-model fetches one).");
-    detectors_.push_back(network ? npc::make_network(wanted) : npc::make_hog(wanted));
+    if (current.detector == GST_NPC_DETECT_DETECTOR_MOTION)
+      detectors_.push_back(npc::make_motion(wanted));
+    else
+      detectors_.push_back(network ? npc::make_network(wanted) : npc::make_hog(wanted));
     if (current.faces == GST_NPC_DETECT_FACES_CASCADE)
-      detectors_.push_back(npc::make_cascade(current.face_model));
+      faces_ = std::make_unique<npc::Faces>(npc::make_cascade(current.face_model));
+    else if (current.faces == GST_NPC_DETECT_FACES_YUNET)
+      faces_ = std::make_unique<npc::Faces>(npc::make_yunet(current.face_model));
   } catch (const npc::DetectorError &error) {
     detectors_.clear();
     post(error);
@@ -99,11 +137,19 @@ void GstNpcDetectState::stop() {
   picture_.wipe();
   std::vector<npc::Detection> ignored;
   if (negotiated_)
-    detect(npc::kDefaultConfidence, ignored);
+    detect(cv::Rect({}, picture_.mat().size()), npc::kDefaultConfidence, ignored);
+  face_picture_.wipe();
+  if (negotiated_ && faces_)
+    guard([this] { faces_->forget(face_picture_.mat()); });
   picture_.forget();
+  face_picture_.forget();
+  faces_.reset();
+  luma_.forget();
+  watch_.forget();
   detectors_.clear();
   negotiated_ = warned_ = false;
-  last_ = next_ = GST_CLOCK_TIME_NONE;
+  pace.reset();
+  reset_schedule();
 }
 
 bool GstNpcDetectState::set_caps(GstCaps *caps) {
@@ -118,6 +164,18 @@ bool GstNpcDetectState::set_caps(GstCaps *caps) {
     GST_ERROR_OBJECT(element_, "no conversion from %" GST_PTR_FORMAT, static_cast<void *>(caps));
     return false;
   }
+  if (faces_) {
+    const npc::PictureWish face_wish =
+        faces_->wish(cv::Size(GST_VIDEO_INFO_WIDTH(&info_), GST_VIDEO_INFO_HEIGHT(&info_)));
+    if (!face_picture_.configure(info_, face_wish.size, face_wish.type)) {
+      GST_ERROR_OBJECT(element_, "no conversion from %" GST_PTR_FORMAT, static_cast<void *>(caps));
+      return false;
+    }
+  }
+  pace.configure(info_);
+  luma_.configure(info_);
+  reach_ = detectors_.front()->reach();
+  watch_.configure(wish.size, reach_);
   GST_INFO_OBJECT(element_, "frames of %" GST_PTR_FORMAT ", looked at as %dx%d %s",
                   static_cast<void *>(caps), wish.size.width, wish.size.height,
                   wish.type == CV_8UC1 ? "luma" : "BGR");
@@ -140,27 +198,102 @@ GstClockTime GstNpcDetectState::time_of(const npc::FrameTimes &times) {
   return GST_CLOCK_TIME_IS_VALID(running) ? running : gst_util_get_timestamp();
 }
 
-/// Whether the frame of `time` is to be analysed. The schedule is a grid of `interval`, so that
-/// frames that come a little late do not make the mean distance longer.
-bool GstNpcDetectState::is_due(GstClockTime time, GstClockTime interval) {
-  const bool backwards = GST_CLOCK_TIME_IS_VALID(last_) && time < last_;
-  last_ = time;
-  if (interval != 0 && !backwards && GST_CLOCK_TIME_IS_VALID(next_) && time < next_ &&
-      next_ - time <= interval)
+void GstNpcDetectState::reset_schedule() {
+  frames_ = looks_ = detections_ = scans_ = npc::Schedule();
+  last_ = GST_CLOCK_TIME_NONE;
+  if (faces_)
+    faces_->reset();
+  // The next detection is a full scan.
+  confidence_ = -1;
+}
+
+/// Whether the detector may look at the frame of `time`.
+bool GstNpcDetectState::is_detection_due(GstClockTime time, const npc::DetectSettings &current) {
+  // What stands was found with other settings.
+  if (confidence_ != current.confidence || masks_ != current.masks) {
+    detections_.reset();
+    scans_.reset();
+    confidence_ = current.confidence;
+    masks_ = current.masks;
+  }
+  return detections_.is_due(time, current.detection_interval,
+                            current.detection_interval / kEarlyShare) ||
+         reach_.every_frame;
+}
+
+/// Takes what is needed out of `buffer`: cells for the watch, and the picture, if windows_ of it
+/// are to be looked at. Returns false if it is no frame as the caps have it.
+bool GstNpcDetectState::take(GstBuffer *buffer, GstClockTime time,
+                             const npc::DetectSettings &current, npc::DetectStats &spent) {
+  windows_.clear();
+  carried_ = face_look_ = false;
+  npc::MappedFrame frame(info_, buffer);
+  if (!frame.good())
     return false;
-  const bool on_grid = interval != 0 && !backwards && GST_CLOCK_TIME_IS_VALID(next_) &&
-                       time >= next_ && time - next_ < interval;
-  next_ = (on_grid ? next_ : time) + interval;
+  const bool due = is_detection_due(time, current);
+  if (!looks_.is_due(time, kLookInterval, kLookInterval / kEarlyShare) && !due)
+    return true;
+  Stopwatch stopwatch;
+  luma_.copy(frame, current.masks);
+  const GstClockTime passed = GST_CLOCK_TIME_IS_VALID(last_) && time > last_ ? time - last_ : 0;
+  watch_.look(luma_.mat(), static_cast<double>(passed) / GST_SECOND);
+  last_ = time;
+  carried_ = !due;
+  if (due && (keeps_nothing(current) || scans_.is_due(time, current.full_scan)))
+    windows_ = {watch_.whole()};
+  else if (due)
+    windows_ = watch_.plan();
+  if (is_full_scan())
+    scans_.restart(time, current.full_scan);
+  spent.gate_time = stopwatch.lap();
+  if (!windows_.empty())
+    picture_.copy(frame, current.masks);
+  face_look_ = faces_ && faces_->is_due(seconds_of(time), seconds_of(current.face_interval));
+  if (face_look_)
+    face_picture_.copy(frame, current.masks);
+  spent.convert_time = stopwatch.lap();
   return true;
 }
 
-bool GstNpcDetectState::detect(double confidence, std::vector<npc::Detection> &found) {
+/// Brings what stands up to date. Returns false after an error.
+bool GstNpcDetectState::look(const npc::DetectSettings &current, npc::DetectStats &spent) {
+  Stopwatch stopwatch;
+  if (carried_) {
+    watch_.carry();
+    spent.carry_time = stopwatch.lap();
+  }
+  if (windows_.empty())
+    return true;
+  std::vector<std::vector<npc::Detection>> found(windows_.size());
+  for (std::size_t i = 0; i < windows_.size(); ++i)
+    if (!detect(windows_[i].crop, current.confidence, found[i]))
+      return false;
+  spent.detect_time = stopwatch.lap();
+  spent.detections = 1;
+  spent.full_scans = is_full_scan() ? 1 : 0;
+  if (keeps_nothing(current))
+    watch_.replace(std::move(found.front()));
+  else
+    watch_.update(windows_, found, static_cast<float>(current.confidence));
+  spent.gate_time += stopwatch.lap();
+  return true;
+}
+
+/// Looks at `crop` of the picture; adds what is there, in pixels of the picture.
+bool GstNpcDetectState::detect(const cv::Rect &crop, double confidence,
+                               std::vector<npc::Detection> &found) {
+  const auto floor = static_cast<float>(confidence * kWeakShare);
+  if (!guard([&] { detectors_.front()->detect(picture_.mat()(crop), floor, found); }))
+    return false;
+  for (npc::Detection &object : found)
+    object.box += cv::Point2f(crop.tl());
+  return true;
+}
+
+/// Does what OpenCV may fail at. Returns false after an error.
+bool GstNpcDetectState::guard(const std::function<void()> &work) {
   try {
-    for (const auto &detector : detectors_) {
-      const auto floor = static_cast<float>(confidence * kWeakShare);
-      detector->detect(detector == detectors_.front() ? picture_.mat() : picture_.luma(), floor,
-                       found);
-    }
+    work();
   } catch (const npc::DetectorError &error) {
     post(error);
     return false;
@@ -170,6 +303,34 @@ bool GstNpcDetectState::detect(double confidence, std::vector<npc::Detection> &f
     return false;
   }
   return true;
+}
+
+bool GstNpcDetectState::look_for_faces(GstClockTime time, double confidence,
+                                       npc::DetectStats &spent) {
+  if (!faces_)
+    return true;
+  Stopwatch stopwatch;
+  std::vector<cv::Rect2f> people;
+  for (const npc::Detection &object : watch_.standing())
+    if (object.label == "person" && object.confidence >= static_cast<float>(confidence))
+      people.push_back(scaled(object.box, picture_.mat().size(), face_picture_.mat().size()));
+  faces_->follow(people);
+  const auto floor = static_cast<float>(confidence * kWeakShare);
+  const bool good = !std::exchange(face_look_, false) ||
+                    guard([&] { faces_->search(face_picture_.mat(), seconds_of(time), floor); });
+  spent.face_time = stopwatch.lap();
+  return good;
+}
+
+/// People, things and faces, in pixels of the picture.
+std::vector<npc::Detection> GstNpcDetectState::all_standing() const {
+  std::vector<npc::Detection> all = watch_.standing();
+  if (!faces_)
+    return all;
+  for (const npc::Detection &face : faces_->standing())
+    all.push_back({scaled(face.box, face_picture_.mat().size(), picture_.mat().size()),
+                   face.confidence, face.label});
+  return all;
 }
 
 GstFlowReturn GstNpcDetectState::push(const npc::FrameTimes &times, double confidence,
@@ -199,57 +360,109 @@ GstFlowReturn GstNpcDetectState::push(const npc::FrameTimes &times, double confi
   return gst_pad_push(element_->srcpad, buffer);
 }
 
+/// A frame that is not analysed.
+void GstNpcDetectState::leave_out(const npc::FrameTimes &times, bool due) {
+  if (due && !std::exchange(warned_, true))
+    GST_ELEMENT_WARNING(element_, STREAM, FORMAT,
+                        ("A frame is smaller than its caps say; it is left out, as all like it "
+                         "will be. Check the format that the camera delivers."),
+                        (nullptr));
+  {
+    npc::ObjectLocker lock(element_);
+    stats.skipped++;
+  }
+  // So that windows downstream close in time.
+  if (GST_CLOCK_TIME_IS_VALID(times.pts))
+    gst_pad_push_event(element_->srcpad, gst_event_new_gap(times.pts, times.duration));
+}
+
+/// Frames were lost on the way here: the camera had nowhere to put them, or a queue threw them
+/// away.
+void GstNpcDetectState::report_loss(const npc::FrameTimes &times, const npc::Loss &loss) {
+  {
+    npc::ObjectLocker lock(element_);
+    stats.lost += loss.frames;
+  }
+  gst_pad_push_event(element_->srcpad, npc::missing_data_event(loss.start, loss.length));
+  tell_of_drops(times, 0);
+}
+
+/// Leaves out a frame of a live source that comes too late, so that the delay does not grow.
+bool GstNpcDetectState::drop_late(const npc::FrameTimes &times) {
+  const auto late = pace.too_late(GST_ELEMENT(element_), times.pts);
+  if (!late)
+    return false;
+  {
+    npc::ObjectLocker lock(element_);
+    stats.dropped++;
+  }
+  gst_pad_push_event(element_->srcpad, npc::missing_data_event(times.pts, times.duration));
+  tell_of_drops(times, *late);
+  return true;
+}
+
+void GstNpcDetectState::tell_of_drops(const npc::FrameTimes &times, GstClockTimeDiff late) {
+  guint64 processed, dropped;
+  {
+    npc::ObjectLocker lock(element_);
+    processed = stats.analysed;
+    dropped = stats.dropped + stats.lost;
+  }
+  GstMessage *message = pace.message(GST_ELEMENT(element_), times.pts, late, processed, dropped);
+  if (message == nullptr)
+    return;
+  GST_INFO_OBJECT(
+      element_, "cannot keep up: %" G_GUINT64_FORMAT " frames analysed, %" G_GUINT64_FORMAT " lost",
+      processed, dropped);
+  gst_element_post_message(GST_ELEMENT(element_), message);
+}
+
 GstFlowReturn GstNpcDetectState::chain(GstBuffer *buffer) {
   if (!negotiated_) {
     gst_buffer_unref(buffer);
     return GST_FLOW_NOT_NEGOTIATED;
   }
-  double confidence;
-  GstClockTime interval;
-  std::vector<npc::Polygon> masks;
+  npc::DetectSettings current;
   {
     npc::ObjectLocker lock(element_);
-    confidence = settings.confidence;
-    interval = settings.interval;
-    masks = settings.masks;
+    current = settings;
     stats.frames_in++;
   }
   const npc::FrameTimes times(buffer);
-  const bool due = is_due(time_of(times), interval);
-  const bool good = due && picture_.copy(buffer, masks);
+  const GstClockTime time = time_of(times);
+  const bool due = frames_.is_due(time, current.interval);
+  if (const npc::Loss loss =
+          pace.note(element_->sinkpad, {times.pts, times.offset}, due, current.interval);
+      loss.frames > 0)
+    report_loss(times, loss);
+  if (due && drop_late(times)) {
+    gst_buffer_unref(buffer);
+    return GST_FLOW_OK;
+  }
+  npc::DetectStats spent;
+  const bool good = due && take(buffer, time, current, spent);
   // Before detection: cameras have few buffers.
   gst_buffer_unref(buffer);
-
   if (!good) {
-    if (due && !std::exchange(warned_, true))
-      GST_ELEMENT_WARNING(element_, STREAM, FORMAT,
-                          ("A frame is smaller than its caps say; it is left out, as all like it "
-                           "will be. Check the format that the camera delivers."),
-                          (nullptr));
-    {
-      npc::ObjectLocker lock(element_);
-      stats.skipped++;
-    }
-    // So that windows downstream close in time.
-    if (GST_CLOCK_TIME_IS_VALID(times.pts))
-      gst_pad_push_event(element_->srcpad, gst_event_new_gap(times.pts, times.duration));
+    leave_out(times, due);
     return GST_FLOW_OK;
   }
   warned_ = false;
 
-  std::vector<npc::Detection> found;
-  const gint64 begin = g_get_monotonic_time();
-  if (!detect(confidence, found))
+  detectors_.front()->set_time(seconds_of(time));
+  if (!look(current, spent) || !look_for_faces(time, current.confidence, spent))
     return GST_FLOW_ERROR;
-  const gint64 took = g_get_monotonic_time() - begin;
   {
     npc::ObjectLocker lock(element_);
     stats.analysed++;
-    stats.detect_time += took * GST_USECOND;
+    stats.add(spent);
   }
-  GST_LOG_OBJECT(element_, "%zu detections at %" GST_TIME_FORMAT " in %" G_GINT64_FORMAT " us",
-                 found.size(), GST_TIME_ARGS(times.pts), took);
-  return push(times, confidence, found);
+  const std::vector<npc::Detection> all = all_standing();
+  GST_LOG_OBJECT(
+      element_,
+      "%zu detections at %" GST_TIME_FORMAT ", %zu windows looked at in %" G_GUINT64_FORMAT " us",
+      all.size(), GST_TIME_ARGS(times.pts), windows_.size(), spent.detect_time / GST_USECOND);
+  return push(times, current.confidence, all);
 }
 
 void GstNpcDetectState::set_mask(const gchar *text) {

@@ -4,29 +4,38 @@
 
 #include <gst/video/video.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "../objectlocker.h"
 #include "detectors/detector.h"
+#include "faces.h"
 #include "gstnpcdetect.h"
+#include "pace.h"
 #include "picture.h"
+#include "schedule.h"
+#include "watch.h"
 
 typedef enum {
   GST_NPC_DETECT_DETECTOR_AUTO,
   GST_NPC_DETECT_DETECTOR_HOG,
   GST_NPC_DETECT_DETECTOR_NETWORK,
+  GST_NPC_DETECT_DETECTOR_MOTION,
 } GstNpcDetectDetector;
 
 typedef enum {
   GST_NPC_DETECT_FACES_OFF,
   GST_NPC_DETECT_FACES_CASCADE,
+  GST_NPC_DETECT_FACES_YUNET,
 } GstNpcDetectFaces;
 
 namespace npc {
 
 constexpr double kDefaultConfidence = 0.5;
+constexpr GstClockTime kDefaultDetectionInterval = 200 * GST_MSECOND;
+constexpr GstClockTime kDefaultFullScan = 60 * GST_SECOND;
 
 /// The properties, as they were set. Under the object lock.
 struct DetectSettings {
@@ -36,7 +45,12 @@ struct DetectSettings {
   guint input_width = 0, input_height = 0;
   GstNpcDetectFaces faces = GST_NPC_DETECT_FACES_OFF;
   std::string face_model;
+  GstClockTime face_interval = GST_SECOND;
+  double min_size = DetectorSettings().least_size;
   GstClockTime interval = 0;
+  GstClockTime detection_interval = kDefaultDetectionInterval;
+  bool motion_gate = true;
+  GstClockTime full_scan = kDefaultFullScan;
   std::string mask;
   std::string mask_error;  // why `mask` cannot be used; empty if it can
   std::vector<Polygon> masks;
@@ -44,7 +58,19 @@ struct DetectSettings {
 
 /// Under the object lock.
 struct DetectStats {
-  guint64 frames_in = 0, analysed = 0, skipped = 0, detect_time = 0;
+  guint64 frames_in = 0, analysed = 0, skipped = 0, dropped = 0, lost = 0;
+  guint64 detections = 0, full_scans = 0;
+  guint64 gate_time = 0, convert_time = 0, carry_time = 0, detect_time = 0, face_time = 0;
+
+  void add(const DetectStats &more) {
+    detections += more.detections;
+    full_scans += more.full_scans;
+    gate_time += more.gate_time;
+    convert_time += more.convert_time;
+    carry_time += more.carry_time;
+    detect_time += more.detect_time;
+    face_time += more.face_time;
+  }
 };
 
 /// What must outlive an input buffer that is given back early.
@@ -77,26 +103,55 @@ struct GstNpcDetectState {
   bool start();
   void stop();
   bool set_caps(GstCaps *caps);
-  void reset_schedule() { next_ = GST_CLOCK_TIME_NONE; }
+  void reset_schedule();
   GstFlowReturn chain(GstBuffer *buffer);
   void set_mask(const gchar *text);
   void post(const npc::DetectorError &error);
 
+  npc::Pace pace;
   npc::DetectSettings settings;  // under the object lock
   npc::DetectStats stats;        // under the object lock
 
  private:
-  bool is_due(GstClockTime time, GstClockTime interval);
   GstClockTime time_of(const npc::FrameTimes &times);
-  bool detect(double confidence, std::vector<npc::Detection> &found);
+  bool take(GstBuffer *buffer, GstClockTime time, const npc::DetectSettings &current,
+            npc::DetectStats &spent);
+  bool is_detection_due(GstClockTime time, const npc::DetectSettings &current);
+  /// Whether each look is at the whole frame, and its result all that is known.
+  bool keeps_nothing(const npc::DetectSettings &current) const {
+    return reach_.every_frame || !current.motion_gate;
+  }
+  bool is_full_scan() const {
+    return !windows_.empty() && windows_.front().crop.size() == picture_.mat().size();
+  }
+  bool look(const npc::DetectSettings &current, npc::DetectStats &spent);
+  bool detect(const cv::Rect &crop, double confidence, std::vector<npc::Detection> &found);
+  void report_loss(const npc::FrameTimes &times, const npc::Loss &loss);
+  bool drop_late(const npc::FrameTimes &times);
+  void tell_of_drops(const npc::FrameTimes &times, GstClockTimeDiff late);
+  bool look_for_faces(GstClockTime time, double confidence, npc::DetectStats &spent);
+  std::vector<npc::Detection> all_standing() const;
+  bool guard(const std::function<void()> &work);
+  void leave_out(const npc::FrameTimes &times, bool due);
   GstFlowReturn push(const npc::FrameTimes &times, double confidence,
                      const std::vector<npc::Detection> &found);
 
   GstNpcDetect *element_;
   std::vector<std::unique_ptr<npc::Detector>> detectors_;  // the first one chooses the picture
   npc::Picture picture_;
+  std::unique_ptr<npc::Faces> faces_;  // null: not looked for
+  npc::Picture face_picture_;
+  bool face_look_ = false;  // face_picture_ is of this frame, and is to be searched
+  npc::SmallLuma luma_;
+  npc::Watch watch_;
+  npc::Reach reach_;
+  std::vector<npc::Window> windows_;  // of picture_, that are to be looked at
+  bool carried_ = false;              // what stands is to be moved on to this frame
   GstVideoInfo info_{};
   bool negotiated_ = false;
   bool warned_ = false;  // of a frame that is not one; once until there is a good one
-  GstClockTime last_ = GST_CLOCK_TIME_NONE, next_ = GST_CLOCK_TIME_NONE;
+  npc::Schedule frames_, looks_, detections_, scans_;
+  GstClockTime last_ = GST_CLOCK_TIME_NONE;  // of the frame whose cells the watch has
+  double confidence_ = -1;                   // what the last detection was made with
+  std::vector<npc::Polygon> masks_;
 };

@@ -44,7 +44,9 @@ G_BEGIN_DECLS
  * than the others
  * @GST_NPC_COUNTS_FLAG_DEGRADED: "degraded": frames were dropped because detection could not keep
  * up
- * @GST_NPC_COUNTS_FLAG_STALLED: "stalled": the camera delivers no frames
+ * @GST_NPC_COUNTS_FLAG_STALLED: "stalled": the camera delivered no frames for 5 s or longer, for
+ * some of the window at least. The numbers are those of the frames that did come, and 0 if none
+ * did, which does not mean that nobody was there
  * @GST_NPC_COUNTS_FLAG_SHUTTERED: "shuttered": the camera is covered or switched off on purpose
  * @GST_NPC_COUNTS_FLAG_CLOCK_UNSYNCED: "clock-unsynced": the system clock was not set by a time
  * server

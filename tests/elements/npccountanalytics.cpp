@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // npccount behind detectors that write GStreamer's analytics metadata.
+// Its headers have arrays without a length, which are no C++.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wpedantic"
 #include <gst/analytics/analytics.h>
+#pragma GCC diagnostic pop
 
 #include "counter.h"
 

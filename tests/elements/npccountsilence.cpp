@@ -94,6 +94,17 @@ TEST_F(CounterSilence, LostFramesDegradeTheirWindows) {
   }
 }
 
+TEST_F(CounterSilence, ALossThatTurnsTimeBackIsOfTheNewWindow) {
+  set_caps();
+  frames(60 * GST_SECOND, 61 * GST_SECOND);
+  lost(10 * GST_SECOND, GST_SECOND);
+  frames(10500 * GST_MSECOND, 12600 * GST_MSECOND);
+  const Record record = next();
+  ASSERT_TRUE(record);
+  EXPECT_EQ(record.pts(), 10500 * GST_MSECOND);
+  EXPECT_TRUE(record.has(kDegraded));
+}
+
 TEST_F(CounterSilence, ADiscontOrAPlainGapIsNoLoss) {
   set_caps();
   frames(0, GST_SECOND);

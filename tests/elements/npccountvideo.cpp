@@ -170,10 +170,11 @@ TEST_F(CounterVideo, FramesAreFreedAtOnceAndNothingOfThemComesOut) {
       gst_meta_register_custom("NpcTestKept", no_tags, nullptr, nullptr, nullptr);
   ASSERT_NE(info, nullptr);
   int freed = 0;
+  std::vector<guint8> pixels(640 * 480);
   Owned<GstBuffer> hidden(picture(0));
   for (int i = 0; i <= 20; i++) {
     GstBuffer *buffer = gst_buffer_new_wrapped_full(
-        GST_MEMORY_FLAG_READONLY, g_malloc0(640 * 480), 640 * 480, 0, 640 * 480, &freed,
+        GST_MEMORY_FLAG_READONLY, pixels.data(), pixels.size(), 0, pixels.size(), &freed,
         [](gpointer count) { ++*static_cast<int *>(count); });
     GST_BUFFER_PTS(buffer) = i * 100 * GST_MSECOND;
     add(buffer, "person", 100, 100, 40, 100);

@@ -30,7 +30,7 @@ get_model() {
 {
   lists_all() {
     get_model --list
-    [[ $(grep -c github.com "$tmp/out") == 3 ]]
+    [[ $(grep -c github.com "$tmp/out") == 4 ]]
     has "$tmp/out" Apache-2.0
   }
   helps() {
@@ -102,12 +102,13 @@ get_model() {
   }
   keeps_other_names() {
     cp "$models/yolox_nano_coco.onnx" "$tmp/www/yolox_nano.onnx"
-    cp "$models"/{coco.names,yolo-fastest-1.1-xl.*} "$tmp/www"
-    for name in yolox_nano_coco yolo-fastest-1.1-xl; do
+    cp "$models"/{coco.names,yolo-fastest-1.1-xl.*,yunet_n_320_320.onnx} "$tmp/www"
+    for name in yolox_nano_coco yolo-fastest-1.1-xl yunet_n_320_320; do
       get_model "$name"
     done
     cmp "$models/yolox_nano_coco.onnx" "$folder/yolox_nano_coco.onnx"
     cmp "$models/coco.names" "$folder/coco.names"
+    cmp "$models/yunet_n_320_320.onnx" "$folder/yunet_n_320_320.onnx"
   }
 }
 

@@ -4,7 +4,7 @@
 #include <opencv2/imgproc.hpp>
 #include <opencv2/objdetect.hpp>
 
-#include "detector.h"
+#include "facefinder.h"
 
 namespace npc {
 namespace {
@@ -20,8 +20,13 @@ constexpr const char *kFile = "haarcascade_frontalface_alt.xml";
 // A cascade says yes or no. Its yes counts as this, so that it is strong for any usual
 // `confidence`.
 constexpr float kConfidence = 0.9f;
+// Steps of size; coarse ones, at half the cost, where sizes differ by more than kWide.
+constexpr double kFineStep = 1.1, kCoarseStep = 1.2;
+constexpr float kWide = 6;
+// How many hits of a size, or a neighbouring one, must agree.
+constexpr int kNeighbours = 4;
 
-class Cascade final : public Detector {
+class Cascade final : public FaceFinder {
  public:
   explicit Cascade(const std::string &path) {
     bool loaded = false;
@@ -37,13 +42,20 @@ class Cascade final : public Detector {
                               "leave it empty.");
   }
 
-  PictureWish wish(cv::Size frame) const override { return {frame, CV_8UC1}; }
+  int picture_type() const override { return CV_8UC1; }
+  float least() const override {
+    return static_cast<float>(classifier_.getOriginalWindowSize().width);
+  }
 
-  void detect(const cv::Mat &picture, float floor, std::vector<Detection> &found) override {
+  void find(const cv::Mat &part, const FaceSizes &sizes, float floor,
+            std::vector<Detection> &found) override {
     if (kConfidence < floor)
       return;
     std::vector<cv::Rect> faces;
-    classifier_.detectMultiScale(picture, faces, 1.1, 4);
+    const int least = cvFloor(sizes.least), most = cvCeil(sizes.most);
+    const double step = sizes.most > kWide * sizes.least ? kCoarseStep : kFineStep;
+    classifier_.detectMultiScale(part, faces, step, kNeighbours, 0, cv::Size(least, least),
+                                 cv::Size(most, most));
     for (const cv::Rect &face : faces)
       found.push_back({face, kConfidence, "face"});
   }
@@ -54,7 +66,7 @@ class Cascade final : public Detector {
 
 }  // namespace
 
-std::unique_ptr<Detector> make_cascade(const std::string &path) {
+std::unique_ptr<FaceFinder> make_cascade(const std::string &path) {
   std::error_code ignored;
   if (!path.empty()) {
     if (!std::filesystem::is_regular_file(path, ignored))

@@ -23,6 +23,16 @@ struct PictureWish {
   int type;       ///< CV_8UC1: luma, CV_8UC3: BGR
 };
 
+/// How a detector may be spared work.
+struct Reach {
+  bool every_frame = false;  ///< it learns from frames: it is given each one, whole
+  bool crops = false;        ///< a crop costs less than the whole; else the whole is looked at
+  cv::Size least = {};       ///< the smallest object it finds, pixels of the picture
+  cv::Size crop_least = {};  ///< the smallest crop it can look at
+  float margin = 0;          ///< what it needs around an object, in heights of the object
+  int border = 0;            ///< and in pixels
+};
+
 /// A detector cannot be made, or cannot go on. what() is a sentence for the user that says what to
 /// do.
 class DetectorError : public std::runtime_error {
@@ -49,9 +59,16 @@ class Detector {
   /// What detect() is to be given when frames have the size `frame`.
   virtual PictureWish wish(cv::Size frame) const = 0;
 
+  /// How little it may be given of pictures as wished for. The default: the whole or nothing.
+  virtual Reach reach() const { return {}; }
+
   /// Appends what is in `picture` (as wished for, or a crop of it) with at least `floor` confidence
   /// to `found`. Throws DetectorError.
   virtual void detect(const cv::Mat &picture, float floor, std::vector<Detection> &found) = 0;
+
+  /// The time of the picture that detect() is given next, for those that learn: seconds of the
+  /// stream, from anywhere.
+  virtual void set_time([[maybe_unused]] double seconds) {}
 };
 
 /// How a people detector is to be made; the npcdetect properties of the same names.
@@ -59,7 +76,8 @@ struct DetectorSettings {
   std::string model;  ///< path; empty: HOG
   std::string labels;
   std::vector<std::string> classes = {"person"};
-  cv::Size input;  ///< 0: the model's own
+  cv::Size input;             ///< 0: the model's own
+  double least_size = 0.002;  ///< of a moving blob, as a share of the picture's area
 };
 
 /// OpenCV's HOG people detector.
@@ -68,8 +86,7 @@ std::unique_ptr<Detector> make_hog(const DetectorSettings &settings);
 /// A neural network from an ONNX or Darknet file. Throws DetectorError.
 std::unique_ptr<Detector> make_network(const DetectorSettings &settings);
 
-/// A Haar or LBP cascade for faces, from `path`, or if that is empty, OpenCV's frontal face from
-/// where distributions install it. Throws DetectorError.
-std::unique_ptr<Detector> make_cascade(const std::string &path);
+/// Whatever moves, by comparison with a background that is learned. Throws DetectorError.
+std::unique_ptr<Detector> make_motion(const DetectorSettings &settings);
 
 }  // namespace npc

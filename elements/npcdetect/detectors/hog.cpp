@@ -22,6 +22,9 @@ constexpr int kRows = 720;
 // More would invent edges that were never seen.
 constexpr double kEnlargeMax = 2.0;
 
+// Steps of place, and pixels around the picture that are thought of as going on like its edge.
+constexpr int kStride = 8;
+
 // Steps of size. Finer ones cost time, and precision too: more chances to be wrong.
 constexpr double kSizeStep = 1.2;
 
@@ -72,14 +75,23 @@ class Hog final : public Detector {
             CV_8UC1};
   }
 
+  Reach reach() const override {
+    const cv::Size window = hog_.winSize;
+    return {.crops = true,
+            .least = {cvRound(window.width * kPersonWidth), cvRound(window.height * kPersonHeight)},
+            .crop_least = window,
+            .margin = (1 / kPersonHeight - 1) / 2,
+            .border = kStride};
+  }
+
   void detect(const cv::Mat &picture, float floor, std::vector<Detection> &found) override {
     // OpenCV throws where not even one window fits.
     if (picture.cols < hog_.winSize.width || picture.rows < hog_.winSize.height)
       return;
     std::vector<cv::Rect> windows;
     std::vector<double> scores;
-    hog_.detectMultiScale(picture, windows, scores, score_of(floor), cv::Size(8, 8), cv::Size(8, 8),
-                          kSizeStep, 0);
+    hog_.detectMultiScale(picture, windows, scores, score_of(floor), cv::Size(kStride, kStride),
+                          cv::Size(kStride, kStride), kSizeStep, 0);
     std::vector<Detection> people;
     for (std::size_t i = 0; i < windows.size(); ++i) {
       const cv::Rect2f window = windows[i];

@@ -1,0 +1,396 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// npcdetect: its properties.
+#include "properties.h"
+
+#include <string>
+
+#include "state.h"
+
+namespace npc {
+namespace {
+
+enum Property {
+  PROP_0,
+  PROP_DETECTOR,
+  PROP_MODEL,
+  PROP_LABELS,
+  PROP_CLASSES,
+  PROP_CONFIDENCE,
+  PROP_INPUT_WIDTH,
+  PROP_INPUT_HEIGHT,
+  PROP_FACES,
+  PROP_FACE_MODEL,
+  PROP_FACE_INTERVAL,
+  PROP_MIN_SIZE,
+  PROP_INTERVAL,
+  PROP_DETECTION_INTERVAL,
+  PROP_MOTION_GATE,
+  PROP_FULL_SCAN,
+  PROP_MASK,
+  PROP_STATS,
+};
+
+GstStructure *structure_of(const DetectStats &stats) {
+  return gst_structure_new(
+      "npc-detect-stats", "frames-in", G_TYPE_UINT64, stats.frames_in, "analysed", G_TYPE_UINT64,
+      stats.analysed, "skipped", G_TYPE_UINT64, stats.skipped, "dropped", G_TYPE_UINT64,
+      stats.dropped, "lost", G_TYPE_UINT64, stats.lost, "detections", G_TYPE_UINT64,
+      stats.detections, "full-scans", G_TYPE_UINT64, stats.full_scans, "gate-time", G_TYPE_UINT64,
+      stats.gate_time, "convert-time", G_TYPE_UINT64, stats.convert_time, "carry-time",
+      G_TYPE_UINT64, stats.carry_time, "detect-time", G_TYPE_UINT64, stats.detect_time, "face-time",
+      G_TYPE_UINT64, stats.face_time, nullptr);
+}
+
+}  // namespace
+
+GType detector_get_type() {
+  static const GEnumValue values[] = {
+      {GST_NPC_DETECT_DETECTOR_AUTO, "network when model is set, else hog", "auto"},
+      {GST_NPC_DETECT_DETECTOR_HOG, "HOG people detector of OpenCV, needs no model", "hog"},
+      {GST_NPC_DETECT_DETECTOR_NETWORK, "Neural network from model", "network"},
+      {GST_NPC_DETECT_DETECTOR_MOTION, "Whatever moves, for views from above; needs no model",
+       "motion"},
+      {0, nullptr, nullptr},
+  };
+  static const GType type = g_enum_register_static("GstNpcDetectDetector", values);
+  return type;
+}
+
+GType faces_get_type() {
+  static const GEnumValue values[] = {
+      {GST_NPC_DETECT_FACES_OFF, "Do not look for faces", "off"},
+      {GST_NPC_DETECT_FACES_CASCADE, "Frontal faces by a cascade of OpenCV", "cascade"},
+      {GST_NPC_DETECT_FACES_YUNET, "Faces by the network YuNet, from face-model", "yunet"},
+      {0, nullptr, nullptr},
+  };
+  static const GType type = g_enum_register_static("GstNpcDetectFaces", values);
+  return type;
+}
+
+void set_detect_property(GObject *object, guint id, const GValue *value, GParamSpec *pspec) {
+  GstNpcDetectState *state = GST_NPC_DETECT(object)->state;
+  if (id == PROP_MASK) {
+    state->set_mask(g_value_get_string(value));
+    return;
+  }
+  auto text = [value] {
+    const gchar *string = g_value_get_string(value);
+    return std::string(string != nullptr ? string : "");
+  };
+  ObjectLocker lock(object);
+  DetectSettings &settings = state->settings;
+  switch (id) {
+    case PROP_DETECTOR:
+      settings.detector = static_cast<GstNpcDetectDetector>(g_value_get_enum(value));
+      break;
+    case PROP_MODEL:
+      settings.model = text();
+      break;
+    case PROP_LABELS:
+      settings.labels = text();
+      break;
+    case PROP_CLASSES:
+      settings.classes = text();
+      break;
+    case PROP_CONFIDENCE:
+      settings.confidence = g_value_get_double(value);
+      break;
+    case PROP_INPUT_WIDTH:
+      settings.input_width = g_value_get_uint(value);
+      break;
+    case PROP_INPUT_HEIGHT:
+      settings.input_height = g_value_get_uint(value);
+      break;
+    case PROP_FACES:
+      settings.faces = static_cast<GstNpcDetectFaces>(g_value_get_enum(value));
+      break;
+    case PROP_FACE_MODEL:
+      settings.face_model = text();
+      break;
+    case PROP_FACE_INTERVAL:
+      settings.face_interval = g_value_get_uint64(value);
+      break;
+    case PROP_MIN_SIZE:
+      settings.min_size = g_value_get_double(value);
+      break;
+    case PROP_INTERVAL:
+      settings.interval = g_value_get_uint64(value);
+      break;
+    case PROP_DETECTION_INTERVAL:
+      settings.detection_interval = g_value_get_uint64(value);
+      break;
+    case PROP_MOTION_GATE:
+      settings.motion_gate = g_value_get_boolean(value);
+      break;
+    case PROP_FULL_SCAN:
+      settings.full_scan = g_value_get_uint64(value);
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
+      break;
+  }
+}
+
+void get_detect_property(GObject *object, guint id, GValue *value, GParamSpec *pspec) {
+  GstNpcDetectState *state = GST_NPC_DETECT(object)->state;
+  ObjectLocker lock(object);
+  const DetectSettings &settings = state->settings;
+  switch (id) {
+    case PROP_DETECTOR:
+      g_value_set_enum(value, settings.detector);
+      break;
+    case PROP_MODEL:
+      g_value_set_string(value, settings.model.c_str());
+      break;
+    case PROP_LABELS:
+      g_value_set_string(value, settings.labels.c_str());
+      break;
+    case PROP_CLASSES:
+      g_value_set_string(value, settings.classes.c_str());
+      break;
+    case PROP_CONFIDENCE:
+      g_value_set_double(value, settings.confidence);
+      break;
+    case PROP_INPUT_WIDTH:
+      g_value_set_uint(value, settings.input_width);
+      break;
+    case PROP_INPUT_HEIGHT:
+      g_value_set_uint(value, settings.input_height);
+      break;
+    case PROP_FACES:
+      g_value_set_enum(value, settings.faces);
+      break;
+    case PROP_FACE_MODEL:
+      g_value_set_string(value, settings.face_model.c_str());
+      break;
+    case PROP_FACE_INTERVAL:
+      g_value_set_uint64(value, settings.face_interval);
+      break;
+    case PROP_MIN_SIZE:
+      g_value_set_double(value, settings.min_size);
+      break;
+    case PROP_INTERVAL:
+      g_value_set_uint64(value, settings.interval);
+      break;
+    case PROP_DETECTION_INTERVAL:
+      g_value_set_uint64(value, settings.detection_interval);
+      break;
+    case PROP_MOTION_GATE:
+      g_value_set_boolean(value, settings.motion_gate);
+      break;
+    case PROP_FULL_SCAN:
+      g_value_set_uint64(value, settings.full_scan);
+      break;
+    case PROP_MASK:
+      g_value_set_string(value, settings.mask.c_str());
+      break;
+    case PROP_STATS:
+      g_value_take_boxed(value, structure_of(state->stats));
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
+      break;
+  }
+}
+
+void install_detect_properties(GObjectClass *klass) {
+  constexpr auto kReady = static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
+                                                   GST_PARAM_MUTABLE_READY);
+  constexpr auto kPlaying = static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
+                                                     GST_PARAM_MUTABLE_PLAYING);
+  auto install_text = [klass](Property id, const char *name, const char *nick, const char *blurb,
+                              const char *initial, GParamFlags flags) {
+    g_object_class_install_property(klass, id,
+                                    g_param_spec_string(name, nick, blurb, initial, flags));
+  };
+  /**
+   * GstNpcDetect:detector:
+   *
+   * What looks for people: the HOG detector compiled into OpenCV, a neural network, or `motion`,
+   * which compares each frame with a background that it learns.
+   */
+  g_object_class_install_property(
+      klass, PROP_DETECTOR,
+      g_param_spec_enum("detector", "Detector", "What looks for people and things",
+                        detector_get_type(), GST_NPC_DETECT_DETECTOR_AUTO, kReady));
+  /**
+   * GstNpcDetect:model:
+   *
+   * Path of a neural network: ONNX (`.onnx`), or Darknet (`.weights`, with its `.cfg` of the same
+   * name beside it). Its output is recognised by shape: Darknet-YOLO (input RGB in 0 to 1, the
+   * frame stretched to it), YOLOX without decoding (BGR in 0 to 255, the frame's shape kept, grey
+   * below or beside it), SSD (BGR in -1 to 1, stretched).
+   */
+  install_text(
+      PROP_MODEL, "model", "Model",
+      "Path of a neural network: ONNX (.onnx: YOLOX or SSD), or Darknet (.weights, its .cfg "
+      "of the same name beside it). Empty: none, HOG is used",
+      "", kReady);
+  /**
+   * GstNpcDetect:labels:
+   *
+   * Path of a text file that names the network's classes, one a line. Without it, a network of one
+   * class finds `person`, one of 80 the classes of COCO. Characters other than letters, digits, `_`
+   * and `-` become `_`: `traffic_light`.
+   */
+  install_text(
+      PROP_LABELS, "labels", "Labels",
+      "Path of a text file that names the network's classes, one a line. Empty: person for "
+      "a network of 1 class, COCO's names for one of 80",
+      "", kReady);
+  install_text(
+      PROP_CLASSES, "classes", "Classes",
+      "Classes to look for, separated by commas; HOG knows person only, and all that motion "
+      "finds gets the one name given here",
+      "person", kReady);
+  /**
+   * GstNpcDetect:confidence:
+   *
+   * Detections of at least this confidence can begin a track. Those from two fifths of it on are
+   * passed on as weak. For HOG, the confidence is a logistic function of the distance from the
+   * plane of its support vector machine.
+   */
+  g_object_class_install_property(
+      klass, PROP_CONFIDENCE,
+      g_param_spec_double("confidence", "Confidence",
+                          "Confidence from which a detection can begin a track, 0 to 1; from two "
+                          "fifths of it on, it can extend one",
+                          0.0, 1.0, kDefaultConfidence, kPlaying));
+  g_object_class_install_property(
+      klass, PROP_INPUT_WIDTH,
+      g_param_spec_uint(
+          "input-width", "Input width",
+          "Width in pixels to which frames are scaled for the detector; a multiple of 32 for most "
+          "networks. 0: what the model asks for; for HOG, that of 720 rows",
+          0, 8192, 0, kReady));
+  g_object_class_install_property(
+      klass, PROP_INPUT_HEIGHT,
+      g_param_spec_uint(
+          "input-height", "Input height",
+          "Height in pixels to which frames are scaled for the detector, set together "
+          "with input-width. 0: what the model asks for",
+          0, 8192, 0, kReady));
+  g_object_class_install_property(
+      klass, PROP_FACES,
+      g_param_spec_enum("faces", "Faces", "Whether and how faces are looked for", faces_get_type(),
+                        GST_NPC_DETECT_FACES_OFF, kReady));
+  /**
+   * GstNpcDetect:face-model:
+   *
+   * For `faces=cascade` a cascade of OpenCV (XML). For `faces=yunet` the network YuNet as of 2023
+   * (ONNX): `yunet_n_320_320.onnx` of libfacedetection.train or `face_detection_yunet_2023mar.onnx`
+   * of OpenCV's zoo.
+   */
+  install_text(PROP_FACE_MODEL, "face-model", "Face model",
+               "Path of the cascade (XML) or of YuNet (ONNX) for faces. Empty, for a cascade: "
+               "haarcascade_frontalface_alt.xml of OpenCV (Debian's package opencv-data)",
+               "", kReady);
+  /**
+   * GstNpcDetect:face-interval:
+   *
+   * Time between searches of the whole frame for faces. Such a search is for faces of at least 0.08
+   * of the frame's height only, those of people who are too close to be found as people. Smaller
+   * ones are searched in the upper part of the people found, four times a second each.
+   */
+  g_object_class_install_property(
+      klass, PROP_FACE_INTERVAL,
+      g_param_spec_uint64("face-interval", "Face interval",
+                          "Time between searches of the whole frame for large faces in ns; people "
+                          "are searched four times a second. 0: every frame",
+                          0, G_MAXINT64, GST_SECOND, kPlaying));
+  /**
+   * GstNpcDetect:min-size:
+   *
+   * The smallest moving blob that `detector=motion` tells of, as a share of the frame's area.
+   */
+  g_object_class_install_property(
+      klass, PROP_MIN_SIZE,
+      g_param_spec_double("min-size", "Minimum size",
+                          "Smallest moving blob for the detector motion, as a share of the "
+                          "frame's area, 0 to 1",
+                          0.0, 1.0, DetectorSettings().least_size, kReady));
+  /**
+   * GstNpcDetect:interval:
+   *
+   * Time between analysed frames. Frames in between are given back untouched; a GAP event stands
+   * for each.
+   */
+  g_object_class_install_property(
+      klass, PROP_INTERVAL,
+      g_param_spec_uint64("interval", "Interval",
+                          "Time between analysed frames in ns; frames in between are given back "
+                          "untouched. 0: every frame is analysed",
+                          0, G_MAXINT64, 0, kPlaying));
+  /**
+   * GstNpcDetect:detection-interval:
+   *
+   * Least time between two looks of the detector. For analysed frames in between, what was found is
+   * moved along with what moves in it, so every frame has detections, and tracks cost a fraction of
+   * detection. A frame that comes early by up to an eighth of this is due.
+   */
+  g_object_class_install_property(
+      klass, PROP_DETECTION_INTERVAL,
+      g_param_spec_uint64("detection-interval", "Detection interval",
+                          "Least time between two looks of the detector in ns; for frames in "
+                          "between, what was found is moved along by optical flow. 0: each "
+                          "analysed frame is looked at",
+                          0, G_MAXINT64, kDefaultDetectionInterval, kPlaying));
+  /**
+   * GstNpcDetect:motion-gate:
+   *
+   * The detector looks only where something changed since it last looked there, and at the whole
+   * frame where most of it changed; elsewhere, what it found stands. So a still scene costs next to
+   * nothing and keeps its standing people.
+   */
+  g_object_class_install_property(
+      klass, PROP_MOTION_GATE,
+      g_param_spec_boolean("motion-gate", "Motion gate",
+                           "Look only where something changed since the last look; what was found "
+                           "elsewhere stands. FALSE: each look is at the whole frame",
+                           TRUE, kPlaying));
+  /**
+   * GstNpcDetect:full-scan:
+   *
+   * Time after which the whole frame is looked at, changed or not, should the motion gate have
+   * missed something.
+   */
+  g_object_class_install_property(
+      klass, PROP_FULL_SCAN,
+      g_param_spec_uint64("full-scan", "Full scan",
+                          "Most time between two looks at the whole frame in ns, if motion-gate is "
+                          "TRUE. 0: each look is at the whole frame",
+                          0, G_MAXINT64, kDefaultFullScan, kPlaying));
+  /**
+   * GstNpcDetect:mask:
+   *
+   * Polygons that are blackened before anything looks at a frame, in #GstStructure syntax, corners
+   * in fractions of the frame from its upper left: `window,points=<0.1,0.1,0.4,0.1,0.4,0.6>;
+   * desk,points=<...>`. A mask that cannot be read stops the element from starting; in a running
+   * element the old one stays, with a warning.
+   */
+  install_text(
+      PROP_MASK, "mask", "Mask",
+      "Polygons to blacken before anything looks at a frame, corners x,y in fractions of the "
+      "frame: name,points=<0.1,0.1,0.4,0.1,0.4,0.6>; name,points=<...>",
+      "", kPlaying);
+  /**
+   * GstNpcDetect:stats:
+   *
+   * Since the element started, all guint64: the frames `frames-in`, `analysed`, `skipped` (by
+   * `interval`, or not of their caps' size), `dropped` (live, and too late) and `lost` (live, and
+   * never here); the looks of the detector `detections`, and those of
+   * them that were at the whole frame `full-scans`; and ns spent in seeing what changed,
+   * `gate-time`, in making the picture for the detector, `convert-time`, in moving detections
+   * along, `carry-time`, in detectors, `detect-time`, and for faces, `face-time`.
+   */
+  g_object_class_install_property(
+      klass, PROP_STATS,
+      g_param_spec_boxed(
+          "stats", "Statistics",
+          "Since the start: frames-in, analysed, skipped, dropped, lost; detections and full-scans "
+          "(looks of the detector); gate-time, convert-time, carry-time, face-time and "
+          "detect-time (ns)",
+          GST_TYPE_STRUCTURE, static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS)));
+}
+
+}  // namespace npc

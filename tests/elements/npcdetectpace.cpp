@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// npcdetect where detection cannot keep up with a live source.
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "scene.h"
+
+namespace npc::test {
+namespace {
+
+const cv::Size kSize(64, 48);
+
+struct Gap {
+  GstClockTime start, length;
+  bool missing;
+  bool operator==(const Gap &) const = default;
+};
+
+std::ostream &operator<<(std::ostream &out, const Gap &gap) {
+  return out << gap.start / GST_MSECOND << "+" << gap.length / GST_MSECOND
+             << (gap.missing ? " missing" : "");
+}
+
+/// npcdetect behind a live source of ten frames a second, with a clock that stands still.
+class NpcDetectPace : public testing::Test {
+ protected:
+  void make(const char *launch, bool live = true, GstClockTime source_latency = 0) {
+    harness_.reset(gst_harness_new_parse(launch));
+    gst_harness_set_live(harness_.get(), live);
+    gst_harness_set_upstream_latency(harness_.get(), source_latency);
+    gst_harness_use_testclock(harness_.get());
+    element_.reset(gst_harness_find_element(harness_.get(), "npcdetect"));
+    bus_.reset(gst_bus_new());
+    gst_element_set_bus(element_.get(), bus_.get());
+    gst_harness_set_src_caps(harness_.get(), frame_caps(GST_VIDEO_FORMAT_GRAY8, kSize).release());
+    gst_element_set_base_time(element_.get(), 0);
+  }
+
+  void TearDown() override {
+    if (element_)
+      gst_element_set_bus(element_.get(), nullptr);
+  }
+
+  void set_clock(GstClockTime time) { gst_harness_set_time(harness_.get(), time); }
+
+  /// Whether the frame of `pts` was analysed.
+  bool push(GstClockTime pts, guint64 number = GST_BUFFER_OFFSET_NONE) {
+    Owned<GstBuffer> frame =
+        make_frame(cv::Mat(kSize, CV_8UC1, cv::Scalar(99)), GST_VIDEO_FORMAT_GRAY8, pts);
+    GST_BUFFER_OFFSET(frame.get()) = number;
+    EXPECT_EQ(gst_harness_push(harness_.get(), frame.release()), GST_FLOW_OK);
+    return Owned<GstBuffer>(gst_harness_try_pull(harness_.get())) != nullptr;
+  }
+
+  std::vector<Gap> gaps() {
+    std::vector<Gap> found;
+    while (GstEvent *event = gst_harness_try_pull_event(harness_.get())) {
+      if (GST_EVENT_TYPE(event) == GST_EVENT_GAP) {
+        Gap gap{};
+        GstGapFlags flags;
+        gst_event_parse_gap(event, &gap.start, &gap.length);
+        gst_event_parse_gap_flags(event, &flags);
+        gap.missing = (flags & GST_GAP_FLAG_MISSING_DATA) != 0;
+        found.push_back(gap);
+      }
+      gst_event_unref(event);
+    }
+    return found;
+  }
+
+  Owned<GstMessage> qos() {
+    return Owned<GstMessage>(gst_bus_pop_filtered(bus_.get(), GST_MESSAGE_QOS));
+  }
+
+  guint64 stat(const char *name) {
+    GstStructure *stats = nullptr;
+    g_object_get(element_.get(), "stats", &stats, nullptr);
+    guint64 value = 0;
+    EXPECT_TRUE(gst_structure_get_uint64(stats, name, &value)) << name;
+    gst_structure_free(stats);
+    return value;
+  }
+
+  Owned<GstHarness> harness_;
+  Owned<GstElement> element_;
+  Owned<GstBus> bus_;
+};
+
+TEST_F(NpcDetectPace, FramesInTimeAreAnalysed) {
+  make("npcdetect");
+  for (int i = 0; i < 5; ++i) {
+    set_clock((100 * i + 400) * GST_MSECOND);
+    EXPECT_TRUE(push(100 * i * GST_MSECOND, i));
+  }
+  EXPECT_TRUE(gaps().empty());
+  EXPECT_FALSE(qos());
+  EXPECT_EQ(stat("dropped"), 0u);
+}
+
+TEST_F(NpcDetectPace, FramesTooLateAreDropped) {
+  make("npcdetect");
+  set_clock(0);
+  EXPECT_TRUE(push(0, 0));
+  set_clock(800 * GST_MSECOND);
+  EXPECT_FALSE(push(100 * GST_MSECOND, 1));
+  EXPECT_FALSE(push(200 * GST_MSECOND, 2));
+  // Half a second is a burst; it is caught up with.
+  EXPECT_TRUE(push(300 * GST_MSECOND, 3));
+  EXPECT_EQ(gaps(), (std::vector<Gap>{{100 * GST_MSECOND, 100 * GST_MSECOND, true},
+                                      {200 * GST_MSECOND, 100 * GST_MSECOND, true}}));
+  EXPECT_EQ(stat("dropped"), 2u);
+  EXPECT_EQ(stat("analysed"), 2u);
+  EXPECT_EQ(stat("skipped"), 0u);
+  EXPECT_EQ(stat("lost"), 0u);
+}
+
+TEST_F(NpcDetectPace, TheLatencyOfThePipelineIsGranted) {
+  make("npcdetect");
+  gst_harness_push_upstream_event(harness_.get(), gst_event_new_latency(GST_SECOND));
+  set_clock(1400 * GST_MSECOND);
+  EXPECT_TRUE(push(0, 0));
+  set_clock(1800 * GST_MSECOND);
+  EXPECT_FALSE(push(100 * GST_MSECOND, 1));
+}
+
+TEST_F(NpcDetectPace, TheLatencyOfTheSourceIsGranted) {
+  make("npcdetect", true, GST_SECOND);
+  set_clock(1400 * GST_MSECOND);
+  EXPECT_TRUE(push(0, 0));
+}
+
+TEST_F(NpcDetectPace, AQosMessageTellsTheTotals) {
+  make("npcdetect");
+  set_clock(0);
+  EXPECT_TRUE(push(0, 0));
+  set_clock(10 * GST_SECOND);
+  EXPECT_FALSE(push(100 * GST_MSECOND, 1));
+  const Owned<GstMessage> message = qos();
+  ASSERT_TRUE(message);
+  gboolean live;
+  guint64 running, stream, timestamp, duration, processed, dropped;
+  gint64 jitter;
+  gdouble proportion;
+  gint quality;
+  GstFormat format;
+  gst_message_parse_qos(message.get(), &live, &running, &stream, &timestamp, &duration);
+  gst_message_parse_qos_values(message.get(), &jitter, &proportion, &quality);
+  gst_message_parse_qos_stats(message.get(), &format, &processed, &dropped);
+  EXPECT_TRUE(live);
+  EXPECT_EQ(running, 100 * GST_MSECOND);
+  EXPECT_EQ(stream, 100 * GST_MSECOND);
+  EXPECT_EQ(timestamp, 100 * GST_MSECOND);
+  EXPECT_EQ(duration, 100 * GST_MSECOND);
+  EXPECT_EQ(jitter, static_cast<gint64>(9900 * GST_MSECOND));
+  EXPECT_EQ(proportion, 2);
+  EXPECT_EQ(format, GST_FORMAT_BUFFERS);
+  EXPECT_EQ(processed, 1u);
+  EXPECT_EQ(dropped, 1u);
+}
+
+TEST_F(NpcDetectPace, QosMessagesComeOnceASecond) {
+  make("npcdetect");
+  set_clock(100 * GST_SECOND);
+  for (int i = 0; i < 35; ++i)
+    EXPECT_FALSE(push(100 * i * GST_MSECOND, i));
+  std::vector<guint64> dropped;
+  while (const Owned<GstMessage> message = qos()) {
+    GstFormat format;
+    guint64 processed, count;
+    gst_message_parse_qos_stats(message.get(), &format, &processed, &count);
+    dropped.push_back(count);
+  }
+  EXPECT_EQ(dropped, (std::vector<guint64>{1, 11, 21, 31}));
+  EXPECT_EQ(stat("dropped"), 35u);
+}
+
+TEST_F(NpcDetectPace, NothingIsDroppedFromAFile) {
+  make("npcdetect", false);
+  set_clock(100 * GST_SECOND);
+  EXPECT_TRUE(push(0, 0));
+  EXPECT_TRUE(push(100 * GST_MSECOND, 7));
+  EXPECT_TRUE(push(900 * GST_MSECOND));
+  EXPECT_TRUE(gaps().empty());
+  EXPECT_FALSE(qos());
+  EXPECT_EQ(stat("lost"), 0u);
+}
+
+TEST_F(NpcDetectPace, NumbersThatAreLeftOutAreLostFrames) {
+  make("npcdetect");
+  EXPECT_TRUE(push(0, 10));
+  EXPECT_TRUE(push(100 * GST_MSECOND, 11));
+  EXPECT_TRUE(push(400 * GST_MSECOND, 14));
+  EXPECT_EQ(gaps(), (std::vector<Gap>{{200 * GST_MSECOND, 200 * GST_MSECOND, true}}));
+  EXPECT_EQ(stat("lost"), 2u);
+  EXPECT_EQ(stat("frames-in"), 3u);
+  EXPECT_TRUE(qos());
+}
+
+TEST_F(NpcDetectPace, ASlowerCameraLosesNothing) {
+  make("npcdetect");
+  // In the dark it exposes twice as long.
+  for (int i = 0; i < 10; ++i)
+    EXPECT_TRUE(push(200 * i * GST_MSECOND, i));
+  EXPECT_TRUE(gaps().empty());
+}
+
+TEST_F(NpcDetectPace, HolesInTimeAreLostFramesWhereThereAreNoNumbers) {
+  make("npcdetect");
+  EXPECT_TRUE(push(0));
+  // Jitter is none.
+  EXPECT_TRUE(push(140 * GST_MSECOND));
+  EXPECT_TRUE(push(200 * GST_MSECOND));
+  EXPECT_TRUE(gaps().empty());
+  EXPECT_TRUE(push(500 * GST_MSECOND));
+  EXPECT_EQ(gaps(), (std::vector<Gap>{{300 * GST_MSECOND, 200 * GST_MSECOND, true}}));
+  EXPECT_EQ(stat("lost"), 2u);
+}
+
+TEST_F(NpcDetectPace, WhatTheIntervalLeavesOutIsNotMissing) {
+  make("npcdetect interval=500000000");
+  // Each look takes three frames.
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_TRUE(push(500 * i * GST_MSECOND, 5 * i));
+    EXPECT_FALSE(push((500 * i + 400) * GST_MSECOND, 5 * i + 4));
+  }
+  for (const Gap &gap : gaps())
+    EXPECT_FALSE(gap.missing) << gap;
+  EXPECT_EQ(stat("lost"), 0u);
+  EXPECT_FALSE(qos());
+  // Then one takes fifteen: at two seconds and at two and a half nobody looked.
+  EXPECT_TRUE(push(3000 * GST_MSECOND, 30));
+  EXPECT_EQ(gaps(), (std::vector<Gap>{{2000 * GST_MSECOND, 1000 * GST_MSECOND, true}}));
+  EXPECT_EQ(stat("lost"), 2u);
+}
+
+TEST_F(NpcDetectPace, WhatIsNotDueIsNotDropped) {
+  make("npcdetect interval=1000000000");
+  set_clock(0);
+  EXPECT_TRUE(push(0, 0));
+  set_clock(5 * GST_SECOND);
+  EXPECT_FALSE(push(100 * GST_MSECOND, 1));
+  EXPECT_EQ(stat("dropped"), 0u);
+  EXPECT_EQ(stat("skipped"), 1u);
+}
+
+TEST_F(NpcDetectPace, NothingIsLostInAPauseOrASeek) {
+  make("npcdetect");
+  EXPECT_TRUE(push(0, 0));
+  gst_element_set_state(element_.get(), GST_STATE_PAUSED);
+  gst_element_set_state(element_.get(), GST_STATE_PLAYING);
+  EXPECT_TRUE(push(2 * GST_SECOND, 20));
+  GstSegment segment;
+  gst_segment_init(&segment, GST_FORMAT_TIME);
+  gst_harness_push_event(harness_.get(), gst_event_new_segment(&segment));
+  EXPECT_TRUE(push(9 * GST_SECOND, 90));
+  for (const Gap &gap : gaps())
+    EXPECT_FALSE(gap.missing) << gap;
+}
+
+TEST_F(NpcDetectPace, MissingDataFromUpstreamStaysMissing) {
+  make("npcdetect");
+  EXPECT_TRUE(push(0, 0));
+  GstEvent *event = gst_event_new_gap(100 * GST_MSECOND, 50 * GST_MSECOND);
+  gst_event_set_gap_flags(event, GST_GAP_FLAG_MISSING_DATA);
+  gst_harness_push_event(harness_.get(), event);
+  gst_harness_push_event(harness_.get(), gst_event_new_gap(150 * GST_MSECOND, 50 * GST_MSECOND));
+  EXPECT_EQ(gaps(), (std::vector<Gap>{{100 * GST_MSECOND, 50 * GST_MSECOND, true},
+                                      {150 * GST_MSECOND, 50 * GST_MSECOND, false}}));
+}
+
+}  // namespace
+}  // namespace npc::test
