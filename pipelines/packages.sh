@@ -4,7 +4,7 @@
 
 build_packages=(
   build-essential meson pkgconf libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev
-  libopencv-dev libpaho-mqttpp-dev libpaho-mqtt-dev nlohmann-json3-dev libsqlite3-dev
+  libopencv-dev libmosquitto-dev libssl-dev nlohmann-json3-dev libsqlite3-dev
   libcurl4-openssl-dev zlib1g-dev libgpiod-dev)
 run_packages=(
   gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-libav
@@ -12,7 +12,7 @@ run_packages=(
 fetch_packages=(curl ca-certificates)
 test_packages=(
   libgtest-dev librapidcheck-dev clang llvm libclang-rt-dev python3-gi gir1.2-gstreamer-1.0 mosquitto
-  mosquitto-clients influxdb openssl iproute2)
+  mosquitto-clients influxdb logrotate openssl iproute2)
 lint_packages=(clang-format-14 shellcheck)
 
 die() {

@@ -51,6 +51,9 @@ Cursor::~Cursor() {
 
 std::vector<Record> Cursor::take(std::size_t most, milliseconds wait, std::stop_token stop) {
   Store &store = *store_;
+  // Nothing read would look like nothing there.
+  most = std::max<std::size_t>(most, 1);
+  store.watch_disk();
   std::vector<Store::Kept> kept;
   {
     std::unique_lock lock(store.mutex_);
@@ -130,6 +133,18 @@ milliseconds Cursor::behind() const {
   if (!behind_since_)
     return milliseconds(0);
   return std::chrono::duration_cast<milliseconds>(steady_clock::now() - *behind_since_);
+}
+
+// The thread of the store cannot say itself that it hangs.
+void Store::watch_disk() {
+  {
+    std::lock_guard lock(mutex_);
+    if (stalled_ || !busy_since_ || steady_clock::now() - *busy_since_ < options_.patience)
+      return;
+    stalled_ = true;
+  }
+  listener_({StoreEvent::State::kFailing, stats(),
+             "The disk of the store \"" + options_.path + "\" does not answer."});
 }
 
 bool Store::available(const Cursor &cursor) const {

@@ -26,7 +26,7 @@
  *   character that means something in URIs is written as in `%20`. A file that is moved away is
  *   written to where it went, until the sink goes through READY.
  *
- * Without an updater the sink only checks the records, and says so in an info message.
+ * Without an updater and a store the sink only checks the records, and says so in an info message.
  *
  * Each updater works on a thread of its own and takes its records from the store. A record is done
  * when the far side has confirmed it: it may arrive twice, with the same (`site`, `camera`, `boot`,
@@ -46,7 +46,7 @@
  * ]|
  * The table `records` has the record itself (`record`, JSON) and what names it, `cursors` the last
  * `id` that each updater has delivered, and `refused` the last 1000 records that a far side never
- * takes, with the reason.
+ * takes, with the reason. Who may not write to the directory can read only while the sink runs.
  *
  * File and journal stay below #GstNpcSink:store-size: then the oldest records go, delivered or not,
  * and those that were not are counted as dropped. An updater that is taken out of
@@ -121,24 +121,19 @@
 #include <string>
 
 #include "../objectlocker.h"
-#include "delivery.h"
+#include "carrier.h"
 #include "report.h"
 
-GST_DEBUG_CATEGORY_STATIC(npcsink_debug);
+GST_DEBUG_CATEGORY(npcsink_debug);
 #define GST_CAT_DEFAULT npcsink_debug
 
 namespace {
 
 constexpr guint64 kDefaultDrainTimeout = 5 * GST_SECOND;
 constexpr guint64 kMaxDrainTimeout = 24 * 3600 * GST_SECOND;
-constexpr guint64 kDefaultRetention = 30 * 24 * 3600 * GST_SECOND;
 constexpr guint64 kMaxRetention = guint64{100} * 365 * 24 * 3600 * GST_SECOND;
-constexpr guint64 kDefaultSize = 256 << 20;
 constexpr guint64 kMinSize = 8 << 20;
 constexpr guint64 kMaxSize = guint64{1} << 40;
-constexpr guint64 kMostMemory = 16 << 20;
-// How long the way out of PAUSED waits for a slow disk, whatever the updaters do.
-constexpr auto kStorePatience = std::chrono::seconds(5);
 // A stream of nothing but refused records must not flood the bus.
 constexpr gint64 kWarningPause = 10 * G_USEC_PER_SEC;
 
@@ -155,16 +150,8 @@ enum {
 GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE("sink", GST_PAD_SINK, GST_PAD_ALWAYS,
                                                              GST_STATIC_CAPS(GST_NPC_COUNTS_CAPS));
 
-struct StoreSettings {
-  std::string path;
-  guint64 retention = kDefaultRetention;
-  guint64 size = kDefaultSize;
-  bool operator==(const StoreSettings &) const = default;
-};
-
 struct Settings {
-  std::string updaters;
-  StoreSettings store;
+  npc::CarrierSettings carrier;
   guint64 drain_timeout = kDefaultDrainTimeout;
 };
 
@@ -172,16 +159,14 @@ using Gchar = std::unique_ptr<gchar, decltype(&g_free)>;
 using Counts = std::unique_ptr<GstNpcCounts, decltype(&gst_npc_counts_free)>;
 
 struct State {
+  explicit State(GstElement *element) : carrier(element) {}
+
+  npc::Carrier carrier;
+
   // Under the object lock.
   Settings settings;
-  std::shared_ptr<npc::Store> store;
-  std::shared_ptr<npc::Delivery> delivery;  // ends before the store
   guint64 received = 0;
   guint64 refused = 0;
-
-  // State changes only.
-  std::string parsed;    // the updaters that `delivery` was made of
-  StoreSettings opened;  // what `store` was made of
 
   // Streaming thread, and state changes while it rests.
   bool gave_up_draining = false;
@@ -200,191 +185,37 @@ GST_ELEMENT_REGISTER_DEFINE(npcsink, "npcsink", GST_RANK_NONE, GST_TYPE_NPC_SINK
 
 namespace {
 
-std::shared_ptr<npc::Delivery> delivery_of(GstNpcSink *self) {
-  npc::ObjectLocker lock(self);
-  return self->state->delivery;
-}
-
-std::shared_ptr<npc::Store> store_of(GstNpcSink *self) {
-  npc::ObjectLocker lock(self);
-  return self->state->store;
-}
-
-// Run on the threads of the updaters and the store.
-void post(GstNpcSink *self, GstStructure *structure) {
-  gst_element_post_message(GST_ELEMENT(self), gst_message_new_element(GST_OBJECT(self), structure));
-}
-
-void post_event(GstNpcSink *self, const npc::UpdaterEvent &event) {
-  GstStructure *structure = npc::structure_of_event(event);
-  if (event.state == npc::UpdaterEvent::State::kConnected ||
-      event.state == npc::UpdaterEvent::State::kCaughtUp)
-    GST_INFO_OBJECT(self, "%" GST_PTR_FORMAT, static_cast<void *>(structure));
-  else
-    GST_WARNING_OBJECT(self, "%" GST_PTR_FORMAT, static_cast<void *>(structure));
-  post(self, structure);
-}
-
-void post_event(GstNpcSink *self, const npc::StoreEvent &event) {
-  GstStructure *structure = npc::structure_of_event(event);
-  if (event.state == npc::StoreEvent::State::kWriting)
-    GST_INFO_OBJECT(self, "%" GST_PTR_FORMAT, static_cast<void *>(structure));
-  else
-    GST_WARNING_OBJECT(self, "%" GST_PTR_FORMAT, static_cast<void *>(structure));
-  post(self, structure);
-}
-
-std::string line_protocol_of(const std::string &json) {
-  const Counts counts(
-      gst_npc_counts_from_json(json.data(), static_cast<gssize>(json.size()), nullptr),
-      gst_npc_counts_free);
-  if (!counts)
-    return {};
-  const Gchar lines(gst_npc_counts_to_line_protocol(counts.get()), g_free);
-  return lines.get();
-}
-
 Settings settings_of(GstNpcSink *self) {
   npc::ObjectLocker lock(self);
   return self->state->settings;
 }
 
-bool make_store(GstNpcSink *self, const StoreSettings &settings) {
-  State &state = *self->state;
-  npc::StoreOptions options;
-  options.path = settings.path;
-  options.retention = std::chrono::nanoseconds(settings.retention);
-  options.size = settings.path.empty() ? std::min(settings.size, kMostMemory) : settings.size;
-  options.memory = kMostMemory;
-  options.line_protocol = line_protocol_of;
-  std::shared_ptr<npc::Store> made;
-  try {
-    made = std::make_shared<npc::Store>(
-        std::move(options), [self](const npc::StoreEvent &event) { post_event(self, event); });
-  } catch (const std::exception &error) {
-    GST_ELEMENT_ERROR(self, RESOURCE, SETTINGS, ("%s", error.what()),
-                      ("store=\"%s\"", settings.path.c_str()));
-    return false;
-  }
-  state.opened = settings;
-  npc::ObjectLocker lock(self);
-  state.store.swap(made);
-  return true;
-}
-
-bool make_delivery(GstNpcSink *self, const std::string &updaters) {
-  State &state = *self->state;
-  std::shared_ptr<npc::Delivery> made;
-  try {
-    made = std::make_shared<npc::Delivery>(
-        updaters, npc::Registry::standard(), store_of(self), npc::WorkerOptions(),
-        [self](const npc::UpdaterEvent &event) { post_event(self, event); });
-  } catch (const std::exception &error) {
-    GST_ELEMENT_ERROR(self, RESOURCE, SETTINGS, ("%s", error.what()),
-                      ("updaters=\"%s\"", updaters.c_str()));
-    return false;
-  }
-  if (made->empty() && state.opened.path.empty()) {
-    GST_ELEMENT_INFO(self, RESOURCE, SETTINGS,
-                     ("No updater is set, so the records are only checked and go nowhere."),
-                     ("set the property updaters, as in updaters=mqtt://127.0.0.1:1883"));
-  }
-  state.parsed = updaters;
-  npc::ObjectLocker lock(self);
-  state.delivery.swap(made);
-  return true;
-}
-
-void close_delivery(GstNpcSink *self) {
-  std::shared_ptr<npc::Delivery> ended;
-  std::shared_ptr<npc::Store> closed;
-  {
-    npc::ObjectLocker lock(self);
-    self->state->delivery.swap(ended);
-    self->state->store.swap(closed);
-  }
-  if (!closed)
-    return;
-  const bool in_memory = closed->stats().path.empty();
-  for (const npc::UpdaterStats &stats : ended ? ended->stats() : std::vector<npc::UpdaterStats>()) {
-    if (in_memory && stats.pending > 0) {
-      GST_WARNING_OBJECT(self, "%" G_GUINT64_FORMAT " records for %s are lost: no store is set",
-                         guint64{stats.pending}, stats.updater.c_str());
-    }
-  }
-  ended.reset();
-  const npc::StoreStats stats = closed->stats();
-  if (!in_memory && !stats.writing && stats.unstored > 0) {
-    GST_WARNING_OBJECT(self,
-                       "%" G_GUINT64_FORMAT " records are lost unless the store can be written now",
-                       guint64{stats.unstored});
-  }
-}
-
-bool open_delivery(GstNpcSink *self) {
+bool open(GstNpcSink *self) {
   {
     npc::ObjectLocker lock(self);
     self->state->received = 0;
     self->state->refused = 0;
   }
-  const Settings settings = settings_of(self);
-  return make_store(self, settings.store) && make_delivery(self, settings.updaters);
+  return self->state->carrier.open(settings_of(self).carrier);
 }
 
-// In READY: what was set since then holds now.
-bool renew_delivery(GstNpcSink *self) {
+bool start(GstNpcSink *self) {
   State &state = *self->state;
-  const Settings settings = settings_of(self);
-  if (!store_of(self) || settings.store != state.opened) {
-    // The old one first: it may be the same file.
-    close_delivery(self);
-    return make_store(self, settings.store) && make_delivery(self, settings.updaters);
-  }
-  return (delivery_of(self) && settings.updaters == state.parsed) ||
-         make_delivery(self, settings.updaters);
-}
-
-bool start_delivery(GstNpcSink *self) {
-  State &state = *self->state;
-  if (!renew_delivery(self))
-    return false;
   state.gave_up_draining = false;
   state.last_warning.reset();
-  try {
-    store_of(self)->interrupt(false);
-    delivery_of(self)->start();
-  } catch (const std::exception &error) {
-    GST_ELEMENT_ERROR(self, RESOURCE, FAILED, ("The updaters cannot start."), ("%s", error.what()));
-    return false;
-  }
-  return true;
+  return state.carrier.start(settings_of(self).carrier);
 }
 
 npc::Drained drain(GstNpcSink *self, GstClockTime timeout) {
-  const auto drained = delivery_of(self)->drain(std::chrono::nanoseconds(timeout));
-  if (drained == npc::Drained::kTimeout)
-    GST_WARNING_OBJECT(self, "records still wait after %" GST_TIME_FORMAT, GST_TIME_ARGS(timeout));
+  const npc::Drained drained = self->state->carrier.drain(timeout);
   self->state->gave_up_draining = drained == npc::Drained::kTimeout;
   return drained;
 }
 
-GstClockTime drain_timeout(GstNpcSink *self) {
-  return settings_of(self).drain_timeout;
-}
-
-void stop_delivery(GstNpcSink *self) {
-  const auto delivery = delivery_of(self);
-  const auto store = store_of(self);
-  // A start that failed may have left nothing.
-  if (!delivery || !store)
-    return;
-  store->interrupt(false);
-  // EOS has waited already: nothing came since then.
-  if (!self->state->gave_up_draining)
-    drain(self, drain_timeout(self));
-  delivery->stop();
-  if (!store->flush(kStorePatience))
-    GST_WARNING_OBJECT(self, "the disk is slow: not everything is stored yet");
+void stop(GstNpcSink *self) {
+  // After an EOS that has waited in vain nothing came.
+  const State &state = *self->state;
+  self->state->carrier.stop(state.gave_up_draining ? 0 : settings_of(self).drain_timeout);
 }
 
 void refuse(GstNpcSink *self, const char *why) {
@@ -438,10 +269,8 @@ GstStructure *make_stats(GstNpcSink *self) {
     received = self->state->received;
     refused = self->state->refused;
   }
-  const auto delivery = delivery_of(self);
-  const auto store = store_of(self);
-  return npc::structure_of_stats(received, refused, store ? store->stats() : npc::StoreStats(),
-                                 delivery ? delivery->stats() : std::vector<npc::UpdaterStats>());
+  const npc::Carrier &carrier = self->state->carrier;
+  return npc::structure_of_stats(received, refused, carrier.store_stats(), carrier.updater_stats());
 }
 
 }  // namespace
@@ -449,15 +278,13 @@ GstStructure *make_stats(GstNpcSink *self) {
 static GstFlowReturn gst_npc_sink_render(GstBaseSink *base, GstBuffer *buffer) {
   GstNpcSink *self = GST_NPC_SINK(base);
   State &state = *self->state;
-  std::shared_ptr<npc::Store> store;
   {
     npc::ObjectLocker lock(self);
     state.received++;
-    store = state.store;
   }
   state.gave_up_draining = false;
   if (auto record = read_record(self, buffer))
-    store->push(std::move(*record));
+    state.carrier.push(std::move(*record));
   return GST_FLOW_OK;
 }
 
@@ -473,7 +300,7 @@ static gboolean gst_npc_sink_event(GstBaseSink *base, GstEvent *event) {
   }
   if (GST_EVENT_TYPE(event) == GST_EVENT_EOS) {
     const gint64 begin = g_get_monotonic_time();
-    const GstClockTime timeout = drain_timeout(self);
+    const GstClockTime timeout = settings_of(self).drain_timeout;
     GstClockTime left = timeout;
     while (drain(self, left) == npc::Drained::kInterrupted) {
       // A pause waits here, and a flush or the way to READY ends it.
@@ -489,14 +316,12 @@ static gboolean gst_npc_sink_event(GstBaseSink *base, GstEvent *event) {
 }
 
 static gboolean gst_npc_sink_unlock(GstBaseSink *base) {
-  if (const auto store = store_of(GST_NPC_SINK(base)))
-    store->interrupt(true);
+  GST_NPC_SINK(base)->state->carrier.interrupt(true);
   return TRUE;
 }
 
 static gboolean gst_npc_sink_unlock_stop(GstBaseSink *base) {
-  if (const auto store = store_of(GST_NPC_SINK(base)))
-    store->interrupt(false);
+  GST_NPC_SINK(base)->state->carrier.interrupt(false);
   return TRUE;
 }
 
@@ -504,56 +329,46 @@ static GstStateChangeReturn gst_npc_sink_change_state(GstElement *element,
                                                       GstStateChange transition) {
   GstNpcSink *self = GST_NPC_SINK(element);
   // Not in GstBaseSink's start(), which adds an error of its own to ours.
-  if ((transition == GST_STATE_CHANGE_NULL_TO_READY && !open_delivery(self)) ||
-      (transition == GST_STATE_CHANGE_READY_TO_PAUSED && !start_delivery(self)))
+  if ((transition == GST_STATE_CHANGE_NULL_TO_READY && !open(self)) ||
+      (transition == GST_STATE_CHANGE_READY_TO_PAUSED && !start(self)))
     return GST_STATE_CHANGE_FAILURE;
   const GstStateChangeReturn result =
       GST_ELEMENT_CLASS(gst_npc_sink_parent_class)->change_state(element, transition);
   const bool failed = result == GST_STATE_CHANGE_FAILURE;
   if (transition == GST_STATE_CHANGE_PAUSED_TO_READY ||
       (transition == GST_STATE_CHANGE_READY_TO_PAUSED && failed))
-    stop_delivery(self);
+    stop(self);
   if (transition == GST_STATE_CHANGE_READY_TO_NULL ||
       (transition == GST_STATE_CHANGE_NULL_TO_READY && failed))
-    close_delivery(self);
+    self->state->carrier.close();
   return result;
 }
 
 static void gst_npc_sink_set_property(GObject *object, guint id, const GValue *value,
                                       GParamSpec *pspec) {
   GstNpcSink *self = GST_NPC_SINK(object);
+  npc::ObjectLocker lock(self);
   Settings &settings = self->state->settings;
+  const gchar *text = G_VALUE_HOLDS_STRING(value) ? g_value_get_string(value) : nullptr;
+  if (id != PROP_DRAIN_TIMEOUT && GST_STATE(self) > GST_STATE_READY)
+    GST_WARNING_OBJECT(self, "%s changes when the sink is next in READY", pspec->name);
   switch (id) {
-    case PROP_UPDATERS: {
-      const gchar *text = g_value_get_string(value);
-      npc::ObjectLocker lock(self);
-      if (GST_STATE(self) > GST_STATE_READY)
-        GST_WARNING_OBJECT(self, "updaters change when the sink is next in READY");
+    case PROP_UPDATERS:
       // A password is refused later, but not kept until then.
-      settings.updaters = npc::redact(text != nullptr ? text : "");
+      settings.carrier.updaters = npc::redact(text != nullptr ? text : "");
       break;
-    }
-    case PROP_STORE: {
-      const gchar *text = g_value_get_string(value);
-      npc::ObjectLocker lock(self);
-      settings.store.path = text != nullptr ? text : "";
+    case PROP_STORE:
+      settings.carrier.store = text != nullptr ? text : "";
       break;
-    }
-    case PROP_STORE_RETENTION: {
-      npc::ObjectLocker lock(self);
-      settings.store.retention = g_value_get_uint64(value);
+    case PROP_STORE_RETENTION:
+      settings.carrier.store_retention = g_value_get_uint64(value);
       break;
-    }
-    case PROP_STORE_SIZE: {
-      npc::ObjectLocker lock(self);
-      settings.store.size = g_value_get_uint64(value);
+    case PROP_STORE_SIZE:
+      settings.carrier.store_size = g_value_get_uint64(value);
       break;
-    }
-    case PROP_DRAIN_TIMEOUT: {
-      npc::ObjectLocker lock(self);
+    case PROP_DRAIN_TIMEOUT:
       settings.drain_timeout = g_value_get_uint64(value);
       break;
-    }
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
   }
@@ -563,16 +378,16 @@ static void gst_npc_sink_get_property(GObject *object, guint id, GValue *value, 
   GstNpcSink *self = GST_NPC_SINK(object);
   switch (id) {
     case PROP_UPDATERS:
-      g_value_set_string(value, settings_of(self).updaters.c_str());
+      g_value_set_string(value, settings_of(self).carrier.updaters.c_str());
       break;
     case PROP_STORE:
-      g_value_set_string(value, settings_of(self).store.path.c_str());
+      g_value_set_string(value, settings_of(self).carrier.store.c_str());
       break;
     case PROP_STORE_RETENTION:
-      g_value_set_uint64(value, settings_of(self).store.retention);
+      g_value_set_uint64(value, settings_of(self).carrier.store_retention);
       break;
     case PROP_STORE_SIZE:
-      g_value_set_uint64(value, settings_of(self).store.size);
+      g_value_set_uint64(value, settings_of(self).carrier.store_size);
       break;
     case PROP_DRAIN_TIMEOUT:
       g_value_set_uint64(value, settings_of(self).drain_timeout);
@@ -639,13 +454,13 @@ static void gst_npc_sink_install_store_properties(GObjectClass *klass) {
           "store-retention", "Store retention",
           "How old a delivered record may be before it is deleted, in ns. 0: as old "
           "as store-size allows",
-          0, kMaxRetention, kDefaultRetention, kFlags));
+          0, kMaxRetention, npc::CarrierSettings().store_retention, kFlags));
   g_object_class_install_property(
       klass, PROP_STORE_SIZE,
       g_param_spec_uint64("store-size", "Store size",
                           "How large the file and its journal may grow, in bytes; then the oldest "
                           "records are deleted, delivered or not. A record takes about 500 bytes",
-                          kMinSize, kMaxSize, kDefaultSize, kFlags));
+                          kMinSize, kMaxSize, npc::CarrierSettings().store_size, kFlags));
 }
 
 static void gst_npc_sink_class_init(GstNpcSinkClass *klass) {
@@ -673,7 +488,7 @@ static void gst_npc_sink_class_init(GstNpcSinkClass *klass) {
 }
 
 static void gst_npc_sink_init(GstNpcSink *self) {
-  self->state = new State();
+  self->state = new State(GST_ELEMENT(self));
   // Records are late by nature: the clock must not hold them.
   gst_base_sink_set_sync(GST_BASE_SINK(self), FALSE);
 }

@@ -2,6 +2,9 @@
 // Reading of secrets; no sentence holds a part of one.
 #include "secret.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <fstream>
@@ -12,10 +15,28 @@ namespace {
 
 constexpr std::size_t kMostSecret = 4096;
 
+std::string named_file(std::string_view what, const std::string &path) {
+  return std::string(what) + " \"" + path + "\"";
+}
+
 }  // namespace
 
+std::string check_secret_file(std::string_view what, const std::string &path) {
+  struct stat status = {};
+  if (stat(path.c_str(), &status) != 0 || access(path.c_str(), R_OK) != 0)
+    return named_file(what, path) + " cannot be read: " + std::generic_category().message(errno) +
+           ".";
+  if (S_ISREG(status.st_mode) && (status.st_mode & (S_IROTH | S_IWOTH)) != 0)
+    return named_file(what, path) + " is open to everybody on this machine: run chmod o-rwx " +
+           path + ".";
+  return {};
+}
+
 std::string read_secret(const std::string &path, std::string_view what, std::string *secret) {
-  const std::string named = "The " + std::string(what) + " file \"" + path + "\"";
+  const std::string kind = "The " + std::string(what) + " file";
+  if (std::string failure = check_secret_file(kind, path); !failure.empty())
+    return failure;
+  const std::string named = named_file(kind, path);
   std::ifstream file(path, std::ios::binary);
   std::string text(kMostSecret + 1, '\0');
   file.read(text.data(), static_cast<std::streamsize>(text.size()));

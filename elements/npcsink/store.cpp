@@ -49,11 +49,7 @@ Store::Store(StoreOptions options, Listener listener)
   thread_ = start_thread("npc-store", [this](std::stop_token stop) { run(stop); });
 }
 
-Store::~Store() {
-  thread_.request_stop();
-  if (thread_.joinable())
-    thread_.join();
-}
+Store::~Store() = default;
 
 void Store::push(Record record) {
   const std::uint64_t bytes = bytes_of(record);
@@ -97,6 +93,10 @@ bool Store::has_work() const {
 
 void Store::step() {
   Work work;
+  {
+    std::lock_guard lock(mutex_);
+    busy_since_ = steady_clock::now();
+  }
   try {
     std::lock_guard database(database_mutex_);
     ensure_open();
@@ -113,6 +113,14 @@ void Store::step() {
     failed({DatabaseError::Kind::kFailing, "The store failed: " + std::string(error.what()) + "."},
            work);
   }
+  bool stalled;
+  {
+    std::lock_guard lock(mutex_);
+    busy_since_.reset();
+    stalled = std::exchange(stalled_, false) && open_ && unstored_ == 0;
+  }
+  if (stalled)
+    tell(StoreEvent::State::kWriting, {});
   tell_events();
 }
 
@@ -454,7 +462,7 @@ StoreStats Store::stats() const {
   std::lock_guard lock(mutex_);
   StoreStats stats;
   stats.path = options_.path;
-  stats.writing = open_ && unstored_ == 0;
+  stats.writing = open_ && unstored_ == 0 && !stalled_;
   stats.unstored = unstored_ + inbox_.size() + writing_;
   const std::int64_t kept = last_ + 1 - first_ - static_cast<std::int64_t>(unstored_);
   stats.records = static_cast<std::uint64_t>(std::max<std::int64_t>(kept, 0));

@@ -42,7 +42,8 @@ struct StoreOptions {
   /// Between attempts to write again, doubling from the first to the last.
   std::chrono::milliseconds retry_first{1000};
   std::chrono::milliseconds retry_last{30000};
-  std::chrono::milliseconds tidy{60000};  ///< between looks for records that are too old
+  std::chrono::milliseconds tidy{60000};      ///< between looks for records that are too old
+  std::chrono::milliseconds patience{10000};  ///< with a disk that does not answer
   /// Makes line protocol of a record's JSON; empty if it is no record.
   std::function<std::string(const std::string &json)> line_protocol;
   /// UTC in ms since 1970; the system's clock if not set.
@@ -82,8 +83,8 @@ class Store {
   using Listener = std::function<void(const StoreEvent &event)>;
 
   /// Opens the store. One that fails for now is no error: `listener` is told, on the thread of the
-  /// store, without a lock. Throws DatabaseError (kRefused) if it must not be used,
-  /// std::system_error if there can be no more threads.
+  /// store or of an updater, without a lock. Throws DatabaseError (kRefused) if it must not be
+  /// used, std::system_error if there can be no more threads.
   Store(StoreOptions options, Listener listener);
   /// Writes what waits. No cursor may be left.
   ~Store();
@@ -157,6 +158,7 @@ class Store {
   bool drained() const;
   std::vector<Kept> take_kept(Cursor &cursor, std::size_t most);
 
+  void watch_disk();
   std::vector<Kept> take_stored(Cursor &cursor, std::size_t most);
   std::vector<Kept> completed(std::vector<Database::Row> rows) const;
   std::int64_t now() const;
@@ -204,6 +206,8 @@ class Store {
   std::vector<Refusal> refusals_;
   std::string last_error_;
   bool interrupted_ = false;
+  std::optional<std::chrono::steady_clock::time_point> busy_since_;  // with the disk
+  bool stalled_ = false;                                             // and that was said
 
   std::jthread thread_;  // Last, so that it ends before what it uses.
 };

@@ -8,7 +8,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
+#include <limits>
 #include <system_error>
+#include <utility>
 
 #include "database.h"
 
@@ -70,13 +72,23 @@ class Salvage {
   // Each part may fail alone.
   std::uint64_t run() {
     whole_.begin(true);
+    std::int64_t before = 0;
+    // Ids that do not rise come from a page that is not where it belongs.
     copy("SELECT id, site, camera, boot, seq, time, record FROM records NOT INDEXED ORDER BY id",
-         [this](Statement &row) { return add(row); });
-    const std::int64_t reached = highest_;
+         [&](Statement &row) {
+           const std::int64_t id = row.number(0);
+           return id > std::exchange(before, std::max(before, id)) && add(row);
+         });
+    // From the other end, as far as the gap.
+    const std::int64_t reached = before;
+    before = std::numeric_limits<std::int64_t>::max();
     copy(
         "SELECT id, site, camera, boot, seq, time, record FROM records NOT INDEXED ORDER BY id "
         "DESC",
-        [this, reached](Statement &row) { return row.number(0) > reached && add(row); });
+        [&](Statement &row) {
+          const std::int64_t id = row.number(0);
+          return id > reached && id < std::exchange(before, id) && add(row);
+        });
     copy("SELECT updater, last FROM cursors", [this](Statement &row) {
       whole_.set_cursor(row.text(0), row.number(1));
       return true;
@@ -107,7 +119,6 @@ class Salvage {
     if (id <= 0 || record.json.empty())
       return false;
     copied_ += whole_.insert(id, record);
-    highest_ = std::max(highest_, id);
     if (copied_ % kRowsAtOnce == 0) {
       whole_.commit();
       whole_.begin(true);
@@ -117,7 +128,6 @@ class Salvage {
 
   Database &whole_;
   sqlite3 *connection_ = nullptr;
-  std::int64_t highest_ = 0;
   std::uint64_t copied_ = 0;
 };
 

@@ -179,7 +179,7 @@ void Worker::watch() {
   if (now.dropped > 0 && now.dropped >= 2 * dropped_said_) {
     dropped_said_ = now.dropped;
     listener_({UpdaterEvent::State::kDropped, now,
-               "Records were given up before they were delivered: the store was full."});
+               "Records were given up before they were delivered: the store was full or damaged."});
   }
   const bool behind = now.pending >= options_.backlog ||
                       (now.pending > 0 && cursor_.behind() >= options_.backlog_age);

@@ -7,13 +7,14 @@
 #include <cmath>
 #include <filesystem>
 #include <iostream>
-#include <map>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "clip.h"
+#include "identities.h"
+#include "options.h"
 #include "original.h"
 #include "report.h"
 
@@ -22,134 +23,6 @@ namespace {
 using namespace npc::accuracy;
 
 constexpr int kOptionsWrong = 2;
-
-struct Detector {
-  std::string name;
-  std::string properties;
-};
-
-struct Options {
-  std::vector<std::string> clips;
-  std::vector<std::string> truths;
-  std::vector<Detector> detectors;
-  std::vector<cv::Size> originals;
-  std::map<std::string, double> limits;
-  std::string cascade;
-  std::string json;
-  double window_seconds = 2;
-};
-
-// What is wrong with the command line.
-struct UsageError : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
-
-std::vector<std::string> take(gchar **values) {
-  std::vector<std::string> taken;
-  for (gchar **value = values; value != nullptr && *value != nullptr; value++)
-    taken.emplace_back(*value);
-  g_strfreev(values);
-  return taken;
-}
-
-std::string take(gchar *value) {
-  const std::string taken = value != nullptr ? value : "";
-  g_free(value);
-  return taken;
-}
-
-Detector parse_detector(const std::string &text) {
-  const auto equals = text.find('=');
-  if (equals == 0 || equals == std::string::npos)
-    throw UsageError("--detector " + text + " is not NAME=PROPERTIES");
-  return {text.substr(0, equals), text.substr(equals + 1)};
-}
-
-cv::Size parse_size(const std::string &text) {
-  int width = 0;
-  int height = 0;
-  char rest = 0;
-  if (std::sscanf(text.c_str(), "%dx%d%c", &width, &height, &rest) != 2 || width < 64 ||
-      height < 128 || width > 8192 || height > 8192)
-    throw UsageError("--original-size " + text +
-                     " is not WIDTHxHEIGHT of at least 64x128, the size of HOG's window");
-  return {width, height};
-}
-
-std::pair<std::string, double> parse_limit(const std::string &text) {
-  const auto equals = text.rfind('=');
-  const char *number = equals == std::string::npos ? "" : text.c_str() + equals + 1;
-  gchar *end = nullptr;
-  const double limit = g_ascii_strtod(number, &end);
-  if (end == number || *end != '\0' || !(limit > 0))
-    throw UsageError("--limit " + text + " is not NAME=ERROR with an error above 0");
-  return {text.substr(0, equals), limit};
-}
-
-void check(const Options &options) {
-  if (options.clips.empty() || options.clips.size() != options.truths.size())
-    throw UsageError("name one --truth for each --clip");
-  if (!(options.window_seconds > 0 && options.window_seconds <= 3600))
-    throw UsageError("--window is from above 0 to 3600 seconds");
-  for (const auto &[name, limit] : options.limits) {
-    if (std::ranges::find(options.detectors, name, &Detector::name) == options.detectors.end())
-      throw UsageError("--limit " + name + ": there is no --detector of that name");
-  }
-}
-
-Options parse_options(int argc, char **argv) {
-  gchar **clips = nullptr;
-  gchar **truths = nullptr;
-  gchar **detectors = nullptr;
-  gchar **originals = nullptr;
-  gchar **limits = nullptr;
-  gchar *cascade = nullptr;
-  gchar *json = nullptr;
-  Options options;
-  const GOptionEntry entries[] = {
-      {"clip", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &clips, "a video; may be repeated", "FILE"},
-      {"truth", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &truths,
-       "who is where in it: lines frame,id,x,y,width,height", "FILE"},
-      {"detector", 0, 0, G_OPTION_ARG_STRING_ARRAY, &detectors,
-       "a row of the table: npcdetect with these properties; may be repeated", "NAME=PROPERTIES"},
-      {"original-size", 0, 0, G_OPTION_ARG_STRING_ARRAY, &originals,
-       "a row of the original algorithm at this size; may be repeated", "WIDTHxHEIGHT"},
-      {"limit", 0, 0, G_OPTION_ARG_STRING_ARRAY, &limits,
-       "exit with 1 if the mean absolute error of this detector is above it", "NAME=ERROR"},
-      {"cascade", 0, 0, G_OPTION_ARG_FILENAME, &cascade,
-       "haarcascade_frontalface_alt.xml, for the original", "FILE"},
-      {"json", 0, 0, G_OPTION_ARG_FILENAME, &json, "write the figures there too", "FILE"},
-      {"window", 0, 0, G_OPTION_ARG_DOUBLE, &options.window_seconds,
-       "length of a window (default: 2)", "SECONDS"},
-      {}};
-  g_autoptr(GOptionContext) context = g_option_context_new(nullptr);
-  g_option_context_set_summary(context, "Measures how far counts are from the truth.");
-  g_option_context_add_main_entries(context, entries, nullptr);
-  g_option_context_add_group(context, gst_init_get_option_group());
-  g_autoptr(GError) error = nullptr;
-  const bool parsed = g_option_context_parse(context, &argc, &argv, &error);
-  options.clips = take(clips);
-  options.truths = take(truths);
-  options.cascade = take(cascade);
-  options.json = take(json);
-  const auto detector_texts = take(detectors);
-  const auto original_texts = take(originals);
-  const auto limit_texts = take(limits);
-  if (!parsed)
-    throw UsageError(error->message);
-  if (argc > 1)
-    throw UsageError(std::string("'") + argv[1] + "' is not an option");
-  for (const std::string &text : detector_texts)
-    options.detectors.push_back(parse_detector(text));
-  for (const std::string &text : original_texts)
-    options.originals.push_back(parse_size(text));
-  for (const std::string &text : limit_texts) {
-    const auto [name, limit] = parse_limit(text);
-    options.limits[name] = limit;
-  }
-  check(options);
-  return options;
-}
 
 std::string find_cascade(const std::string &given) {
   if (!given.empty())
@@ -180,42 +53,69 @@ Row measure_original(const std::string &clip, cv::Size size, const Options &opti
   return row;
 }
 
-ClipReport measure(const std::string &clip, const Truth &truth, const Options &options) {
-  ClipReport report;
-  report.clip = std::filesystem::path(clip).filename().string();
-  report.window_seconds = options.window_seconds;
-  for (const cv::Size &size : options.originals)
-    report.rows.push_back(measure_original(clip, size, options));
-  for (const Detector &detector : options.detectors)
-    report.rows.push_back(
-        {detector.name, run_pipeline(clip, detector.properties,
-                                     static_cast<std::uint64_t>(options.window_seconds * 1e9))});
-  for (Row &row : report.rows) {
-    compare(row.pass.windows, truth.counts(row.pass.frames, row.pass.frames_per_second));
-    if (covered_frames(row.pass.windows) != row.pass.frames)
+// Fills in what the truth says of a row.
+void judge(Row &row, const Job &job, const Truth &truth) {
+  Pass &pass = row.pass;
+  if (!job.truth.empty()) {
+    compare(pass.windows, truth.counts(pass.frames, pass.frames_per_second));
+    if (covered_frames(pass.windows) != pass.frames)
       throw std::runtime_error(row.detector + ": the records cover " +
-                               std::to_string(covered_frames(row.pass.windows)) + " of " +
-                               std::to_string(row.pass.frames) + " frames");
+                               std::to_string(covered_frames(pass.windows)) + " of " +
+                               std::to_string(pass.frames) + " frames");
   }
+  if (!pass.tracked.empty() && !job.truth.empty()) {
+    const auto people = truth.frames(pass.frames);
+    IdentityScore score;
+    for (const auto &[frame, tracks] : pass.tracked)
+      score.add(people.at(static_cast<std::size_t>(frame)), tracks);
+    row.identities = score.result();
+  }
+}
+
+ClipReport measure(const Job &job, const Options &options) {
+  ClipReport report;
+  report.clip = std::filesystem::path(job.clip).filename().string();
+  report.window_seconds = options.window_seconds;
+  report.has_people = !job.truth.empty();
+  report.line = job.line.name;
+  const Truth truth = report.has_people ? Truth::read(job.truth) : Truth();
+  if (!job.crossings.empty())
+    report.crossings = read_crossings(job.crossings, job.crossings_name);
+  for (const cv::Size &size : job.originals)
+    report.rows.push_back(measure_original(job.clip, size, options));
+  for (const Detector &detector : job.detectors) {
+    Row &row = report.rows.emplace_back();
+    row.detector = detector.name;
+    row.pass = run_pipeline(job.clip, detector.properties, job.line.definition,
+                            static_cast<std::uint64_t>(options.window_seconds * 1e9));
+    if (!job.crossings.empty())
+      row.crossings = match(row.pass.crossings, report.crossings, row.pass.frames_per_second);
+  }
+  for (Row &row : report.rows)
+    judge(row, job, truth);
   return report;
 }
 
 // Says what is worse than it may be; true if nothing is.
-bool within_limits(const ClipReport &report, const Options &options) {
+bool within_limits(const ClipReport &report, const Job &job) {
   std::optional<double> original;
-  for (std::size_t i = 0; i < options.originals.size(); i++) {
+  for (std::size_t i = 0; i < job.originals.size(); i++) {
     const double error = report.rows[i].people().mean_absolute;
     original = std::min(original.value_or(error), error);
   }
   bool good = true;
-  for (std::size_t i = options.originals.size(); i < report.rows.size(); i++) {
+  for (std::size_t i = job.originals.size(); i < report.rows.size(); i++) {
     const Row &row = report.rows[i];
-    const auto limit = options.limits.find(row.detector);
-    if (limit == options.limits.end())
+    const auto limits = job.limits.find(row.detector);
+    if (limits == job.limits.end())
       continue;
-    const std::string wrong = complaint(row.people().mean_absolute, limit->second, original);
+    std::string wrong;
+    if (limits->second.mean_absolute)
+      wrong = complaint(row.people().mean_absolute, *limits->second.mean_absolute, original);
+    if (row.crossings)
+      wrong += complaint(*row.crossings, limits->second.f1, limits->second.phantom_share);
     if (!wrong.empty())
-      std::cerr << "accuracy: " << row.detector << ": " << wrong << "\n";
+      std::cerr << "accuracy: " << report.clip << ", " << row.detector << ": " << wrong << "\n";
     good = good && wrong.empty();
   }
   return good;
@@ -224,10 +124,10 @@ bool within_limits(const ClipReport &report, const Options &options) {
 bool run(const Options &options) {
   std::vector<ClipReport> reports;
   bool good = true;
-  for (std::size_t i = 0; i < options.clips.size(); i++) {
-    reports.push_back(measure(options.clips[i], Truth::read(options.truths[i]), options));
+  for (const Job &job : options.jobs) {
+    reports.push_back(measure(job, options));
     print_table(std::cout, reports.back());
-    good = within_limits(reports.back(), options) && good;
+    good = within_limits(reports.back(), job) && good;
   }
   if (!options.json.empty())
     write_json(options.json, reports);

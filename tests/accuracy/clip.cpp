@@ -9,6 +9,10 @@
 #include <cmath>
 #include <memory>
 #include <stdexcept>
+#include <string_view>
+#include <utility>
+
+#include "npccount/core/tracker.h"
 
 namespace npc::accuracy {
 namespace {
@@ -43,7 +47,6 @@ class Pipeline {
     gst_object_ref_sink(pipeline_.get());
     bus_.reset(gst_element_get_bus(pipeline_.get()));
     g_object_set(element("clip").get(), "location", clip.c_str(), nullptr);
-    gst_element_set_state(pipeline_.get(), GST_STATE_PLAYING);
   }
   ~Pipeline() {
     if (pipeline_)
@@ -51,6 +54,8 @@ class Pipeline {
   }
   Pipeline(const Pipeline &) = delete;
   Pipeline &operator=(const Pipeline &) = delete;
+
+  void play() const { gst_element_set_state(pipeline_.get(), GST_STATE_PLAYING); }
 
   Object<GstElement> element(const char *name) const {
     return Object<GstElement>(gst_bin_get_by_name(GST_BIN(pipeline_.get()), name));
@@ -87,6 +92,11 @@ double rate_of(const GstCaps *caps) {
   return static_cast<double>(info.fps_n) / info.fps_d;
 }
 
+// Frame k is at k / rate seconds.
+int frame_at(guint64 time, double rate) {
+  return static_cast<int>(std::lround(static_cast<double>(time) / GST_SECOND * rate));
+}
+
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
@@ -111,10 +121,67 @@ bool read_record(GstMessage *message, Record &record) {
   return true;
 }
 
-// Frame k is at k / rate seconds.
-int frame_at(guint64 time, double rate) {
-  return static_cast<int>(std::lround(static_cast<double>(time) / GST_SECOND * rate));
+bool read_crossing(GstMessage *message, Crossing &crossing) {
+  if (!gst_message_has_name(message, "npc-crossing"))
+    return false;
+  const GstStructure *fields = gst_message_get_structure(message);
+  guint64 time = 0;
+  const gchar *direction = gst_structure_get_string(fields, "direction");
+  if (!gst_structure_get_uint64(fields, "timestamp", &time) || direction == nullptr)
+    throw std::runtime_error("a crossing came without timestamp or direction");
+  crossing.seconds = static_cast<double>(time) / GST_SECOND;
+  crossing.way = std::string_view(direction) == "in" ? Way::kPlus : Way::kMinus;
+  return true;
 }
+
+// npccount's tracker, on the detections that leave a pad. Streaming thread until the stream ended.
+class TrackerTap {
+ public:
+  explicit TrackerTap(GstPad *pad) {
+    gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, on_buffer, this, nullptr);
+  }
+  TrackerTap(const TrackerTap &) = delete;
+  TrackerTap &operator=(const TrackerTap &) = delete;
+
+  std::vector<TrackedFrame> take() { return std::move(tracked_); }
+
+ private:
+  static GstPadProbeReturn on_buffer(GstPad *pad, GstPadProbeInfo *info, gpointer self) {
+    static_cast<TrackerTap *>(self)->track(pad, GST_PAD_PROBE_INFO_BUFFER(info));
+    return GST_PAD_PROBE_OK;
+  }
+
+  void track(GstPad *pad, GstBuffer *buffer) {
+    if (tracked_.empty()) {
+      const Caps caps(gst_pad_get_current_caps(pad));
+      const GstStructure *fields = gst_caps_get_structure(caps.get(), 0);
+      int width = 0, height = 0, numerator = 0, denominator = 1;
+      gst_structure_get(fields, "width", G_TYPE_INT, &width, "height", G_TYPE_INT, &height,
+                        "framerate", GST_TYPE_FRACTION, &numerator, &denominator, nullptr);
+      tracker_.set_frame_size({static_cast<double>(width), static_cast<double>(height)});
+      rate_ = static_cast<double>(numerator) / denominator;
+    }
+    std::vector<count::Detection> detections;
+    gpointer walk = nullptr;
+    GstNpcDetection found;
+    while (gst_npc_buffer_iterate_detections(buffer, &walk, &found))
+      detections.push_back({found.label,
+                            {found.x, found.y, found.width, found.height},
+                            found.confidence,
+                            found.weak != FALSE});
+    tracker_.update(count::Time(GST_BUFFER_PTS(buffer)), detections);
+    TrackedFrame &frame = tracked_.emplace_back();
+    frame.frame = frame_at(GST_BUFFER_PTS(buffer), rate_);
+    for (const count::Track &track : tracker_.tracks()) {
+      if (track.present && track.label == "person")
+        frame.tracks.push_back({track.id, track.box});
+    }
+  }
+
+  count::Tracker tracker_;
+  double rate_ = 0;
+  std::vector<TrackedFrame> tracked_;
+};
 
 // Frames come in pipelines of our own, where appsink is there but its library is not needed.
 Sample pull(GstElement *sink) {
@@ -147,19 +214,28 @@ class MappedFrame {
 
 }  // namespace
 
-Pass run_pipeline(const std::string &clip, const std::string &detector, std::uint64_t interval) {
+Pass run_pipeline(const std::string &clip, const std::string &detector, const std::string &line,
+                  std::uint64_t interval) {
   const auto start = std::chrono::steady_clock::now();
   const Pipeline pipeline(clip, "npcdetect name=detect " + detector + " ! npccount interval=" +
-                                    std::to_string(interval) + " ! fakesink sync=false");
+                                    std::to_string(interval) + " name=count ! fakesink sync=false");
+  const Object<GstElement> detect = pipeline.element("detect");
+  g_object_set(pipeline.element("count").get(), "lines", line.c_str(), nullptr);
+  const Object<GstPad> source(gst_element_get_static_pad(detect.get(), "src"));
+  TrackerTap tap(source.get());
+  pipeline.play();
+  Pass pass;
   std::vector<Record> records;
   while (const Message message = pipeline.next()) {
     Record record;
+    Crossing crossing;
     if (read_record(message.get(), record))
       records.push_back(record);
+    else if (read_crossing(message.get(), crossing))
+      pass.crossings.push_back(crossing);
   }
-  Pass pass;
   pass.seconds = seconds_since(start);
-  const Object<GstElement> detect = pipeline.element("detect");
+  pass.tracked = tap.take();
   const Object<GstPad> pad(gst_element_get_static_pad(detect.get(), "sink"));
   pass.frames_per_second = rate_of(Caps(gst_pad_get_current_caps(pad.get())).get());
   GstStructure *fields = nullptr;
@@ -186,6 +262,7 @@ Pass each_frame(const std::string &clip, const std::function<void(const cv::Mat 
                           "videoconvert ! video/x-raw,format=BGR ! appsink name=frames "
                           "sync=false max-buffers=4");
   const Object<GstElement> frames = pipeline.element("frames");
+  pipeline.play();
   Pass pass;
   while (const Sample sample = pull(frames.get())) {
     const MappedFrame frame(sample.get());

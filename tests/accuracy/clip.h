@@ -8,13 +8,23 @@
 #include <string>
 #include <vector>
 
+#include "crossings.h"
+#include "identities.h"
 #include "score.h"
 
 namespace npc::accuracy {
 
+// The people whom the tracker believes present in a frame.
+struct TrackedFrame {
+  int frame = 0;
+  std::vector<Seen> tracks;
+};
+
 // What one pass over a clip gave.
 struct Pass {
-  std::vector<Window> windows;   // without the truth
+  std::vector<Window> windows;      // without the truth
+  std::vector<Crossing> crossings;  // `in` is plus
+  std::vector<TrackedFrame> tracked;
   double frames_per_second = 0;  // of the clip itself
   int frames = 0;                // that came in
   int analysed = 0;
@@ -22,10 +32,12 @@ struct Pass {
 };
 
 // Runs `filesrc ! decodebin ! npcdetect PROPERTIES ! npccount ! fakesink` as fast as it goes and
-// collects the records that npccount posts. detector: properties of npcdetect as in gst-launch-1.0.
-// interval: length of a window in ns. Throws std::runtime_error with the reason if there is no
-// record to be had.
-Pass run_pipeline(const std::string &clip, const std::string &detector, std::uint64_t interval);
+// collects the records and crossings that npccount posts. Tracks are not on the bus: npccount's
+// tracker runs once more on the detections as they leave npcdetect. detector: properties of
+// npcdetect as in gst-launch-1.0. line: npccount's property lines. interval: length of a window in
+// ns. Throws std::runtime_error with the reason if there is no record to be had.
+Pass run_pipeline(const std::string &clip, const std::string &detector, const std::string &line,
+                  std::uint64_t interval);
 
 // Hands each frame, CV_8UC3 BGR, to `see`, and returns how many there were and how long it took; no
 // windows. Throws std::runtime_error if the clip cannot be decoded.

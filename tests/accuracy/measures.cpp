@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The measuring tools measured: truth, medians, errors, and the original's suppression.
+// The measuring tools measured: truth, medians, errors, crossings, identities, and the original's
+// suppression.
 #include <gtest/gtest.h>
 
 #include <sstream>
 
+#include "crossings.h"
+#include "identities.h"
 #include "original.h"
 #include "score.h"
 #include "truth.h"
@@ -32,6 +35,30 @@ std::string walker(int id, int frames, double step) {
   for (int frame = 1; frame <= frames; frame++)
     lines << frame << "," << id << "," << step * frame << ",50,40,100,1,0,0,0\n";
   return lines.str();
+}
+
+TrueCrossing at(int second, Way way = Way::kPlus) {
+  return {second, second, way};
+}
+
+// At one frame a second.
+CrossingScore score_of(std::vector<Crossing> counted, std::vector<TrueCrossing> truth) {
+  return match(std::move(counted), std::move(truth), 1);
+}
+
+Seen seen(std::uint64_t id, double x) {
+  return {id, {x, 0, 40, 100}};
+}
+
+struct Frame {
+  std::vector<Seen> truth;
+  std::vector<Seen> tracks;
+};
+Identities identities_of(const std::vector<Frame> &frames) {
+  IdentityScore score;
+  for (const Frame &frame : frames)
+    score.add(frame.truth, frame.tracks);
+  return score.result();
 }
 
 }  // namespace
@@ -110,6 +137,165 @@ TEST(Score, ComplainsAboutWhatIsTooFarOff) {
   EXPECT_EQ(complaint(0.8, 0.8, std::nullopt), "");
   EXPECT_NE(complaint(0.81, 0.8, 5.4).find("more than 0.8"), std::string::npos);
   EXPECT_NE(complaint(0.5, 0.8, 0.5).find("original algorithm by 0.5"), std::string::npos);
+}
+
+TEST(Truth, TellsWhoIsInEachFrame) {
+  const auto frames = truth_of("1,7,1,2,10,20\n3,9,50,0,10,20\n").frames(2);
+  ASSERT_EQ(frames.size(), 2U);
+  ASSERT_EQ(frames[0].size(), 1U);
+  EXPECT_EQ(frames[0][0].id, 7U);
+  EXPECT_EQ(frames[0][0].box.bottom(), 22);
+  EXPECT_TRUE(frames[1].empty());
+}
+
+TEST(Crossings, MatchWithinOneAndAHalfSeconds) {
+  const auto score = score_of({{1.5}, {11.6}}, {at(3), at(10)});
+  EXPECT_EQ(score.plus.matched, 1);
+  EXPECT_EQ(score.plus.missed(), 1);
+  EXPECT_EQ(score.plus.phantom(), 1);
+  EXPECT_EQ(score_of({{8.5}}, {at(10)}).plus.matched, 1);
+  EXPECT_EQ(score_of({{8.49}}, {at(10)}).plus.matched, 0);
+}
+
+TEST(Crossings, MatchInSecondsWhateverTheFrameRate) {
+  EXPECT_EQ(match({{4.4}}, {at(30)}, 10).plus.matched, 1);
+  EXPECT_EQ(match({{4.6}}, {at(30)}, 10).plus.matched, 0);
+}
+
+TEST(Crossings, MatchInTheirDirectionOnly) {
+  const auto score = score_of({{1, Way::kMinus}}, {at(1, Way::kPlus)});
+  EXPECT_EQ(score.plus.missed(), 1);
+  EXPECT_EQ(score.minus.phantom(), 1);
+  EXPECT_EQ(score.f1(), 0);
+  EXPECT_EQ(score.phantom_share(), 1);
+}
+
+TEST(Crossings, OneCountsForOnePersonOnly) {
+  // Somebody who is counted twice is one phantom, and two who are counted once one miss.
+  EXPECT_EQ(score_of({{1}, {1.2}}, {at(1)}).plus.phantom(), 1);
+  EXPECT_EQ(score_of({{1}}, {at(1), at(2)}).plus.missed(), 1);
+}
+
+TEST(Crossings, PairsAsManyAsCanBe) {
+  // The nearest for the first, the one at 2, would leave the second without any.
+  EXPECT_EQ(score_of({{1.4}, {3.4}}, {at(0), at(2)}).plus.matched, 2);
+  EXPECT_EQ(score_of({{3.4}, {1.4}}, {at(2), at(0)}).plus.matched, 2);
+  // The moment of the first is known badly: it can wait.
+  EXPECT_EQ(score_of({{5}, {9}}, {{1, 12, Way::kPlus}, at(5)}).plus.matched, 2);
+}
+
+TEST(Crossings, F1AndPhantomShare) {
+  const auto score = score_of({{1}, {5}, {9}, {9, Way::kMinus}}, {at(1), at(5), at(20)});
+  EXPECT_DOUBLE_EQ(score.f1(), 4.0 / 7);
+  EXPECT_DOUBLE_EQ(score.phantom_share(), 0.5);
+  EXPECT_EQ(score_of({}, {}).f1(), 1);
+  EXPECT_EQ(score_of({}, {}).phantom_share(), 0);
+  EXPECT_EQ(score_of({}, {at(1)}).f1(), 0);
+}
+
+TEST(Crossings, ComplainsAboutWhatIsTooFarOff) {
+  const auto score = score_of({{1}, {5}, {9}}, {at(1), at(5), at(20)});
+  EXPECT_EQ(complaint(score, 0.6, 0.5), "");
+  EXPECT_EQ(complaint(score, std::nullopt, std::nullopt), "");
+  EXPECT_NE(complaint(score, 0.7, std::nullopt).find("less than 0.7"), std::string::npos);
+  EXPECT_NE(complaint(score, std::nullopt, 0.3).find("phantoms"), std::string::npos);
+}
+
+TEST(Crossings, AreReadFromBothForms) {
+  const char *json = R"({"street x=5": {"events_frame_id_dir": [[1, 3, "-"], [11, 4, "+"]]},
+                         "road y=9": {"objects": [["car up", 10, 30], ["car down", 0, 5]]}})";
+  const auto street = parse_crossings(json, "street");
+  ASSERT_EQ(street.size(), 2U);
+  EXPECT_EQ(street[0].first, 0);
+  EXPECT_EQ(street[0].way, Way::kMinus);
+  EXPECT_EQ(street[1].last, 10);
+  EXPECT_EQ(street[1].way, Way::kPlus);
+  const auto road = parse_crossings(json, "road y=9");
+  ASSERT_EQ(road.size(), 2U);
+  EXPECT_EQ(road[0].first, 10);
+  EXPECT_EQ(road[0].last, 30);
+  EXPECT_EQ(road[0].way, Way::kMinus);
+  EXPECT_EQ(road[1].way, Way::kPlus);
+}
+
+TEST(Crossings, RefusesWhatIsNone) {
+  EXPECT_THROW(parse_crossings("{", "street"), std::runtime_error);
+  EXPECT_THROW(parse_crossings("{}", "street"), std::runtime_error);
+  EXPECT_THROW(parse_crossings(R"({"street": {}})", "street"), std::runtime_error);
+  EXPECT_THROW(parse_crossings(R"({"street": {"objects": [["car", 1, 2]]}})", "street"),
+               std::runtime_error);
+}
+
+TEST(Crossings, ALineIsLaidSoThatInIsPlus) {
+  // From its first end to its second, the side of smaller coordinates is on the right hand.
+  EXPECT_EQ(parse_line("x=0.5").definition, "line,x1=0.5,y1=0.0,x2=0.5,y2=1.0");
+  EXPECT_EQ(parse_line("y=0.25,class=car").definition,
+            "line,x1=1.0,y1=0.25,x2=0.0,y2=0.25,class=car");
+  EXPECT_EQ(parse_line("y=0.25,class=car").name, "y=0.25");
+  for (const char *wrong : {"", "x", "x=", "x=2", "z=0.5", "x=0.5px", ",x=0.5"})
+    EXPECT_THROW(parse_line(wrong), std::invalid_argument) << wrong;
+}
+
+TEST(Identities, OneTrackIsNoSwitch) {
+  const auto result = identities_of({{{seen(1, 0)}, {seen(8, 0)}}, {{seen(1, 5)}, {seen(8, 5)}}});
+  EXPECT_EQ(result.switches, 0);
+  EXPECT_EQ(result.followed, 2);
+  EXPECT_EQ(result.phantom, 0);
+  EXPECT_DOUBLE_EQ(result.accuracy(), 1);
+}
+
+TEST(Identities, ANewTrackIsASwitchEvenAfterAGap) {
+  const auto result = identities_of(
+      {{{seen(1, 0)}, {seen(8, 0)}}, {{seen(1, 0)}, {}}, {{seen(1, 0)}, {seen(9, 0)}}});
+  EXPECT_EQ(result.switches, 1);
+  EXPECT_EQ(result.followed, 2);
+  // One miss and one switch in three boxes.
+  EXPECT_DOUBLE_EQ(result.accuracy(), 1 - 2.0 / 3);
+}
+
+TEST(Identities, TheSameTrackAfterAGapIsNoSwitch) {
+  EXPECT_EQ(identities_of({{{seen(1, 0)}, {seen(8, 0)}}, {{}, {}}, {{seen(1, 0)}, {seen(8, 0)}}})
+                .switches,
+            0);
+}
+
+TEST(Identities, TwoWhoSwapTracksAreTwoSwitches) {
+  const std::vector<Seen> people = {seen(1, 0), seen(2, 200)};
+  EXPECT_EQ(
+      identities_of({{people, {seen(8, 0), seen(9, 200)}}, {people, {seen(9, 0), seen(8, 200)}}})
+          .switches,
+      2);
+}
+
+TEST(Identities, AMatchIsKeptWhileItHoldsThoughABetterOneIsThere) {
+  // 12 pixels off is an IoU of 0.54; a new track is exactly there.
+  const auto result =
+      identities_of({{{seen(1, 0)}, {seen(8, 0)}}, {{seen(1, 0)}, {seen(8, 12), seen(9, 0)}}});
+  EXPECT_EQ(result.switches, 0);
+  EXPECT_EQ(result.phantom, 1);
+}
+
+TEST(Identities, LessThanHalfInCommonIsSomebodyElse) {
+  // 14 pixels off is an IoU of 0.48.
+  const auto result = identities_of({{{seen(1, 0)}, {seen(8, 14)}}});
+  EXPECT_EQ(result.followed, 0);
+  EXPECT_EQ(result.phantom, 1);
+  EXPECT_DOUBLE_EQ(result.accuracy(), -1);
+}
+
+TEST(Identities, WhoHadATrackLastKeepsIt) {
+  // 2 took over the track of 1, who comes back beside him: no switch of 2.
+  const auto result = identities_of({{{seen(1, 0)}, {seen(8, 0)}},
+                                     {{seen(2, 0)}, {seen(8, 0)}},
+                                     {{seen(1, 0), seen(2, 5)}, {seen(8, 2)}}});
+  EXPECT_EQ(result.switches, 0);
+  EXPECT_EQ(result.followed, 3);
+}
+
+TEST(Identities, AsManyAsCanBeAreFollowed) {
+  // Track 8 fits 1 best, but only it fits 2.
+  const auto result = identities_of({{{seen(1, 0), seen(2, 10)}, {seen(8, 1), seen(9, -8)}}});
+  EXPECT_EQ(result.followed, 2);
 }
 
 TEST(Original, TheLowestBoxSuppressesWhatItCovers) {

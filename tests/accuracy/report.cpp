@@ -15,6 +15,10 @@ namespace {
 constexpr const char *kHead = "%-*s %6s %6s %6s %6s %8s %6s %8s %7s %8s %6s";
 constexpr const char *kLine = "%-*s %6.2f %+6.2f %5.0f%% %5.0f%% %8.2f %+6.2f %8zu %7d %8.1f %6.1f";
 
+// Those of a direction: counted, true, missed, phantom.
+constexpr const char *kCrossHead = "%-*s %7s %5s %6s %7s  %7s %5s %6s %7s %6s";
+constexpr const char *kCrossLine = "%-*s %7d %5d %6d %7d  %7d %5d %6d %7d %6.2f";
+
 template <typename... Values>
 std::string format(const char *form, Values... values) {
   const int length = std::snprintf(nullptr, 0, form, values...);
@@ -41,7 +45,33 @@ nlohmann::ordered_json to_json(const Error &error) {
           {"within_one", error.within_one}};
 }
 
+nlohmann::ordered_json to_json(const WayScore &score) {
+  return {{"counted", score.counted},
+          {"true", score.truth},
+          {"missed", score.missed()},
+          {"phantom", score.phantom()}};
+}
+
 nlohmann::ordered_json to_json(const Row &row) {
+  nlohmann::ordered_json json = {{"detector", row.detector},
+                                 {"people", to_json(row.people())},
+                                 {"moving", to_json(row.moving())}};
+  if (row.crossings)
+    json["crossings"] = {{"plus", to_json(row.crossings->plus)},
+                         {"minus", to_json(row.crossings->minus)},
+                         {"f1", row.crossings->f1()},
+                         {"phantom_share", row.crossings->phantom_share()}};
+  if (row.identities)
+    json["identities"] = {{"switches", row.identities->switches},
+                          {"boxes", row.identities->truth},
+                          {"followed", row.identities->followed},
+                          {"phantom", row.identities->phantom},
+                          {"mota", row.identities->accuracy()}};
+  json["frames"] = row.pass.frames;
+  json["analysed"] = row.pass.analysed;
+  json["seconds"] = row.pass.seconds;
+  json["frames_per_second"] = rate(row.pass);
+  json["clip_frames_per_second"] = row.pass.frames_per_second;
   auto windows = nlohmann::ordered_json::array();
   for (const Window &window : row.pass.windows)
     windows.push_back({{"first", window.first},
@@ -50,28 +80,18 @@ nlohmann::ordered_json to_json(const Row &row) {
                        {"true_people", window.truth.people},
                        {"moving", window.counted.moving},
                        {"true_moving", window.truth.moving}});
-  return {{"detector", row.detector},
-          {"people", to_json(row.people())},
-          {"moving", to_json(row.moving())},
-          {"frames", row.pass.frames},
-          {"analysed", row.pass.analysed},
-          {"seconds", row.pass.seconds},
-          {"frames_per_second", rate(row.pass)},
-          {"windows", std::move(windows)}};
+  json["windows"] = std::move(windows);
+  auto events = nlohmann::ordered_json::array();
+  for (const Crossing &crossing : row.pass.crossings)
+    events.push_back({crossing.seconds, crossing.way == Way::kPlus ? "+" : "-"});
+  json["crossing_events"] = std::move(events);
+  return json;
 }
 
-}  // namespace
-
-void print_table(std::ostream &out, const ClipReport &report) {
-  if (report.rows.empty())
-    return;
+void print_people(std::ostream &out, const ClipReport &report, int width) {
   const Pass &first = report.rows.front().pass;
-  out << format("%s: %d frames at %g a second, windows of %g s; truth: %.2f people, %.2f moving\n",
-                report.clip.c_str(), first.frames, first.frames_per_second, report.window_seconds,
+  out << format("windows of %g s; truth: %.2f people, %.2f moving\n", report.window_seconds,
                 mean(first.windows, &Counts::people), mean(first.windows, &Counts::moving));
-  int width = 8;
-  for (const Row &row : report.rows)
-    width = std::max(width, static_cast<int>(row.detector.size()));
   out << format("%-*s %27s %15s\n", width, "", "people", "moving");
   out << format(kHead, width, "detector", "MAE", "bias", "exact", "+-1", "MAE", "bias", "windows",
                 "frames", "seconds", "fps")
@@ -84,6 +104,48 @@ void print_table(std::ostream &out, const ClipReport &report) {
                   row.pass.windows.size(), row.pass.analysed, row.pass.seconds, rate(row.pass))
         << '\n';
   }
+}
+
+void print_crossings(std::ostream &out, const ClipReport &report, int width) {
+  const bool down = report.line.starts_with('y');
+  out << format("%-*s %28s  %28s\n", width, ("line " + report.line).c_str(),
+                down ? "downward" : "rightward", down ? "upward" : "leftward");
+  out << format(kCrossHead, width, "detector", "counted", "true", "missed", "phantom", "counted",
+                "true", "missed", "phantom", "F1");
+  if (report.has_people)
+    out << format(" %5s %8s %6s", "IDSW", "followed", "MOTA");
+  out << '\n';
+  for (const Row &row : report.rows) {
+    if (!row.crossings)
+      continue;
+    const WayScore &plus = row.crossings->plus;
+    const WayScore &minus = row.crossings->minus;
+    out << format(kCrossLine, width, row.detector.c_str(), plus.counted, plus.truth, plus.missed(),
+                  plus.phantom(), minus.counted, minus.truth, minus.missed(), minus.phantom(),
+                  row.crossings->f1());
+    if (row.identities)
+      out << format(" %5d %7.1f%% %6.2f", row.identities->switches,
+                    100 * row.identities->followed_share(), row.identities->accuracy());
+    out << '\n';
+  }
+}
+
+}  // namespace
+
+void print_table(std::ostream &out, const ClipReport &report) {
+  if (report.rows.empty())
+    return;
+  const Pass &first = report.rows.front().pass;
+  out << format("%s: %d frames at %g a second\n", report.clip.c_str(), first.frames,
+                first.frames_per_second);
+  int width = static_cast<int>(report.line.size()) + 5;
+  for (const Row &row : report.rows)
+    width = std::max(width, static_cast<int>(row.detector.size()));
+  if (report.has_people)
+    print_people(out, report, width);
+  if (!report.line.empty())
+    print_crossings(out, report, width);
+  out << '\n';
   out.flush();
 }
 
@@ -93,8 +155,14 @@ void write_json(const std::filesystem::path &file, std::span<const ClipReport> r
     auto rows = nlohmann::ordered_json::array();
     for (const Row &row : report.rows)
       rows.push_back(to_json(row));
+    auto crossings = nlohmann::ordered_json::array();
+    for (const TrueCrossing &crossing : report.crossings)
+      crossings.push_back({crossing.first, crossing.last, crossing.way == Way::kPlus ? "+" : "-"});
     clips.push_back({{"clip", report.clip},
                      {"window_seconds", report.window_seconds},
+                     {"has_people", report.has_people},
+                     {"line", report.line},
+                     {"true_crossings", std::move(crossings)},
                      {"detectors", std::move(rows)}});
   }
   std::ofstream out(file);

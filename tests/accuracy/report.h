@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <ostream>
 #include <span>
 #include <string>
@@ -17,6 +18,8 @@ namespace npc::accuracy {
 struct Row {
   std::string detector;
   Pass pass;  // its windows compared with the truth
+  std::optional<CrossingScore> crossings;
+  std::optional<Identities> identities;
 
   Error people() const { return error_of(pass.windows, &Counts::people); }
   Error moving() const { return error_of(pass.windows, &Counts::moving); }
@@ -25,6 +28,9 @@ struct Row {
 struct ClipReport {
   std::string clip;
   double window_seconds = 0;
+  bool has_people = false;  // in the truth
+  std::string line;         // empty: none
+  std::vector<TrueCrossing> crossings;
   std::vector<Row> rows;
 };
 

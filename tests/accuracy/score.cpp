@@ -68,6 +68,17 @@ std::string complaint(double error, double limit, std::optional<double> original
   return text.str();
 }
 
+std::string complaint(const CrossingScore &score, std::optional<double> least_f1,
+                      std::optional<double> phantoms) {
+  std::ostringstream text;
+  if (least_f1 && score.f1() < *least_f1)
+    text << "The F1 of its crossings is " << score.f1() << ", less than " << *least_f1 << ". ";
+  if (phantoms && score.phantom_share() >= *phantoms)
+    text << "Of the crossings that it counted " << 100 * score.phantom_share()
+         << " % are phantoms, not less than " << 100 * *phantoms << " %. ";
+  return text.str();
+}
+
 int covered_frames(std::span<const Window> windows) {
   int covered = 0;
   for (const Window &window : windows)

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "crossings.h"
 #include "truth.h"
 
 namespace npc::accuracy {
@@ -46,6 +47,11 @@ Error error_of(std::span<const Window> windows, int Counts::*number);
 // What is wrong with a mean absolute error, as sentences: that it is above the limit, or not below
 // that of the original algorithm, if that is known. Empty if nothing is.
 std::string complaint(double error, double limit, std::optional<double> original);
+
+// The same of crossings: that fewer are right than `least_f1`, or that the share of phantoms is not
+// below `phantoms`.
+std::string complaint(const CrossingScore &score, std::optional<double> least_f1,
+                      std::optional<double> phantoms);
 
 // The frames of the clip that lie in a window.
 int covered_frames(std::span<const Window> windows);

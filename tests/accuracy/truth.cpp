@@ -93,4 +93,16 @@ std::vector<Counts> Truth::counts(int frames, double frames_per_second) const {
   return counts;
 }
 
+std::vector<std::vector<Seen>> Truth::frames(int frames) const {
+  std::vector<std::vector<Seen>> people(static_cast<std::size_t>(std::max(frames, 0)));
+  for (const auto &[id, boxes] : tracks_) {
+    for (const TruthBox &box : boxes) {
+      if (box.frame < frames)
+        people[static_cast<std::size_t>(box.frame)].push_back(
+            {static_cast<std::uint64_t>(id), {box.x, box.y, box.width, box.height}});
+    }
+  }
+  return people;
+}
+
 }  // namespace npc::accuracy

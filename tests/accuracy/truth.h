@@ -8,6 +8,8 @@
 #include <map>
 #include <vector>
 
+#include "identities.h"
+
 namespace npc::accuracy {
 
 // Faster than this is moving, in box heights per second: the definition of the record's `moving`.
@@ -29,6 +31,8 @@ struct Counts {
 
 class Truth {
  public:
+  // Nobody.
+  Truth() = default;
   // Reads lines "frame,id,x,y,width,height,…" (MOTChallenge): frames from 1, pixels, one line for
   // each person in each frame, in any order. Throws std::runtime_error with the number of a line
   // that is not so.
@@ -42,6 +46,9 @@ class Truth {
   // moving: their anchor (bottom centre) covers more than kMovingSpeed, measured over the second
   // around the frame, or over what there is of it where the track begins or ends.
   std::vector<Counts> counts(int frames, double frames_per_second) const;
+
+  // Who is in each of the frames 0 to frames - 1.
+  std::vector<std::vector<Seen>> frames(int frames) const;
 
  private:
   std::map<int, std::vector<TruthBox>> tracks_;

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // How many records a second a real InfluxDB takes from the updater, and from the whole of npcsink.
+#include <gst/check/gstharness.h>
 #include <gst/npc/npc.h>
 
 #include <chrono>
 #include <cstdio>
+#include <ctime>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "../records.h"
 #include "influxd.h"
 #include "npcsink/updaters/updater.h"
 
@@ -15,6 +18,22 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 using npc::Record;
+
+// Time, and what this process took of the processors: the database shares them.
+class Stopwatch {
+ public:
+  void print(guint64 count) const {
+    const std::chrono::duration<double> passed = Clock::now() - begin_;
+    const double busy = static_cast<double>(std::clock() - busy_) / CLOCKS_PER_SEC;
+    const double records = static_cast<double>(count);
+    std::printf("%.0f records/s, %.1f us of processor time a record\n", records / passed.count(),
+                busy / records * 1e6);
+  }
+
+ private:
+  const Clock::time_point begin_ = Clock::now();
+  const std::clock_t busy_ = std::clock();
+};
 
 // As npccount makes them, with `places` lines and as many zones.
 Record make_record(guint64 seq, guint places) {
@@ -59,7 +78,7 @@ bool measure(const npc::test::Influxd &influxd, guint places, guint64 count) {
     std::fprintf(stderr, "%s\n", why.c_str());
     return false;
   }
-  const auto begin = Clock::now();
+  const Stopwatch stopwatch;
   std::size_t done = 0;
   while (done < records.size()) {
     const std::size_t most = std::min(updater->batch(), records.size() - done);
@@ -70,9 +89,41 @@ bool measure(const npc::test::Influxd &influxd, guint places, guint64 count) {
     }
     done += outcome.confirmed;
   }
-  const std::chrono::duration<double> passed = Clock::now() - begin;
-  std::printf("%7llu records of %u lines: %.0f records/s\n", static_cast<unsigned long long>(count),
-              1 + 2 * places, static_cast<double>(count) / passed.count());
+  std::printf("%u lines a record: ", 1 + 2 * places);
+  stopwatch.print(count);
+  return true;
+}
+
+// All of npcsink: from buffers through a store on the disk.
+bool measure_element(const npc::test::Influxd &influxd, guint64 count) {
+  const npc::test::TemporaryDirectory directory;
+  GstElement *const sink = gst_element_factory_make("npcsink", nullptr);
+  if (sink == nullptr) {
+    std::fprintf(stderr, "There is no npcsink: is GST_PLUGIN_PATH_1_0 set?\n");
+    return false;
+  }
+  gst_object_ref_sink(sink);
+  g_object_set(sink, "updaters", ("influxdb://" + influxd.host() + "/npc").c_str(), "store",
+               (directory / "store").c_str(), "drain-timeout", 600 * GST_SECOND, nullptr);
+  GstHarness *harness = gst_harness_new_with_element(sink, "sink", nullptr);
+  gst_harness_set_src_caps_str(harness, GST_NPC_COUNTS_CAPS);
+  std::vector<GstBuffer *> buffers;
+  for (guint64 seq = 0; seq < count; seq++)
+    buffers.push_back(npc::test::text_buffer(make_record(seq, 0).json + "\n"));
+  const Stopwatch stopwatch;
+  for (GstBuffer *buffer : buffers)
+    gst_harness_push(harness, buffer);
+  gst_harness_push_event(harness, gst_event_new_eos());
+  std::printf("through npcsink and its store: ");
+  stopwatch.print(count);
+  GstStructure *stats = nullptr;
+  g_object_get(sink, "stats", &stats, nullptr);
+  gchar *text = gst_structure_to_string(stats);
+  std::printf("%s\n", text);
+  g_free(text);
+  gst_structure_free(stats);
+  gst_harness_teardown(harness);
+  gst_object_unref(sink);
   return true;
 }
 
@@ -86,6 +137,7 @@ int main(int argc, char **argv) {
     return 77;
   }
   influxd.query("CREATE DATABASE npc");
-  const bool done = measure(influxd, 0, 200000) && measure(influxd, 1, 100000);
+  const bool done = measure(influxd, 0, 200000) && measure(influxd, 1, 100000) &&
+                    measure_element(influxd, 100000);
   return done ? 0 : 1;
 }

@@ -23,7 +23,7 @@ using npc::Record;
 using npc::test::Authority;
 using npc::test::eventually;
 using npc::test::Influxd;
-using npc::test::SinkUnderTest;
+using npc::test::Sink;
 using npc::test::TemporaryDirectory;
 
 constexpr guint64 kFirstTime = 1767225600000;
@@ -69,7 +69,7 @@ class Influx : public testing::Test {
 TEST_F(Influx, GetsEachRecordAsPoints) {
   Influxd influxd;
   ASSERT_TRUE(start(influxd));
-  SinkUnderTest sink("influxdb://" + influxd.host() + "/npc");
+  Sink sink("influxdb://" + influxd.host() + "/npc");
   sink.push(0, 12000);
   sink.wait_for("connected");
   EXPECT_TRUE(sink.drain());
@@ -84,7 +84,7 @@ TEST_F(Influx, GetsEachRecordAsPoints) {
 TEST_F(Influx, LosesNothingAndDoublesNothingWhenItIsKilled) {
   Influxd influxd;
   ASSERT_TRUE(start(influxd));
-  SinkUnderTest sink("influxdb://" + influxd.host() + "/npc");
+  Sink sink("influxdb://" + influxd.host() + "/npc");
   guint64 seq = 0;
   for (int kill = 0; kill < 3; kill++) {
     sink.push(seq, seq + 2000);
@@ -102,7 +102,7 @@ TEST_F(Influx, LosesNothingAndDoublesNothingWhenItIsKilled) {
 
 TEST_F(Influx, MayComeLater) {
   Influxd influxd;
-  SinkUnderTest sink("influxdb://" + influxd.host() + "/npc");
+  Sink sink("influxdb://" + influxd.host() + "/npc");
   sink.push(0, 100);
   EXPECT_EQ(sink.wait_for("disconnected"), "There is nothing to reach at " + influxd.host() +
                                                ": check the host and the port, and whether it "
@@ -171,7 +171,7 @@ TEST_F(Influx, RefusesWrongCredentialsAndTakesTheRightOnes) {
                 ": run the statement GRANT WRITE ON \"npc\" TO \"me\" "
                 "there.");
   influxd.query("GRANT WRITE ON npc TO me", admin);
-  SinkUnderTest sink(uri);
+  Sink sink(uri);
   sink.push(0, 10);
   EXPECT_TRUE(sink.drain());
   EXPECT_NE(influxd.query("SELECT COUNT(seq) FROM npc", admin).find(",10]"), std::string::npos);
@@ -246,7 +246,7 @@ TEST_F(Influx, IsWaitedForWhileItIsFrozen) {
   Influxd influxd;
   ASSERT_TRUE(start(influxd));
   TemporaryDirectory directory;
-  SinkUnderTest sink("influxdb://" + influxd.host() + "/npc file:" + (directory / "counts"));
+  Sink sink("influxdb://" + influxd.host() + "/npc file:" + (directory / "counts"));
   sink.push(0, 10);
   ASSERT_TRUE(eventually([&] { return sink.number("delivered") == 10; }));
   influxd.signal(SIGSTOP);
@@ -277,7 +277,7 @@ class InfluxTls : public Influx {
 TEST_F(InfluxTls, TrustsOnlyTheAuthorityThatIsNamed) {
   const auto influxd = serve("IP:127.0.0.1", 2);
   const std::string uri = "influxdbs://" + influxd->host() + "/npc";
-  SinkUnderTest sink(uri + "?ca-file=" + authority_.certificate());
+  Sink sink(uri + "?ca-file=" + authority_.certificate());
   sink.push(0, 100);
   EXPECT_TRUE(sink.drain());
   EXPECT_EQ(influxd->sequence(), numbers(100));

@@ -89,7 +89,8 @@ TemporaryDirectory::TemporaryDirectory() {
 }
 
 TemporaryDirectory::~TemporaryDirectory() {
-  fs::remove_all(path_);
+  if (!path_.empty())
+    fs::remove_all(path_);
 }
 
 Process::Process(const std::vector<std::string> &arguments, const std::string &output) {
@@ -158,6 +159,14 @@ Mosquitto::Mosquitto(const std::string &configuration) : port_(free_port()) {
       << "persistence true\npersistence_location " << directory_ / ""
       << "\n"
       << configuration;
+}
+
+Mosquitto Mosquitto::plain(const std::string &configuration) {
+  Mosquitto broker;
+  std::ofstream(broker.directory_ / "mosquitto.conf")
+      << "listener " << broker.port_ << " 127.0.0.1\nuser root\nlog_dest none\n"
+      << configuration;
+  return broker;
 }
 
 bool Mosquitto::start() {

@@ -15,7 +15,9 @@ class TemporaryDirectory {
  public:
   TemporaryDirectory();
   ~TemporaryDirectory();
-  TemporaryDirectory(const TemporaryDirectory &) = delete;
+  TemporaryDirectory(TemporaryDirectory &&other) noexcept : path_(std::move(other.path_)) {
+    other.path_.clear();
+  }
   std::string operator/(const std::string &name) const { return path_ / name; }
 
  private:
@@ -52,6 +54,8 @@ class Mosquitto {
  public:
   /// `configuration` is added to the configuration file.
   explicit Mosquitto(const std::string &configuration = "allow_anonymous true\n");
+  /// One with the defaults of Mosquitto, and no log.
+  static Mosquitto plain(const std::string &configuration);
 
   /// Starts it, and waits until it takes connections.
   bool start();

@@ -5,6 +5,7 @@
 #include <gst/check/gstharness.h>
 #include <gtest/gtest.h>
 
+#include <stdexcept>
 #include <string>
 
 #include "../records.h"
@@ -12,52 +13,58 @@
 namespace npc::test {
 
 /// npcsink in PLAYING.
-class SinkUnderTest {
+class Sink {
  public:
-  explicit SinkUnderTest(const std::string &updaters)
-      : sink_(GST_ELEMENT(gst_object_ref_sink(gst_element_factory_make("npcsink", nullptr)))),
-        bus_(gst_bus_new()) {
+  explicit Sink(const std::string &updaters)
+      : sink_(gst_element_factory_make("npcsink", nullptr)), bus_(gst_bus_new()) {
+    if (sink_ == nullptr)
+      throw std::runtime_error("there is no npcsink: is GST_PLUGIN_PATH_1_0 set?");
+    gst_object_ref_sink(sink_);
     gst_element_set_bus(sink_, bus_);
     g_object_set(sink_, "updaters", updaters.c_str(), "drain-timeout", 60 * GST_SECOND, nullptr);
     harness_ = gst_harness_new_with_element(sink_, "sink", nullptr);
     gst_harness_set_src_caps_str(harness_, GST_NPC_COUNTS_CAPS);
   }
-  ~SinkUnderTest() {
-    gst_element_set_state(sink_, GST_STATE_NULL);
+  ~Sink() {
+    stop();
     gst_harness_teardown(harness_);
     gst_element_set_bus(sink_, nullptr);
     gst_object_unref(sink_);
     gst_object_unref(bus_);
   }
-  SinkUnderTest(const SinkUnderTest &) = delete;
 
   void push(guint64 from, guint64 to, const char *camera = "door") {
     for (guint64 seq = from; seq < to; seq++)
-      ASSERT_EQ(gst_harness_push(harness_, record_buffer(seq, camera)), GST_FLOW_OK);
+      push(record_buffer(seq, camera));
   }
-
-  /// Waits until all is delivered. Whether it was.
+  void push(GstBuffer *buffer) { ASSERT_EQ(gst_harness_push(harness_, buffer), GST_FLOW_OK); }
   bool drain() {
     gst_harness_push_event(harness_, gst_event_new_eos());
     return number("pending") == 0;
   }
-
+  void set_drain_timeout(GstClockTime timeout) {
+    g_object_set(sink_, "drain-timeout", timeout, nullptr);
+  }
   /// Gives up at once what cannot be delivered.
-  void hurry() { g_object_set(sink_, "drain-timeout", G_GUINT64_CONSTANT(0), nullptr); }
+  void hurry() { set_drain_timeout(0); }
+  void stop() { gst_element_set_state(sink_, GST_STATE_NULL); }
 
-  /// A figure of an updater's statistics.
   guint64 number(const char *field, guint index = 0) {
-    GstStructure *stats = nullptr;
-    g_object_get(sink_, "stats", &stats, nullptr);
-    const GValue *list = gst_structure_get_value(stats, "updaters");
     guint64 value = G_MAXUINT64;
-    gst_structure_get_uint64(gst_value_get_structure(gst_value_array_get_value(list, index)), field,
-                             &value);
-    gst_structure_free(stats);
+    with_stats(index, [&](const GstStructure *updater) {
+      gst_structure_get_uint64(updater, field, &value);
+    });
     return value;
   }
+  std::string last_error() {
+    std::string text;
+    with_stats(0, [&](const GstStructure *updater) {
+      text = gst_structure_get_string(updater, "last-error");
+    });
+    return text;
+  }
 
-  /// Waits for the next npc-updater message of that state and returns its reason.
+  // Waits for the next npc-updater message of that state and returns its reason.
   std::string wait_for(const std::string &state) {
     while (GstMessage *message =
                gst_bus_timed_pop_filtered(bus_, 60 * GST_SECOND, GST_MESSAGE_ELEMENT)) {
@@ -73,7 +80,6 @@ class SinkUnderTest {
     ADD_FAILURE() << "no message " << state;
     return {};
   }
-
   bool posted_an_error() {
     GstMessage *message = gst_bus_pop_filtered(
         bus_, static_cast<GstMessageType>(GST_MESSAGE_ERROR | GST_MESSAGE_WARNING));
@@ -82,6 +88,15 @@ class SinkUnderTest {
   }
 
  private:
+  template <typename Read>
+  void with_stats(guint index, Read read) {
+    GstStructure *stats = nullptr;
+    g_object_get(sink_, "stats", &stats, nullptr);
+    const GValue *list = gst_structure_get_value(stats, "updaters");
+    read(gst_value_get_structure(gst_value_array_get_value(list, index)));
+    gst_structure_free(stats);
+  }
+
   GstElement *sink_;
   GstBus *bus_;
   GstHarness *harness_;

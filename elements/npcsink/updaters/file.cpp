@@ -7,13 +7,13 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
-#include <system_error>
 #include <utility>
+
+#include "descriptor.h"
 
 namespace npc {
 namespace {
@@ -21,48 +21,33 @@ namespace {
 // A pipe cannot be waited for together with a stop request; this is how late a stop may be.
 constexpr int kPollMilliseconds = 50;
 
-std::string message_of(int error) {
-  return std::generic_category().message(error);
-}
-
-class Descriptor {
- public:
-  explicit Descriptor(int number = -1) : number_(number) {}
-  Descriptor(Descriptor &&other) noexcept : number_(std::exchange(other.number_, -1)) {}
-  Descriptor &operator=(Descriptor &&other) noexcept {
-    std::swap(number_, other.number_);
-    return *this;
-  }
-  ~Descriptor() {
-    if (number_ >= 0)
-      ::close(number_);
-  }
-  int get() const { return number_; }
-
- private:
-  int number_;
-};
-
 class FileUpdater : public Updater {
  public:
-  explicit FileUpdater(std::string path) : path_(std::move(path)) {}
+  FileUpdater(std::string path, bool sync) : path_(std::move(path)), sync_(sync) {}
 
   std::string target() const override { return "file:" + path_; }
   std::string connect(const Record &first, std::stop_token stop) override;
   Outcome deliver(std::span<const Record> records, std::stop_token stop) override;
+  std::string idle() override;
   void close() noexcept override { file_ = Descriptor(); }
 
  private:
   std::string open_error(int error) const;
   std::string write_error(int error) const;
   bool ends_within_a_line() const;
+  bool was_moved() const;
+  std::string sync_directory() const;
+  std::string follow(std::stop_token stop);
+  Outcome write_lines(std::span<const Record> records, std::stop_token stop);
   Outcome write_regular(std::string_view line);
   Outcome write_stream(std::string_view line, std::stop_token stop);
   void take_back(off_t count);
 
   const std::string path_;
+  const bool sync_;
   Descriptor file_;
   bool regular_ = false;
+  bool named_ = false;  // opened by its path, so a rename can take it away
   bool socket_ = false;
 };
 
@@ -87,10 +72,19 @@ std::string FileUpdater::connect(const Record &, std::stop_token) {
     return open_error(errno);
   if (S_ISBLK(status.st_mode))
     return "Will not write to \"" + path_ + "\": it is a disk, not a file. Choose another path.";
+  if (sync_ && !S_ISREG(status.st_mode))
+    return "There is no disk behind \"" + path_ + "\": leave fsync out.";
   file_ = std::move(file);
   regular_ = S_ISREG(status.st_mode);
   socket_ = S_ISSOCK(status.st_mode);
-  if (regular_ && stream < 0 && ends_within_a_line()) {
+  named_ = regular_ && stream < 0;
+  if (named_ && sync_) {
+    if (std::string failure = sync_directory(); !failure.empty()) {
+      close();
+      return failure;
+    }
+  }
+  if (named_ && ends_within_a_line()) {
     // Left by a power cut: the next line must not be glued to it.
     Outcome written = write_regular("\n");
     if (written.confirmed == 0)
@@ -100,7 +94,43 @@ std::string FileUpdater::connect(const Record &, std::stop_token) {
   return {};
 }
 
+// A file that has just been made is only there after a power cut if its directory says so.
+std::string FileUpdater::sync_directory() const {
+  const std::string directory = std::filesystem::path(path_).parent_path().string();
+  const Descriptor descriptor(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!descriptor.is_open() || fsync(descriptor.get()) != 0)
+    return "Cannot bring \"" + directory + "\" to the disk: " + message_of(errno) + ".";
+  return {};
+}
+
+bool FileUpdater::was_moved() const {
+  struct stat ours, named;
+  return named_ && fstat(file_.get(), &ours) == 0 &&
+         (stat(path_.c_str(), &named) != 0 || named.st_dev != ours.st_dev ||
+          named.st_ino != ours.st_ino);
+}
+
+// Goes on in a new file if somebody, as logrotate does, has moved ours away.
+std::string FileUpdater::follow(std::stop_token stop) {
+  return was_moved() ? connect({}, stop) : std::string();
+}
+
+std::string FileUpdater::idle() {
+  return follow({});
+}
+
 Outcome FileUpdater::deliver(std::span<const Record> records, std::stop_token stop) {
+  if (std::string failure = follow(stop); !failure.empty())
+    return {0, std::move(failure)};
+  Outcome outcome = write_lines(records, stop);
+  if (sync_ && outcome.confirmed > 0 && fdatasync(file_.get()) != 0)
+    outcome = {0, "Cannot bring \"" + path_ + "\" to the disk: " + message_of(errno) + "."};
+  if (!outcome.failure.empty())
+    close();
+  return outcome;
+}
+
+Outcome FileUpdater::write_lines(std::span<const Record> records, std::stop_token stop) {
   Outcome outcome;
   for (const Record &record : records) {
     if (stop.stop_requested())
@@ -110,7 +140,6 @@ Outcome FileUpdater::deliver(std::span<const Record> records, std::stop_token st
     outcome.confirmed += written.confirmed;
     if (written.confirmed == 0) {
       outcome.failure = std::move(written.failure);
-      close();
       break;
     }
   }
@@ -189,7 +218,7 @@ std::string FileUpdater::write_error(int error) const {
 }  // namespace
 
 std::unique_ptr<Updater> make_file_updater(const Uri &uri) {
-  uri.allow_parameters({});
+  uri.allow_parameters({"fsync"});
   if (!uri.user.empty() || !uri.host.empty() || uri.port)
     throw UriError(uri.text, "a file has no host; write file:/path/to/file");
   if (!uri.path.starts_with('/'))
@@ -197,7 +226,10 @@ std::unique_ptr<Updater> make_file_updater(const Uri &uri) {
   std::string path = std::filesystem::path(uri.path).lexically_normal().string();
   if (path.ends_with('/'))
     throw UriError(uri.text, "this is a directory; add the name of a file");
-  return std::make_unique<FileUpdater>(std::move(path));
+  const std::string sync = uri.parameter("fsync", "0");
+  if (sync != "0" && sync != "1")
+    throw UriError(uri.text, "fsync must be 0 or 1");
+  return std::make_unique<FileUpdater>(std::move(path), sync == "1");
 }
 
 }  // namespace npc

@@ -3,274 +3,392 @@
 #include "mqtt.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstdint>
-#include <cstdio>
-#include <cstring>
-#include <fstream>
-#include <iterator>
-#include <random>
-#include <system_error>
+#include <deque>
+#include <exception>
 
-#include "../resolver.h"
+#include "../secret.h"
+#include "mqttcamera.h"
 #include "mqttlink.h"
+#include "mqttsettings.h"
 
 namespace npc {
 namespace {
 
+using mqtt::Message;
 using std::chrono::seconds;
+using std::chrono::steady_clock;
 
-constexpr std::uint16_t kDefaultPort = 1883;
-constexpr seconds kResolvePatience{10};
 constexpr seconds kStall{20};
 constexpr seconds kForever{24 * 3600};
 // A clean stop tells the broker so, but does not wait for one that hangs.
 constexpr seconds kGoodbye{2};
+constexpr seconds kHealthInterval{60};
+// One of two clients of the same id must give way.
+constexpr seconds kGiveWay{60};
+constexpr seconds kShortLife{10};
+constexpr int kMostShortLives = 5;
 // Names come from strangers: the broker is not filled with retained topics without end.
 constexpr std::size_t kMostCameras = 256;
-constexpr std::size_t kMostPassword = 65535;
-constexpr std::size_t kMostClientId = 64;
-
-struct MqttSettings {
-  std::string host;
-  std::uint16_t port = kDefaultPort;
-  int qos = 1;
-  std::string user;
-  std::string password_file;
-  std::string client_id;
-};
+constexpr std::size_t kBatch = 4000;
+// Lines of so many records go in one message, where so many wait.
+constexpr std::size_t kGroup = 100;
 
 std::string with_port(const std::string &host, std::uint16_t port) {
   const bool ipv6 = host.find(':') != std::string::npos;
   return (ipv6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
 }
 
-// The same after a restart: the broker then ends what is left of the last connection at once,
-// instead of publishing its will, `offline`, long after we are back. Not the same on another
-// device: two devices of one name would end each other's connections for ever. The machine's id
-// itself stays here.
-std::string device_id() {
-  std::string machine;
-  std::ifstream file("/etc/machine-id");
-  if (!std::getline(file, machine) || machine.empty())
-    machine = std::to_string(std::random_device{}());
-  std::uint32_t hash = 2166136261u;
-  for (unsigned char c : "npc" + machine)
-    hash = (hash ^ c) * 16777619u;
-  char text[9];
-  std::snprintf(text, sizeof(text), "%08x", hash);
-  return text;
-}
-
 class MqttUpdater : public Updater {
  public:
-  explicit MqttUpdater(MqttSettings settings)
-      : settings_(std::move(settings)),
-        broker_(with_port(settings_.host, settings_.port)),
-        device_(device_id()) {}
+  explicit MqttUpdater(MqttSettings settings);
 
-  std::string target() const override { return "mqtt://" + broker_; }
+  std::string target() const override { return settings_.scheme + "://" + broker_; }
   std::string connect(const Record &first, std::stop_token stop) override;
   Outcome deliver(std::span<const Record> records, std::stop_token stop) override;
+  std::size_t batch() const override { return kBatch; }
   std::string idle() override;
   void close() noexcept override;
 
  private:
-  struct Camera {
-    std::string prefix;  // npc/<site>/<camera>/
-    std::string state;   // its last record
-  };
-
-  Camera *camera_of(const Record &record, std::vector<MqttMessage> *announcement);
-  std::string read_password(std::string *password) const;
+  MqttCamera *camera_of(const Record &record);
+  std::vector<MqttCamera *> strangers_in(std::span<const Record> records);
+  std::string meet(const std::vector<MqttCamera *> &strangers, std::stop_token stop);
+  std::string welcome(std::span<const Record> records, std::stop_token stop);
+  std::string log_in(const Record &first, MqttLogin *login);
+  std::string publish(const MqttMessages &messages, std::stop_token stop);
   std::string announce(std::stop_token stop);
+  std::string answer(std::stop_token stop);
+  void add_group(std::span<const Record> records, std::vector<Message> &messages);
+  MqttMessages states_after(std::span<const Record> records, std::vector<MqttCamera *> *changed);
+  Outcome publish_records(std::span<const Record> records, std::stop_token stop);
+  std::string report_health(std::stop_token stop);
+  void note_end(std::string *why);
 
   const MqttSettings settings_;
   const std::string broker_;
-  const std::string device_;
-  Resolver resolver_;
-  std::vector<Camera> cameras_;
+  const std::string machine_;
+  const steady_clock::time_point made_ = steady_clock::now();
+  mqtt::Properties counts_properties_{"application/json"};
+  mqtt::Properties influx_properties_{"text/vnd.influx"};
+  Patience patience_;
+  // Never removed from, so that pointers stay: the first is the one that the will is about.
+  std::deque<MqttCamera> cameras_;
+  std::deque<std::string> texts_;  // made for messages, kept as long as a delivery takes
+  mqtt::Version version_ = mqtt::Version::k5;
+  std::string client_id_;
+  std::uint64_t connections_ = 0;
+  steady_clock::time_point connected_{};
+  int short_lives_ = 0;
+  steady_clock::time_point health_due_{};
+  steady_clock::time_point away_until_{};
+  std::string why_away_;
+  std::stop_token stop_;  // of this run, for idle()
   std::unique_ptr<MqttLink> link_;
 };
 
-std::string prefix_of(const Record &record) {
-  return "npc/" + record.site + "/" + record.camera + "/";
-}
-
-MqttMessage status(const std::string &prefix, const char *text) {
-  return {prefix + "status", text, 1, true};
-}
-
-MqttMessage state(const std::string &prefix, const std::string &json) {
-  return {prefix + "state", json, 1, true};
+MqttUpdater::MqttUpdater(MqttSettings settings)
+    : settings_(std::move(settings)),
+      broker_(with_port(settings_.host, settings_.port)),
+      machine_(machine_hash()) {
+  for (mqtt::Properties *properties : {&counts_properties_, &influx_properties_}) {
+    properties->add_user("schema", "npc-counts/1");
+    if (settings_.expiry)
+      properties->set_expiry(*settings_.expiry);
+  }
 }
 
 // Nothing if there are too many cameras: such a record gets neither status nor state.
-MqttUpdater::Camera *MqttUpdater::camera_of(const Record &record,
-                                            std::vector<MqttMessage> *announcement) {
-  const std::string prefix = prefix_of(record);
+MqttCamera *MqttUpdater::camera_of(const Record &record) {
   const auto found = std::find_if(cameras_.begin(), cameras_.end(),
-                                  [&](const Camera &camera) { return camera.prefix == prefix; });
+                                  [&](const MqttCamera &camera) { return camera.is_of(record); });
   if (found != cameras_.end())
     return &*found;
   if (cameras_.size() >= kMostCameras)
     return nullptr;
-  if (announcement != nullptr)
-    announcement->push_back(status(prefix, "online"));
-  return &cameras_.emplace_back(Camera{prefix, {}});
+  return &cameras_.emplace_back(record, settings_);
 }
 
-std::string MqttUpdater::read_password(std::string *password) const {
-  if (settings_.password_file.empty())
-    return {};
-  const std::string named = "The password file \"" + settings_.password_file + "\"";
-  std::ifstream file(settings_.password_file, std::ios::binary);
-  password->resize(kMostPassword + 1);
-  file.read(password->data(), static_cast<std::streamsize>(password->size()));
-  if (!file.is_open() || file.bad())
-    return named + " cannot be read: " + std::generic_category().message(errno) + ".";
-  password->resize(static_cast<std::size_t>(file.gcount()));
-  // Editors end a file with a newline, which is not part of the password.
-  password->erase(std::min(password->find_first_of("\r\n"), password->size()));
-  if (password->empty() || password->size() > kMostPassword)
-    return named + " must hold a password of 1 to 65535 bytes in its first line.";
-  return {};
+std::string MqttUpdater::log_in(const Record &first, MqttLogin *login) {
+  login->tls = settings_.tls;
+  login->version = version_;
+  login->user = settings_.user;
+  login->qos = settings_.qos;
+  login->will_topic = camera_of(first)->status_topic();
+  login->client_id = settings_.client_id.empty()
+                         ? "npc-" + first.site + "-" + first.camera + "-" + machine_
+                         : settings_.client_id;
+  client_id_ = login->client_id;
+  login->broker = broker_;
+  login->host = settings_.host;
+  login->port = settings_.port;
+  return settings_.password_file.empty()
+             ? std::string()
+             : read_secret(settings_.password_file, "password", &login->password);
 }
 
 std::string MqttUpdater::connect(const Record &first, std::stop_token stop) {
   link_.reset();
+  stop_ = stop;
+  if (steady_clock::now() < away_until_)
+    return why_away_;
   MqttLogin login;
-  login.broker = broker_;
-  login.user = settings_.user;
-  login.will_topic = status(prefix_of(first), "").topic;
-  login.client_id = settings_.client_id.empty()
-                        ? "npc-" + first.site + "-" + first.camera + "-" + device_
-                        : settings_.client_id;
-  if (std::string failure = read_password(&login.password); !failure.empty())
+  std::string failure = log_in(first, &login);
+  if (!failure.empty() || stop.stop_requested())
     return failure;
-  Addresses addresses = resolver_.resolve(settings_.host, kResolvePatience, stop);
-  if (addresses.numbers.empty())
-    return addresses.failure;
-  for (const std::string &number : addresses.numbers)
-    login.addresses.push_back(with_port(number, settings_.port));
-
-  camera_of(first, nullptr);
   link_ = std::make_unique<MqttLink>(std::move(login));
-  std::string failure = link_->open(stop);
-  if (!failure.empty()) {
+  failure = link_->open(patience_, stop);
+  if (!failure.empty() || stop.stop_requested()) {
     link_.reset();
-  } else if (!stop.stop_requested()) {
-    failure = announce(stop);
-    if (!failure.empty())
-      close();
+    version_ = mqtt::Version::k5;
+    short_lives_ = 0;
+    return failure;
   }
+  // Not asked again for what it does not know, as long as it is there.
+  version_ = link_->version();
+  connections_++;
+  connected_ = steady_clock::now();
+  std::vector<MqttCamera *> all;
+  for (MqttCamera &camera : cameras_)
+    all.push_back(&camera);
+  failure = meet(all, stop);
+  if (failure.empty() && !stop.stop_requested())
+    failure = announce(stop);
+  if (!failure.empty())
+    close();
   return failure;
 }
 
-// A broker that was restarted may have forgotten what it retained.
-std::string MqttUpdater::announce(std::stop_token stop) {
-  std::vector<MqttMessage> messages;
-  for (const Camera &camera : cameras_) {
-    messages.push_back(status(camera.prefix, "online"));
-    if (!camera.state.empty())
-      messages.push_back(state(camera.prefix, camera.state));
+// The cameras of the records that are new to this connection.
+std::vector<MqttCamera *> MqttUpdater::strangers_in(std::span<const Record> records) {
+  std::vector<MqttCamera *> strangers;
+  const MqttCamera *last = nullptr;
+  for (const Record &record : records) {
+    if (last != nullptr && last->is_of(record))
+      continue;
+    MqttCamera *camera = camera_of(record);
+    last = camera;
+    if (camera != nullptr && !camera->met() &&
+        std::find(strangers.begin(), strangers.end(), camera) == strangers.end())
+      strangers.push_back(camera);
   }
-  return link_->publish(messages, kStall, kForever, stop).failure;
+  return strangers;
+}
+
+// Reads back what the broker retains of their discovery, so that lines that are no more go.
+std::string MqttUpdater::meet(const std::vector<MqttCamera *> &strangers, std::stop_token stop) {
+  for (MqttCamera *camera : strangers)
+    camera->set_met(true);
+  if (settings_.discovery_prefix.empty() || strangers.empty())
+    return {};
+  std::vector<std::string> filters = {settings_.discovery_prefix + "/status"};
+  for (const MqttCamera *camera : strangers)
+    filters.push_back(camera->config_topic());
+  std::string failure = link_->subscribe(filters, stop);
+  return failure.empty() ? answer(stop) : failure;
+}
+
+std::string MqttUpdater::publish(const MqttMessages &messages, std::stop_token stop) {
+  const std::vector<Message> list = messages.list();
+  return link_->publish(list, kStall, kForever, stop).failure;
+}
+
+// A broker or a Home Assistant that was restarted may have forgotten what it was told.
+std::string MqttUpdater::announce(std::stop_token stop) {
+  MqttMessages messages;
+  for (MqttCamera &camera : cameras_) {
+    camera.add_discovery(messages, cameras_.front().status_topic(), true);
+    camera.add_status(messages, "online");
+    camera.add_state(messages);
+  }
+  std::string failure = publish(messages, stop);
+  health_due_ = {};
+  return failure.empty() ? report_health(stop) : failure;
+}
+
+std::string MqttUpdater::report_health(std::stop_token stop) {
+  const auto now = steady_clock::now();
+  if (!settings_.topics.health || now < health_due_)
+    return {};
+  health_due_ = now + kHealthInterval;
+  const MqttHealth health = {std::chrono::duration_cast<seconds>(now - made_), connections_ - 1,
+                             cameras_.front().status_topic(), version_};
+  MqttMessages messages;
+  for (const MqttCamera &camera : cameras_)
+    camera.add_health(messages, health);
+  return publish(messages, stop);
+}
+
+// Acts on what has come.
+std::string MqttUpdater::answer(std::stop_token stop) {
+  bool asked = false;
+  for (const mqtt::Arrived &arrived : link_->take_arrived()) {
+    if (arrived.topic == settings_.discovery_prefix + "/status") {
+      // What is retained there is not news: we have just told everything.
+      asked = asked || (arrived.payload == "online" && !arrived.retained);
+      continue;
+    }
+    for (MqttCamera &camera : cameras_) {
+      if (arrived.topic == camera.config_topic())
+        camera.set_listed(arrived.payload);
+    }
+  }
+  return asked ? announce(stop) : std::string();
+}
+
+// Says that new cameras are online.
+std::string MqttUpdater::welcome(std::span<const Record> records, std::stop_token stop) {
+  const std::vector<MqttCamera *> strangers = strangers_in(records);
+  std::string failure = meet(strangers, stop);
+  if (strangers.empty() || !failure.empty() || stop.stop_requested())
+    return failure;
+  MqttMessages messages;
+  for (const MqttCamera *camera : strangers)
+    camera->add_status(messages, "online");
+  return publish(messages, stop);
+}
+
+// A group's records, one by one, and then their lines in one message for each camera.
+void MqttUpdater::add_group(std::span<const Record> records, std::vector<Message> &messages) {
+  std::vector<std::pair<const std::string *, std::string *>> lines;  // by topic
+  for (const Record &record : records) {
+    const MqttCamera *camera = camera_of(record);
+    const std::string *counts = camera != nullptr ? &camera->counts_topic() : nullptr;
+    const std::string *influx = camera != nullptr ? &camera->influx_topic() : nullptr;
+    if (camera == nullptr) {
+      const std::string prefix = "npc/" + record.site + "/" + record.camera + "/";
+      counts = &texts_.emplace_back(prefix + "counts");
+      influx = &texts_.emplace_back(prefix + "influx");
+    }
+    if (settings_.topics.counts) {
+      messages.push_back({counts->c_str(), record.json, settings_.qos, false, &counts_properties_});
+    }
+    if (!settings_.topics.influx)
+      continue;
+    auto found = std::find_if(lines.begin(), lines.end(),
+                              [&](const auto &entry) { return *entry.first == *influx; });
+    if (found == lines.end())
+      found = lines.insert(lines.end(), {influx, &texts_.emplace_back()});
+    else
+      *found->second += '\n';
+    *found->second += record.line_protocol;
+  }
+  for (const auto &[topic, text] : lines)
+    messages.push_back({topic->c_str(), *text, settings_.qos, false, &influx_properties_});
+}
+
+// What is retained after these records: only the last of a camera is its state.
+MqttMessages MqttUpdater::states_after(std::span<const Record> records,
+                                       std::vector<MqttCamera *> *changed) {
+  for (const Record &record : records) {
+    if (MqttCamera *camera = camera_of(record); camera != nullptr)
+      camera->set_last(record);
+  }
+  MqttMessages retained;
+  for (MqttCamera &camera : cameras_) {
+    if (!camera.take_last())
+      continue;
+    changed->push_back(&camera);
+    camera.add_discovery(retained, cameras_.front().status_topic(), false);
+    camera.add_state(retained);
+  }
+  return retained;
 }
 
 Outcome MqttUpdater::deliver(std::span<const Record> records, std::stop_token stop) {
-  std::vector<MqttMessage> messages;
-  std::vector<std::size_t> ends;
-  std::vector<std::string> changed;
-  for (const Record &record : records) {
-    const std::string prefix = prefix_of(record);
-    if (Camera *camera = camera_of(record, &messages); camera != nullptr) {
-      camera->state = record.json;
-      if (std::find(changed.begin(), changed.end(), prefix) == changed.end())
-        changed.push_back(prefix);
-    }
-    messages.push_back({prefix + "counts", record.json, settings_.qos, false});
-    messages.push_back({prefix + "influx", record.line_protocol, settings_.qos, false});
-    ends.push_back(messages.size());
-  }
-  // Only the last record of a camera is its state.
-  for (const Camera &camera : cameras_) {
-    if (std::find(changed.begin(), changed.end(), camera.prefix) != changed.end())
-      messages.push_back(state(camera.prefix, camera.state));
-  }
-
-  Outcome sent = link_->publish(messages, kStall, kForever, stop);
   Outcome outcome;
-  outcome.failure = std::move(sent.failure);
-  outcome.confirmed = static_cast<std::size_t>(
-      std::upper_bound(ends.begin(), ends.end(), sent.confirmed) - ends.begin());
+  outcome.failure = welcome(records, stop);
+  if (outcome.failure.empty() && !stop.stop_requested())
+    outcome = publish_records(records, stop);
+  if (outcome.failure.empty() && !stop.stop_requested())
+    outcome.failure = answer(stop);
+  if (outcome.failure.empty() && !stop.stop_requested())
+    outcome.failure = report_health(stop);
   // A broker that only hangs gets our DISCONNECT, and drops the will: it must read offline first.
-  if (!outcome.failure.empty())
+  if (!outcome.failure.empty()) {
+    note_end(&outcome.failure);
     close();
+  }
   return outcome;
 }
 
+Outcome MqttUpdater::publish_records(std::span<const Record> records, std::stop_token stop) {
+  std::vector<Message> messages;
+  std::vector<std::size_t> ends;  // of the groups, in messages
+  texts_.clear();
+  for (std::size_t begin = 0; begin < records.size(); begin += kGroup) {
+    add_group(records.subspan(begin, std::min(kGroup, records.size() - begin)), messages);
+    ends.push_back(messages.size());
+  }
+  std::vector<MqttCamera *> changed;
+  const MqttMessages retained = states_after(records, &changed);
+  const std::vector<Message> list = retained.list();
+  messages.insert(messages.end(), list.begin(), list.end());
+
+  Outcome outcome = link_->publish(messages, kStall, kForever, stop);
+  const bool all = outcome.confirmed == messages.size();
+  const auto groups = static_cast<std::size_t>(
+      std::upper_bound(ends.begin(), ends.end(), outcome.confirmed) - ends.begin());
+  outcome.confirmed = std::min(groups * kGroup, records.size());
+  for (const Record &record : records.first(outcome.confirmed)) {
+    if (MqttCamera *camera = camera_of(record); camera != nullptr)
+      camera->add_delivered(1);
+  }
+  for (MqttCamera *camera : changed) {
+    if (all)
+      camera->note_delay();
+  }
+  return outcome;
+}
+
+// Two clients of one id throw each other off the broker for ever. Some brokers say so.
+void MqttUpdater::note_end(std::string *why) {
+  const auto now = steady_clock::now();
+  const bool short_lived = link_->lost() && now < connected_ + kShortLife;
+  short_lives_ = short_lived ? short_lives_ + 1 : 0;
+  const bool suspicious = short_lives_ >= kMostShortLives;
+  if (!link_->taken_over() && !suspicious)
+    return;
+  if (suspicious) {
+    *why = "The broker at " + broker_ +
+           " ends each connection soon after it was made: if there is another client of the id \"" +
+           client_id_ + "\", give each its own with client-id=.";
+  }
+  short_lives_ = 0;
+  why_away_ = *why;
+  away_until_ = now + kGiveWay;
+}
+
 std::string MqttUpdater::idle() {
-  if (!link_->lost())
-    return {};
-  std::string why = link_->why_lost();
-  link_.reset();
-  return why;
+  link_->look();
+  std::string failure = link_->lost() ? link_->why_lost() : answer(stop_);
+  if (failure.empty())
+    failure = report_health(stop_);
+  if (!failure.empty()) {
+    note_end(&failure);
+    close();
+  }
+  return failure;
 }
 
 void MqttUpdater::close() noexcept {
   if (!link_)
     return;
   try {
-    std::vector<MqttMessage> messages;
-    for (const Camera &camera : cameras_)
-      messages.push_back(status(camera.prefix, "offline"));
+    MqttMessages messages;
+    for (const MqttCamera &camera : cameras_)
+      camera.add_status(messages, "offline");
     if (!link_->lost())
-      link_->publish(messages, kGoodbye, kGoodbye, std::stop_token());
+      link_->publish(messages.list(), kGoodbye, kGoodbye, std::stop_token());
   } catch (const std::exception &) {
     // Out of memory: the broker notices by itself that we are gone.
   }
   link_.reset();
 }
 
-void check_client_id(const Uri &uri, const std::string &id) {
-  const bool valid =
-      id.size() <= kMostClientId && std::all_of(id.begin(), id.end(), [](unsigned char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-               std::strchr("-_.", c) != nullptr;
-      });
-  if (!valid)
-    throw UriError(uri.text, "client-id may have 1 to 64 letters, digits, -, _ and .");
-}
-
 }  // namespace
 
 std::unique_ptr<Updater> make_mqtt_updater(const Uri &uri) {
-  uri.allow_parameters({"client-id", "password-file", "qos"});
-  if (!uri.has_authority || uri.host.empty())
-    throw UriError(uri.text, "there is no host; write mqtt://host or mqtt://user@host:1883/");
-  if (!uri.path.empty() && uri.path != "/") {
-    throw UriError(uri.text,
-                   "nothing may follow the host but a / and parameters; topics are "
-                   "npc/<site>/<camera>/…");
-  }
-  MqttSettings settings;
-  settings.host = uri.host;
-  settings.port = uri.port.value_or(kDefaultPort);
-  settings.user = uri.user;
-  settings.password_file = uri.parameter("password-file", "");
-  settings.client_id = uri.parameter("client-id", "");
-  check_client_id(uri, settings.client_id);
-
-  const std::string qos = uri.parameter("qos", "1");
-  if (qos != "0" && qos != "1" && qos != "2")
-    throw UriError(uri.text, "qos must be 0, 1 or 2");
-  settings.qos = qos.front() - '0';
-  if (!settings.password_file.empty() && settings.user.empty())
-    throw UriError(uri.text, "a password needs a user; write mqtt://user@host");
-  if (!settings.password_file.empty() && !settings.password_file.starts_with('/'))
-    throw UriError(uri.text, "the path of password-file must begin with a /");
-  return std::make_unique<MqttUpdater>(std::move(settings));
+  return std::make_unique<MqttUpdater>(mqtt_settings(uri));
 }
 
 }  // namespace npc

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The mqtt updater: records, state and status on the topics of a broker.
+// The mqtt updater: records, state, status and health on the topics of a broker.
 #pragma once
 
 #include <memory>
@@ -8,13 +8,30 @@
 
 namespace npc {
 
-/// `mqtt://[user@]host[:1883]/[?qos=1&client-id=…&password-file=…]`.
+/// `mqtt://[user@]host[:1883]/[?name=value&…]`, and `mqtts://[user@]host[:8883]/` with TLS.
 ///
-/// - `qos`: 0, 1 or 2, how records are published; with 0 the broker confirms nothing, so what was
-///   on its way is lost with the connection
-/// - `client-id`: 1 to 64 letters, digits, `-`, `_`, `.`; default `npc-<site>-<camera>-<device>`
-/// - `password-file`: a file that holds the password of the user and nothing else, read anew for
-///   each connection
+/// - `client-id`: 1 to 64 letters, digits, `-`, `_`, `.`; default `npc-<site>-<camera>-<machine>`,
+///   the first of its cameras and a hash of the machine. No two clients of a broker may have the
+///   same
+/// - `discovery=homeassistant`: Home Assistant finds the camera; default none
+/// - `discovery-prefix`: the topic under which it looks; default `homeassistant`
+/// - `expiry`: the broker forgets records after so many seconds if nobody took them, MQTT 5 only;
+///   default never
+/// - `password-file`: a file that holds the password of the user in its first line, read anew for
+///   each connection; others may not read it
+/// - `qos`: 0, 1 or 2, how records are published, default 1; with 0 the broker confirms nothing, so
+///   what was on its way is lost with the connection
+/// - `topics`: which of `counts`, `influx`, `state`, `health` are published, separated by commas;
+///   default all. `status` always is
+///
+/// For mqtts, files of PEM, read anew for each connection:
+/// - `ca-file`: who may have signed the broker's certificate; default those whom the system trusts
+/// - `cert-file`, `key-file`: our certificate and its key, for a broker that wants one; others may
+///   not read the key
+/// - `insecure=1`: takes any certificate for any host: whoever is in between can read and change
+///   everything
+///
+/// The broker is asked for MQTT 5, then for 3.1.1.
 std::unique_ptr<Updater> make_mqtt_updater(const Uri &uri);
 
 }  // namespace npc

@@ -1,238 +1,447 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Paho's asynchronous client with waits that a stop request ends.
+// libmosquitto, driven by the updater's own thread: a window of messages on their way.
 #include "mqttlink.h"
 
-#include <mqtt/async_client.h>
+#include <mqtt_protocol.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <openssl/crypto.h>
+#include <poll.h>
+#include <sys/socket.h>
 
 #include <algorithm>
-#include <condition_variable>
-#include <cstdint>
+#include <cerrno>
 #include <mutex>
+#include <utility>
+
+#include "mqttreasons.h"
 
 namespace npc {
 namespace {
 
+using mqtt::Version;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using std::chrono::steady_clock;
 
 constexpr seconds kKeepAlive{30};
-constexpr seconds kConnectTimeout{10};
-// More than we ever publish before we wait: Paho refuses messages beyond.
-constexpr int kMaxBuffered = 8192;
-
-// With the last client Paho ends its threads, which takes it up to ten seconds, and frees what all
-// clients share, also that of a client that another thread makes meanwhile. A client that stays
-// spares us both.
-void keep_paho_alive() {
-  [[gnu::used]] static auto *kept = new mqtt::async_client("tcp://127.0.0.1:1883", "npc-kept");
-}
-
-std::string refusal(int code, const MqttLogin &login) {
-  const std::string broker = "The broker at " + login.broker;
-  switch (code) {
-    case 1:
-      return broker + " does not speak MQTT 3.1.1.";
-    case 2:
-      return broker + " refused the client id \"" + login.client_id +
-             "\": choose another one with ?client-id=.";
-    case 3:
-      return broker + " is not available now.";
-    case 4:
-    case 5:
-      return broker + (login.user.empty()
-                           ? " wants a user name and a password: write "
-                             "mqtt://user@host/?password-file=/path/to/file."
-                           : " refused the user name or the password: check the user in the URI "
-                             "and what is in the password file.");
-    default:
-      return "There is no MQTT broker to reach at " + login.broker +
-             ": check the host and the port, and whether it runs.";
-  }
-}
+constexpr seconds kPatience{10};
+// Only somebody at the broker can change its mind.
+constexpr seconds kRefusalPause{60};
+constexpr std::uint32_t kSessionExpiry = 7 * 24 * 3600;
+// AWS's broker cuts off who has more than a hundred unconfirmed messages on their way; MQTT 5 tells
+// us, MQTT 3.1.1 does not. More would not be faster.
+constexpr std::size_t kWindow = 100;
+// A socket cannot be waited for together with a stop request; this is how late a stop may be.
+constexpr milliseconds kStopLate{50};
+// The broker need not keep more than this for us, and what comes is small.
+constexpr std::size_t kMostArrived = 4096;
+constexpr std::size_t kForgotten = static_cast<std::size_t>(-1);
+// No topic of ours or anybody's.
+constexpr const char *kNowhere = "npc/nowhere";
 
 }  // namespace
 
-// The callbacks come on Paho's thread, but never after its client is destroyed, and the client is
-// the last member here.
-class MqttLink::Paho : public mqtt::iaction_listener {
- public:
-  explicit Paho(const MqttLogin &login);
+struct MqttLink::Client {
+  Client(const char *id, bool clean) {
+    static std::once_flag once;
+    std::call_once(once, [] { mosquitto_lib_init(); });
+    handle = mosquitto_new(id, clean, this);
+    if (handle != nullptr)
+      set_callbacks();
+  }
+  Client(const Client &) = delete;
+  Client &operator=(const Client &) = delete;
+  ~Client() { mosquitto_destroy(handle); }
 
-  std::string open(const MqttLogin &login, std::stop_token stop);
-  std::string send(const std::vector<MqttMessage> &messages);
-  std::size_t await(milliseconds stall, milliseconds total, std::stop_token stop);
-  bool lost() const;
+  void set_callbacks();
 
- private:
-  void on_success(const mqtt::token &token) override;
-  void on_failure(const mqtt::token &token) override;
-  std::size_t confirmed_front() const;
-
-  // Taken by Paho's thread while it holds its own locks: Paho is not called while it is held.
-  mutable std::mutex mutex_;
-  std::condition_variable_any changed_;
-  bool answered_ = false;
-  int connect_code_ = 0;
-  bool lost_ = false;
-  std::uintptr_t first_number_ = 1;  // of the messages now on their way
-  std::vector<char> confirmed_;
-  std::size_t confirmations_ = 0;
-
-  std::unique_ptr<mqtt::async_client> client_;
+  mosquitto *handle;
+  std::optional<TlsContext> tls;
+  MqttLink *link = nullptr;  // not while another thread connects
 };
 
-MqttLink::Paho::Paho(const MqttLogin &login) {
-  keep_paho_alive();
-  client_ =
-      std::make_unique<mqtt::async_client>("tcp://" + login.addresses.front(), login.client_id,
-                                           mqtt::create_options_builder()
-                                               .mqtt_version(MQTTVERSION_3_1_1)
-                                               .max_buffered_messages(kMaxBuffered)
-                                               .finalize());
-  client_->set_connection_lost_handler([this](const std::string &) {
-    {
-      std::lock_guard lock(mutex_);
-      lost_ = true;
-    }
-    changed_.notify_all();
-  });
+MqttLink::MqttLink(MqttLogin login) : login_(std::move(login)) {}
+
+MqttLink::~MqttLink() {
+  if (!lost_) {
+    client_->link = nullptr;
+    mosquitto_disconnect(client_->handle);
+    if (mosquitto_want_write(client_->handle))
+      mosquitto_loop_write(client_->handle, 1);
+  }
+  OPENSSL_cleanse(login_.password.data(), login_.password.size());
 }
 
-std::string MqttLink::Paho::open(const MqttLogin &login, std::stop_token stop) {
-  std::vector<std::string> servers;
-  for (const std::string &address : login.addresses)
-    servers.push_back("tcp://" + address);
-  auto options =
-      mqtt::connect_options_builder()
-          .mqtt_version(MQTTVERSION_3_1_1)
-          .clean_session()
-          .keep_alive_interval(kKeepAlive)
-          .connect_timeout(kConnectTimeout / static_cast<int>(servers.size()))
-          .will(mqtt::message(login.will_topic, mqtt::binary_ref(std::string("offline")), 1, true))
-          .finalize();
-  options.set_servers(std::make_shared<const mqtt::string_collection>(servers));
-  if (!login.user.empty())
-    options.set_user_name(login.user);
-  if (!login.password.empty())
-    options.set_password(login.password);
-  client_->connect(std::move(options), nullptr, *this);
-
-  std::unique_lock lock(mutex_);
-  if (!changed_.wait_for(lock, stop, kConnectTimeout, [this] { return answered_; })) {
-    if (stop.stop_requested())
-      return {};
-    return "The broker at " + login.broker + " does not answer.";
+std::string MqttLink::open(Patience &patience, std::stop_token stop) {
+  for (;;) {
+    bool too_new = false;
+    std::string failure = shake_hands(patience, stop, &too_new);
+    if (failure.empty() && !stop.stop_requested())
+      lost_ = false;
+    if (!too_new || login_.version == Version::k311)
+      return failure;
+    login_.version = Version::k311;
   }
-  return connect_code_ == 0 ? std::string() : refusal(connect_code_, login);
 }
 
-std::string MqttLink::Paho::send(const std::vector<MqttMessage> &messages) {
-  {
-    std::lock_guard lock(mutex_);
-    first_number_ += confirmed_.size();
-    confirmed_.assign(messages.size(), 0);
+std::string MqttLink::make_client() {
+  // With QoS 2 the broker remembers ids of messages and would take new ones for old. Our memory is
+  // the store: nothing else of the session is needed to go on.
+  client_ = std::make_shared<Client>(login_.client_id.c_str(), login_.qos == 2);
+  mosquitto *handle = client_->handle;
+  if (handle == nullptr)
+    return "There is no memory for an MQTT client.";
+  mosquitto_int_option(handle, MOSQ_OPT_PROTOCOL_VERSION, static_cast<int>(login_.version));
+  mosquitto_max_inflight_messages_set(handle, kWindow);
+  if (!login_.user.empty()) {
+    mosquitto_username_pw_set(handle, login_.user.c_str(),
+                              login_.password.empty() ? nullptr : login_.password.c_str());
   }
-  for (std::size_t i = 0; i < messages.size(); i++) {
-    const MqttMessage &message = messages[i];
-    try {
-      client_->publish(mqtt::make_message(message.topic, mqtt::binary_ref(message.payload),
-                                          message.qos, message.retained),
-                       reinterpret_cast<void *>(first_number_ + i), *this);
-    } catch (const mqtt::exception &error) {
-      return "Cannot publish on " + message.topic + ": " + error.what() + ".";
-    }
+  constexpr std::string_view kOffline = "offline";
+  mosquitto_will_set(handle, login_.will_topic.c_str(), static_cast<int>(kOffline.size()),
+                     kOffline.data(), std::min(login_.qos, 1), true);
+  if (login_.tls) {
+    client_->tls.emplace(*login_.tls, login_.broker);
+    if (std::string failure = client_->tls->prepare(); !failure.empty())
+      return failure;
+    mosquitto_int_option(handle, MOSQ_OPT_SSL_CTX_WITH_DEFAULTS, 0);
+    mosquitto_void_option(handle, MOSQ_OPT_SSL_CTX, client_->tls->get());
   }
   return {};
 }
 
-std::size_t MqttLink::Paho::await(milliseconds stall, milliseconds total, std::stop_token stop) {
-  const auto end = steady_clock::now() + total;
-  std::unique_lock lock(mutex_);
-  for (;;) {
-    const std::size_t before = confirmations_;
-    const auto until = std::min(end, steady_clock::now() + stall);
-    const bool moved = changed_.wait_until(lock, stop, until, [&] {
-      return lost_ || confirmations_ != before || confirmed_front() == confirmed_.size();
-    });
-    const std::size_t front = confirmed_front();
-    if (!moved || lost_ || stop.stop_requested() || front == confirmed_.size())
-      return front;
+std::string MqttLink::shake_hands(Patience &patience, std::stop_token stop, bool *too_new) {
+  connack_.reset();
+  if (std::string failure = make_client(); !failure.empty())
+    return failure;
+  std::string failure = patience.run(
+      [client = client_, host = login_.host, port = login_.port, broker = login_.broker,
+       expires = login_.version == Version::k5]() -> std::string {
+        mosquitto_property *properties = nullptr;
+        if (expires) {
+          mosquitto_property_add_int32(&properties, MQTT_PROP_SESSION_EXPIRY_INTERVAL,
+                                       kSessionExpiry);
+        }
+        const int result =
+            mosquitto_connect_bind_v5(client->handle, host.c_str(), port,
+                                      static_cast<int>(kKeepAlive.count()), nullptr, properties);
+        const int error = errno;
+        mosquitto_property_free_all(&properties);
+        if (result == MOSQ_ERR_SUCCESS)
+          return {};
+        if (client->tls) {
+          if (std::string failure = client->tls->failure(); !failure.empty())
+            return failure;
+        }
+        switch (result) {
+          case MOSQ_ERR_EAI:
+            return "The host \"" + host + "\" is not found: " + gai_strerror(error) + ".";
+          default:
+            return "There is no MQTT broker to reach at " + broker +
+                   ": check the host and the port, and whether it runs.";
+        }
+      },
+      kPatience,
+      "The broker at " + login_.broker +
+          " cannot be reached: neither it nor the name server says "
+          "why.",
+      stop);
+  if (!failure.empty() || stop.stop_requested())
+    return failure;
+  // Only now: until here another thread used the client.
+  client_->link = this;
+  lost_ = false;
+  const auto until = steady_clock::now() + kPatience;
+  while (!connack_ && !lost_ && !stop.stop_requested() && steady_clock::now() < until)
+    turn(kStopLate);
+  const bool ended = std::exchange(lost_, true);
+  if (stop.stop_requested())
+    return {};
+  if (connack_ && (!ended || !refused_.empty())) {
+    *too_new = mqtt::is_unknown_version(static_cast<std::uint8_t>(*connack_));
+    return refused_;
   }
+  if (ended) {
+    // Old brokers hang up on what they do not know.
+    *too_new = !client_->tls || client_->tls->failure().empty();
+    return why_lost_;
+  }
+  return "The broker at " + login_.broker +
+         " does not answer: check the host and the port, and whether it hangs.";
 }
 
-bool MqttLink::Paho::lost() const {
-  std::lock_guard lock(mutex_);
-  return lost_;
+void MqttLink::Client::set_callbacks() {
+  mosquitto_connect_v5_callback_set(
+      handle, [](mosquitto *, void *client, int code, int, const mosquitto_property *properties) {
+        if (MqttLink *link = static_cast<Client *>(client)->link)
+          link->on_connect(code, properties);
+      });
+  mosquitto_publish_v5_callback_set(
+      handle, [](mosquitto *, void *client, int id, int code, const mosquitto_property *) {
+        if (MqttLink *link = static_cast<Client *>(client)->link)
+          link->on_publish(id, code);
+      });
+  mosquitto_message_callback_set(handle,
+                                 [](mosquitto *, void *client, const mosquitto_message *message) {
+                                   if (MqttLink *link = static_cast<Client *>(client)->link)
+                                     link->on_message(*message);
+                                 });
+  mosquitto_subscribe_callback_set(handle, [](mosquitto *, void *client, int, int, const int *) {
+    if (MqttLink *link = static_cast<Client *>(client)->link)
+      link->subscribed_ = true;
+  });
+  mosquitto_unsubscribe_callback_set(handle, [](mosquitto *, void *client, int) {
+    if (MqttLink *link = static_cast<Client *>(client)->link)
+      link->caught_up_ = true;
+  });
+  mosquitto_disconnect_callback_set(handle, [](mosquitto *, void *client, int code) {
+    if (MqttLink *link = static_cast<Client *>(client)->link)
+      link->on_disconnect(code);
+  });
+  mosquitto_log_callback_set(handle, [](mosquitto *, void *client, int, const char *line) {
+    if (auto &tls = static_cast<Client *>(client)->tls)
+      tls->note_log(line);
+  });
 }
 
-std::size_t MqttLink::Paho::confirmed_front() const {
-  return static_cast<std::size_t>(std::find(confirmed_.begin(), confirmed_.end(), 0) -
-                                  confirmed_.begin());
+void MqttLink::on_connect(int code, const mosquitto_property *properties) {
+  connack_ = code;
+  refused_ = accept(code, properties);
+  std::uint16_t most = kWindow;
+  mosquitto_property_read_int16(properties, MQTT_PROP_RECEIVE_MAXIMUM, &most, false);
+  window_ = std::min<std::size_t>(kWindow, most);
 }
 
-void MqttLink::Paho::on_success(const mqtt::token &token) {
-  {
-    std::lock_guard lock(mutex_);
-    if (token.get_type() == mqtt::token::CONNECT) {
-      answered_ = true;
-    } else {
-      const auto number = reinterpret_cast<std::uintptr_t>(token.get_user_context());
-      // A late confirmation of messages that were given up means nothing any more.
-      if (number >= first_number_ && number - first_number_ < confirmed_.size()) {
-        confirmed_[number - first_number_] = 1;
-        confirmations_++;
-      }
+std::string MqttLink::accept(int code, const mosquitto_property *properties) const {
+  if (code != 0) {
+    return mqtt::refusal(static_cast<std::uint8_t>(code),
+                         {login_.broker, login_.client_id, login_.user});
+  }
+  std::uint8_t retains = 1;
+  mosquitto_property_read_byte(properties, MQTT_PROP_RETAIN_AVAILABLE, &retains, false);
+  if (retains == 0) {
+    return "The broker at " + login_.broker +
+           " retains no messages, as status and state must be: set that right there.";
+  }
+  std::uint8_t qos = 2;
+  mosquitto_property_read_byte(properties, MQTT_PROP_MAXIMUM_QOS, &qos, false);
+  if (qos < login_.qos) {
+    return "The broker at " + login_.broker + " takes no messages of QoS " +
+           std::to_string(login_.qos) + ": write qos=" + std::to_string(qos) + ".";
+  }
+  return {};
+}
+
+// Puts as many messages on their way as the broker takes at once, but half a window at a time: to
+// send one message for each confirmation costs both sides more than the messages do.
+void MqttLink::fill(std::span<const mqtt::Message> messages) {
+  if (resting_ && flights_.size() > window_ / 2)
+    return;
+  while (!lost_ && next_ < messages.size() && flights_.size() < window_ &&
+         !mosquitto_want_write(client_->handle)) {
+    const mqtt::Message &message = messages[next_];
+    const bool five = login_.version == Version::k5 && message.properties != nullptr;
+    int id = 0;
+    const int result = mosquitto_publish_v5(client_->handle, &id, message.topic,
+                                            static_cast<int>(message.payload.size()),
+                                            message.payload.data(), message.qos, message.retained,
+                                            five ? message.properties->list() : nullptr);
+    if (result != MOSQ_ERR_SUCCESS) {
+      if (result == MOSQ_ERR_OVERSIZE_PACKET || result == MOSQ_ERR_PAYLOAD_SIZE)
+        refusal_ = "A message for " + std::string(message.topic) +
+                   " is too large for the broker at " + login_.broker + ": allow it larger ones.";
+      else
+        lose(why_ended(result));
+      return;
     }
+    if (message.qos > 0)
+      flights_.push_back({id, next_});
+    else
+      confirm(next_);
+    next_++;
   }
-  changed_.notify_all();
+  resting_ = flights_.size() >= window_;
 }
 
-void MqttLink::Paho::on_failure(const mqtt::token &token) {
-  {
-    std::lock_guard lock(mutex_);
-    if (token.get_type() == mqtt::token::CONNECT) {
-      answered_ = true;
-      connect_code_ = token.get_return_code() != 0 ? token.get_return_code() : -1;
-    } else {
-      lost_ = true;
-    }
-  }
-  changed_.notify_all();
+void MqttLink::confirm(std::size_t message) {
+  confirmations_++;
+  if (message == kForgotten)
+    return;
+  confirmed_[message] = 1;
+  while (front_ < confirmed_.size() && confirmed_[front_] != 0)
+    front_++;
 }
 
-MqttLink::MqttLink(MqttLogin login) : login_(std::move(login)) {}
+void MqttLink::on_publish(int id, int code) {
+  const auto flight = std::find_if(flights_.begin(), flights_.end(),
+                                   [id](const Flight &other) { return other.id == id; });
+  if (flight == flights_.end())
+    return;
+  const std::size_t message = flight->message;
+  flights_.erase(flight);
+  if (code < 0x80)
+    confirm(message);
+  else if (message != kForgotten)
+    refusal_ = mqtt::refused_message(static_cast<std::uint8_t>(code), login_.broker);
+}
 
-MqttLink::~MqttLink() = default;
+void MqttLink::on_message(const mosquitto_message &message) {
+  if (arrived_.size() >= kMostArrived)
+    return;
+  arrived_.push_back(
+      {message.topic,
+       {static_cast<const char *>(message.payload), static_cast<std::size_t>(message.payloadlen)},
+       message.retain});
+}
 
-std::string MqttLink::open(std::stop_token stop) {
-  try {
-    paho_ = std::make_unique<Paho>(login_);
-    return paho_->open(login_, stop);
-  } catch (const mqtt::exception &error) {
-    return "Cannot connect to the broker at " + login_.broker + ": " + error.what() + ".";
+// libmosquitto's own codes are below those of a broker's DISCONNECT.
+void MqttLink::on_disconnect(int code) {
+  if (code >= 0x80) {
+    const auto reason = static_cast<std::uint8_t>(code);
+    taken_over_ = mqtt::is_taken_over(reason);
+    lose(mqtt::farewell(reason, {login_.broker, login_.client_id, login_.user}));
+  } else {
+    lose(why_ended(code));
   }
 }
 
-Outcome MqttLink::publish(const std::vector<MqttMessage> &messages, milliseconds stall,
+std::string MqttLink::why_ended(int result) const {
+  if (client_->tls && !connack_) {
+    if (std::string failure = client_->tls->failure(); !failure.empty())
+      return failure;
+  }
+  const std::string broker = "The broker at " + login_.broker;
+  switch (result) {
+    case MOSQ_ERR_PROTOCOL:
+    case MOSQ_ERR_MALFORMED_PACKET:
+      return connack_ ? broker + " sent what is not MQTT."
+                      : "What answers at " + login_.broker +
+                            " is no MQTT broker: check the host and the port.";
+    case MOSQ_ERR_KEEPALIVE:
+      return broker + " does not answer any more: it may hang.";
+    case MOSQ_ERR_NOMEM:
+      return "There is no memory for the connection to the broker at " + login_.broker + ".";
+    default:
+      return connack_ ? "The connection to the broker at " + login_.broker + " was lost."
+                      : broker +
+                            " ended the connection instead of answering: check the host and "
+                            "the port.";
+  }
+}
+
+// Waits for the broker for at most so long, and does what is to be done.
+void MqttLink::turn(milliseconds most) {
+  mosquitto *handle = client_->handle;
+  const int socket = mosquitto_socket(handle);
+  int result = socket < 0 ? MOSQ_ERR_CONN_LOST : MOSQ_ERR_SUCCESS;
+  if (result == MOSQ_ERR_SUCCESS) {
+    const bool writing = mosquitto_want_write(handle);
+    pollfd file = {socket, static_cast<short>(POLLIN | (writing ? POLLOUT : 0)), 0};
+    poll(&file, 1, static_cast<int>(most.count()));
+    // Reading first: a broker that ends the connection says why, and cannot be written to.
+    if ((file.revents & ~POLLOUT) != 0)
+      result = mosquitto_loop_read(handle, 1);
+    if (result == MOSQ_ERR_SUCCESS && (file.revents & POLLOUT) != 0)
+      result = mosquitto_loop_write(handle, 1);
+    if (result == MOSQ_ERR_SUCCESS)
+      result = mosquitto_loop_misc(handle);
+  }
+  // What the broker said of it in on_disconnect() is better than a code.
+  if (result != MOSQ_ERR_SUCCESS)
+    lose(why_ended(result));
+}
+
+// Tells the far side at once that what was read has arrived: it may hold back more until then.
+void MqttLink::acknowledge() {
+  const int on = 1;
+  setsockopt(mosquitto_socket(client_->handle), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
+}
+
+Outcome MqttLink::publish(std::span<const mqtt::Message> messages, milliseconds stall,
                           milliseconds total, std::stop_token stop) {
+  // What a stop cut short may still be confirmed; it is not of this batch.
+  for (Flight &flight : flights_)
+    flight.message = kForgotten;
+  confirmed_.assign(messages.size(), 0);
+  next_ = front_ = 0;
+  refusal_.clear();
+
+  auto last = steady_clock::now();
+  const auto end = last + total;
+  bool in_time = true;
+  while (!lost_ && in_time && refusal_.empty() && !stop.stop_requested()) {
+    fill(messages);
+    if (front_ == messages.size() && !mosquitto_want_write(client_->handle))
+      return {messages.size(), {}, {}, {}};
+    const std::size_t before = confirmations_;
+    turn(kStopLate);
+    if (resting_ && !lost_)
+      acknowledge();
+    const auto now = steady_clock::now();
+    if (confirmations_ != before)
+      last = now;
+    in_time = now < std::min(end, last + stall);
+  }
   Outcome outcome;
-  outcome.failure = paho_->send(messages);
-  const bool sent = outcome.failure.empty();
-  outcome.confirmed = paho_->await(sent ? stall : milliseconds(0), total, stop);
-  if (!sent || outcome.confirmed == messages.size() || stop.stop_requested())
-    return outcome;
-  outcome.failure =
-      lost() ? why_lost() : "The broker at " + login_.broker + " does not confirm: it may hang.";
+  outcome.confirmed = front_;
+  if (lost_) {
+    outcome.failure = why_lost_;
+  } else if (!refusal_.empty()) {
+    outcome.failure = refusal_;
+    outcome.pause = kRefusalPause;
+  } else if (!in_time) {
+    outcome.failure = "The broker at " + login_.broker + " does not confirm: it may hang.";
+  }
   return outcome;
 }
 
-bool MqttLink::lost() const {
-  return paho_->lost();
+// Goes on until `happened` is true. Returns false if it did not in time.
+bool MqttLink::await(const bool &happened, std::stop_token stop) {
+  const auto until = steady_clock::now() + kPatience;
+  while (!lost_ && !happened && !stop.stop_requested()) {
+    if (steady_clock::now() >= until)
+      return false;
+    turn(kStopLate);
+  }
+  return true;
 }
 
-std::string MqttLink::why_lost() const {
-  return "The connection to the broker at " + login_.broker + " was lost.";
+std::string MqttLink::subscribe(std::span<const std::string> filters, std::stop_token stop) {
+  std::vector<char *> names;
+  for (const std::string &filter : filters)
+    names.push_back(const_cast<char *>(filter.c_str()));
+  subscribed_ = caught_up_ = false;
+  const int options = login_.version == Version::k5 ? MQTT_SUB_OPT_NO_LOCAL : 0;
+  int result = mosquitto_subscribe_multiple(
+      client_->handle, nullptr, static_cast<int>(names.size()), names.data(), 0, options, nullptr);
+  if (result == MOSQ_ERR_SUCCESS && !await(subscribed_, stop))
+    result = MOSQ_ERR_TIMEOUT;
+  // Brokers send what is retained before they answer to what came after the subscription.
+  if (result == MOSQ_ERR_SUCCESS && !lost_)
+    result = mosquitto_unsubscribe(client_->handle, nullptr, kNowhere);
+  if (result == MOSQ_ERR_SUCCESS && !await(caught_up_, stop))
+    result = MOSQ_ERR_TIMEOUT;
+  if (lost_)
+    return why_lost_;
+  if (result != MOSQ_ERR_SUCCESS)
+    return "The broker at " + login_.broker + " does not answer to a subscription.";
+  return {};
+}
+
+void MqttLink::look() {
+  turn(milliseconds(0));
+}
+
+std::vector<mqtt::Arrived> MqttLink::take_arrived() {
+  return std::exchange(arrived_, {});
+}
+
+void MqttLink::lose(std::string why) {
+  if (std::exchange(lost_, true))
+    return;
+  why_lost_ = std::move(why);
 }
 
 }  // namespace npc

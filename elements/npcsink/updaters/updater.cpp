@@ -6,6 +6,7 @@
 #include "gpio.h"
 #include "influxdb.h"
 #include "mqtt.h"
+#include "unix.h"
 
 namespace npc {
 
@@ -17,6 +18,8 @@ const Registry &Registry::standard() {
     made.add("influxdb", make_influxdb_updater);
     made.add("influxdbs", make_influxdb_updater);
     made.add("mqtt", make_mqtt_updater);
+    made.add("mqtts", make_mqtt_updater);
+    made.add("unix", [](const Uri &uri) { return make_unix_updater(uri); });
     return made;
   }();
   return registry;

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Makes, starts and ends the store and the updaters of an element.
+#include "carrier.h"
+
+#include <gst/npc/npc.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "report.h"
+
+GST_DEBUG_CATEGORY_EXTERN(npcsink_debug);
+#define GST_CAT_DEFAULT npcsink_debug
+
+namespace npc {
+namespace {
+
+constexpr std::uint64_t kMostMemory = 16 << 20;
+// How long the way out of PAUSED waits for a slow disk, whatever the updaters do.
+constexpr auto kStorePatience = std::chrono::seconds(5);
+
+std::string line_protocol_of(const std::string &json) {
+  const std::unique_ptr<GstNpcCounts, decltype(&gst_npc_counts_free)> counts(
+      gst_npc_counts_from_json(json.data(), static_cast<gssize>(json.size()), nullptr),
+      gst_npc_counts_free);
+  if (!counts)
+    return {};
+  const std::unique_ptr<gchar, decltype(&g_free)> lines(
+      gst_npc_counts_to_line_protocol(counts.get()), g_free);
+  return lines.get();
+}
+
+}  // namespace
+
+bool Carrier::open(const CarrierSettings &settings) {
+  return make_store(settings) && make_delivery(settings.updaters);
+}
+
+bool Carrier::start(const CarrierSettings &settings) {
+  if (!store() || !settings.same_store(made_of_)) {
+    // The old one ends first: it may be the same file.
+    close();
+    if (!open(settings))
+      return false;
+  } else if ((!delivery() || settings.updaters != made_of_.updaters) &&
+             !make_delivery(settings.updaters)) {
+    return false;
+  }
+  try {
+    store()->interrupt(false);
+    delivery()->start();
+  } catch (const std::exception &error) {
+    GST_ELEMENT_ERROR(element_, RESOURCE, FAILED, ("The updaters cannot start."),
+                      ("%s", error.what()));
+    return false;
+  }
+  return true;
+}
+
+bool Carrier::make_store(const CarrierSettings &settings) {
+  StoreOptions options;
+  options.path = settings.store;
+  options.retention = std::chrono::nanoseconds(settings.store_retention);
+  options.size = settings.store.empty() ? std::min<std::uint64_t>(settings.store_size, kMostMemory)
+                                        : settings.store_size;
+  options.memory = kMostMemory;
+  options.line_protocol = line_protocol_of;
+  std::shared_ptr<Store> made;
+  try {
+    made = std::make_shared<Store>(std::move(options), [this](const StoreEvent &event) {
+      post(structure_of_event(event), event.state == StoreEvent::State::kWriting);
+    });
+  } catch (const std::exception &error) {
+    GST_ELEMENT_ERROR(element_, RESOURCE, SETTINGS, ("%s", error.what()),
+                      ("store=\"%s\"", settings.store.c_str()));
+    return false;
+  }
+  made_of_ = settings;
+  std::lock_guard lock(mutex_);
+  store_.swap(made);
+  return true;
+}
+
+bool Carrier::make_delivery(const std::string &updaters) {
+  std::shared_ptr<Delivery> made;
+  try {
+    made = std::make_shared<Delivery>(updaters, Registry::standard(), store(), WorkerOptions(),
+                                      [this](const UpdaterEvent &event) {
+                                        post(structure_of_event(event),
+                                             event.state == UpdaterEvent::State::kConnected ||
+                                                 event.state == UpdaterEvent::State::kCaughtUp);
+                                      });
+  } catch (const std::exception &error) {
+    GST_ELEMENT_ERROR(element_, RESOURCE, SETTINGS, ("%s", error.what()),
+                      ("updaters=\"%s\"", updaters.c_str()));
+    return false;
+  }
+  if (made->empty() && made_of_.store.empty()) {
+    GST_ELEMENT_INFO(element_, RESOURCE, SETTINGS,
+                     ("No updater is set, so the records are only checked and go nowhere."),
+                     ("set the property updaters, as in updaters=mqtt://127.0.0.1:1883"));
+  }
+  made_of_.updaters = updaters;
+  std::lock_guard lock(mutex_);
+  delivery_.swap(made);
+  return true;
+}
+
+Drained Carrier::drain(GstClockTime timeout) {
+  const Drained drained = delivery()->drain(std::chrono::nanoseconds(timeout));
+  if (drained == Drained::kTimeout) {
+    GST_WARNING_OBJECT(element_, "records still wait after %" GST_TIME_FORMAT,
+                       GST_TIME_ARGS(timeout));
+  }
+  return drained;
+}
+
+void Carrier::stop(GstClockTime timeout) {
+  const auto store = this->store();
+  if (!store || !delivery())
+    return;
+  store->interrupt(false);
+  if (timeout > 0)
+    drain(timeout);
+  delivery()->stop();
+  if (!store->flush(kStorePatience))
+    GST_WARNING_OBJECT(element_, "the disk is slow: not everything is stored yet");
+}
+
+void Carrier::close() {
+  std::shared_ptr<Store> store;
+  std::shared_ptr<Delivery> delivery;
+  {
+    std::lock_guard lock(mutex_);
+    store_.swap(store);
+    delivery_.swap(delivery);
+  }
+  if (!store)
+    return;
+  const StoreStats stats = store->stats();
+  if (delivery && stats.path.empty()) {
+    for (const UpdaterStats &updater : delivery->stats()) {
+      if (updater.pending > 0) {
+        GST_WARNING_OBJECT(element_,
+                           "%" G_GUINT64_FORMAT " records for %s are lost: no store is set",
+                           guint64{updater.pending}, updater.updater.c_str());
+      }
+    }
+  }
+  if (!stats.writing && stats.unstored > 0) {
+    GST_WARNING_OBJECT(element_,
+                       "%" G_GUINT64_FORMAT " records are lost unless the store can be written now",
+                       guint64{stats.unstored});
+  }
+}
+
+void Carrier::push(Record record) {
+  store()->push(std::move(record));
+}
+
+void Carrier::interrupt(bool on) {
+  if (const auto store = this->store())
+    store->interrupt(on);
+}
+
+StoreStats Carrier::store_stats() const {
+  const auto store = this->store();
+  return store ? store->stats() : StoreStats();
+}
+
+std::vector<UpdaterStats> Carrier::updater_stats() const {
+  const auto delivery = this->delivery();
+  return delivery ? delivery->stats() : std::vector<UpdaterStats>();
+}
+
+std::shared_ptr<Store> Carrier::store() const {
+  std::lock_guard lock(mutex_);
+  return store_;
+}
+
+std::shared_ptr<Delivery> Carrier::delivery() const {
+  std::lock_guard lock(mutex_);
+  return delivery_;
+}
+
+// On the threads of the store and the updaters.
+void Carrier::post(GstStructure *structure, bool good) const {
+  if (good)
+    GST_INFO_OBJECT(element_, "%" GST_PTR_FORMAT, static_cast<void *>(structure));
+  else
+    GST_WARNING_OBJECT(element_, "%" GST_PTR_FORMAT, static_cast<void *>(structure));
+  gst_element_post_message(element_, gst_message_new_element(GST_OBJECT(element_), structure));
+}
+
+}  // namespace npc

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What npcsink drives through its states: a store, and the updaters on it.
+#pragma once
+
+#include <gst/gst.h>
+
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "delivery.h"
+
+namespace npc {
+
+/// What the properties of those names say.
+struct CarrierSettings {
+  std::string updaters;
+  std::string store;
+  guint64 store_retention = 30 * 24 * 3600 * GST_SECOND;
+  guint64 store_size = 256 << 20;
+
+  bool same_store(const CarrierSettings &other) const {
+    return store == other.store && store_retention == other.store_retention &&
+           store_size == other.store_size;
+  }
+};
+
+/// Store and updaters of one element. They post their news, and why they cannot be made, on its
+/// bus. State changes call open() to close(); push(), interrupt() and the stats may be called
+/// from any thread.
+class Carrier {
+ public:
+  /// `element` outlives it.
+  explicit Carrier(GstElement *element) : element_(element) {}
+
+  /// NULL to READY. Returns whether it went well.
+  bool open(const CarrierSettings &settings);
+  /// READY to PAUSED. What was set since then holds now.
+  bool start(const CarrierSettings &settings);
+  /// Waits until nothing waits.
+  Drained drain(GstClockTime timeout);
+  /// PAUSED to READY, also after a start() that failed. Drains first, if `timeout` is not 0.
+  void stop(GstClockTime timeout);
+  /// READY to NULL.
+  void close();
+
+  /// Hands a record over. Never waits.
+  void push(Record record);
+  /// Ends drain(), now and from now on until `on` is false.
+  void interrupt(bool on);
+
+  StoreStats store_stats() const;
+  std::vector<UpdaterStats> updater_stats() const;
+
+ private:
+  bool make_store(const CarrierSettings &settings);
+  bool make_delivery(const std::string &updaters);
+  std::shared_ptr<Store> store() const;
+  std::shared_ptr<Delivery> delivery() const;
+  void post(GstStructure *structure, bool good) const;
+
+  GstElement *const element_;
+  CarrierSettings made_of_;  // state changes only
+
+  mutable std::mutex mutex_;
+  std::shared_ptr<Store> store_;
+  std::shared_ptr<Delivery> delivery_;
+};
+
+}  // namespace npc

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// A thread waits for what nobody else should have to.
+#include "patience.h"
+
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+namespace npc {
+
+struct Patience::Wait {
+  std::mutex mutex;
+  std::condition_variable_any finished;
+  bool done = false;
+  std::string failure;
+};
+
+std::string Patience::run(std::function<std::string()> call, std::chrono::milliseconds most,
+                          std::string late, std::stop_token stop) {
+  const auto until = std::chrono::steady_clock::now() + most;
+  const auto await = [&](const std::shared_ptr<Wait> &wait) {
+    std::unique_lock lock(wait->mutex);
+    return wait->finished.wait_until(lock, stop, until, [&] { return wait->done; });
+  };
+  if (wait_ && !await(wait_))
+    return stop.stop_requested() ? std::string() : late;
+
+  wait_ = std::make_shared<Wait>();
+  std::thread([call = std::move(call), wait = wait_]() mutable {
+    std::string failure = call();
+    // What it owns must go before somebody learns that it is done.
+    call = nullptr;
+    {
+      std::lock_guard lock(wait->mutex);
+      wait->failure = std::move(failure);
+      wait->done = true;
+    }
+    wait->finished.notify_all();
+  }).detach();
+  if (!await(wait_))
+    return stop.stop_requested() ? std::string() : late;
+  return std::exchange(wait_, nullptr)->failure;
+}
+
+}  // namespace npc

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The keys are Home Assistant's abbreviations: the message is retained by small brokers, too.
+#include "discovery.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "shorthash.h"
+
+namespace npc {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr const char *kUrl = "https://github.com/bernard357/no-picture-camera";
+
+// Names of lines and zones may begin with a digit or hold a dash.
+std::string at(const char *table, const std::string &name, const char *field) {
+  return std::string("value_json.") + table + "['" + name + "']['" + field + "']";
+}
+
+std::string value(const std::string &expression) {
+  return "{{ " + expression + " }}";
+}
+
+class Builder {
+ public:
+  explicit Builder(const Device &device)
+      : device_(device), id_(device_id(device.site, device.camera)) {}
+
+  Json components() {
+    gauge("people", "People", "people");
+    gauge("moving", "Moving", "people");
+    gauge("faces", "Faces", "faces");
+    Json &occupancy = add("occupancy", "binary_sensor", "Occupancy",
+                          value("'ON' if value_json.people > 0 else 'OFF'"));
+    occupancy["dev_cla"] = "occupancy";
+    for (const std::string &line : device_.places.lines) {
+      total("line_" + line + "_in", line + " in", at("lines", line, "in_total"));
+      total("line_" + line + "_out", line + " out", at("lines", line, "out_total"));
+    }
+    for (const std::string &zone : device_.places.zones)
+      add_zone(zone);
+    add_diagnostics();
+    return std::move(components_);
+  }
+
+ private:
+  Json &add(const std::string &key, const char *platform, const std::string &name,
+            const std::string &tmpl) {
+    Json &component = components_[key];
+    component = {{"p", platform}, {"uniq_id", id_ + "_" + key}, {"name", name}, {"val_tpl", tmpl}};
+    return component;
+  }
+
+  Json &measure(const std::string &key, const std::string &name, const char *unit,
+                const std::string &expression) {
+    Json &component = add(key, "sensor", name, value(expression));
+    component["stat_cla"] = "measurement";
+    component["unit_of_meas"] = unit;
+    component["sug_dsp_prc"] = 0;
+    return component;
+  }
+
+  void gauge(const char *key, const char *name, const char *unit) {
+    measure(key, name, unit, std::string("value_json.") + key);
+  }
+
+  void total(const std::string &key, const std::string &name, const std::string &expression) {
+    Json &component = add(key, "sensor", name, value(expression));
+    component["stat_cla"] = "total_increasing";
+    component["unit_of_meas"] = "people";
+  }
+
+  void add_zone(const std::string &zone) {
+    measure("zone_" + zone + "_people", zone + " people", "people", at("zones", zone, "people"));
+    measure("zone_" + zone + "_dwell", zone + " dwell", "s",
+            "(" + at("zones", zone, "dwell") + " / 1000) | round(0)")["dev_cla"] = "duration";
+  }
+
+  void add_diagnostics() {
+    Json &problem = add("problem", "binary_sensor", "Problem",
+                        value("'ON' if value_json.flags | select('in', ['degraded', 'stalled', "
+                              "'shuttered', 'clock-unsynced']) | list else 'OFF'"));
+    problem["dev_cla"] = "problem";
+    problem["ent_cat"] = "diagnostic";
+    if (device_.health_topic.empty())
+      return;
+    diagnose(measure("uptime", "Uptime", "s", "value_json.uptime"))["dev_cla"] = "duration";
+    diagnose(measure("delay", "Delivery delay", "ms", "value_json.delay"))["dev_cla"] = "duration";
+    total("reconnects", "Reconnects", "value_json.reconnects");
+    components_["reconnects"].erase("unit_of_meas");
+    diagnose(components_["reconnects"]);
+  }
+
+  Json &diagnose(Json &component) {
+    component["ent_cat"] = "diagnostic";
+    component["stat_t"] = device_.health_topic;
+    return component;
+  }
+
+  const Device &device_;
+  const std::string id_;
+  Json components_ = Json::object();
+};
+
+std::vector<std::string> names_in(const Json &record, const char *table) {
+  std::vector<std::string> names;
+  const auto found = record.find(table);
+  if (found == record.end() || !found->is_object())
+    return names;
+  for (const auto &item : found->items())
+    names.push_back(item.key());
+  return names;
+}
+
+Json parse(std::string_view text) {
+  Json json = Json::parse(text, nullptr, false);
+  return json.is_object() ? json : Json();
+}
+
+}  // namespace
+
+std::optional<Glance> glance_at(std::string_view record) {
+  const Json json = parse(record);
+  if (json.is_null())
+    return std::nullopt;
+  const auto time = json.find("time");
+  const bool timed = time != json.end() && time->is_number_integer();
+  return Glance{{names_in(json, "lines"), names_in(json, "zones")},
+                timed ? time->get<std::int64_t>() : 0};
+}
+
+std::string device_id(const std::string &site, const std::string &camera) {
+  std::string id = "npc_" + site + "_" + camera;
+  // Else a_b of c and b_c of a would be one device.
+  if (std::count(id.begin(), id.end(), '_') > 2)
+    id += "_" + short_hash(site + "/" + camera);
+  return id;
+}
+
+std::string discovery_config(const Device &device, const Components &removed) {
+  Json components = Builder(device).components();
+  for (const auto &[key, platform] : removed)
+    components[key] = {{"p", platform}};
+  Json available = Json::array();
+  for (const std::string &topic : device.status_topics)
+    available.push_back({{"t", topic}});
+  const Json config = {
+      {"dev",
+       {{"ids", Json::array({device_id(device.site, device.camera)})},
+        {"name", device.site + " " + device.camera},
+        {"mf", "No-picture Camera"},
+        {"mdl", "No-picture Camera"},
+        {"sw", device.version}}},
+      {"o", {{"name", "npcsink"}, {"sw", device.version}, {"url", kUrl}}},
+      {"avty", available},
+      {"avty_mode", "all"},
+      {"stat_t", device.state_topic},
+      {"qos", 1},
+      {"cmps", components},
+  };
+  return config.dump();
+}
+
+Components components_of(const Device &device) {
+  Components components;
+  const Json all = Builder(device).components();
+  for (const auto &item : all.items())
+    components.emplace(item.key(), item.value().at("p").get<std::string>());
+  return components;
+}
+
+Components components_of(std::string_view config) {
+  Components components;
+  const Json json = parse(config);
+  const auto all = json.find("cmps");
+  if (all == json.end() || !all->is_object())
+    return components;
+  for (const auto &item : all->items()) {
+    const Json &component = item.value();
+    if (!component.is_object() || !component.contains("uniq_id"))
+      continue;
+    const auto platform = component.find("p");
+    if (platform != component.end() && platform->is_string())
+      components.emplace(item.key(), platform->get<std::string>());
+  }
+  return components;
+}
+
+}  // namespace npc

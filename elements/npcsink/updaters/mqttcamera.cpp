@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Status, state, health and discovery of a camera.
+#include "mqttcamera.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "config.h"
+
+namespace npc {
+namespace {
+
+const mqtt::Properties kText("text/plain");
+const mqtt::Properties kJson("application/json");
+
+std::int64_t now_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+std::string topic_of(const Record &record, const char *last) {
+  return "npc/" + record.site + "/" + record.camera + "/" + last;
+}
+
+}  // namespace
+
+void MqttMessages::add(const std::string &topic, std::string payload, int qos,
+                       const mqtt::Properties &properties) {
+  messages_.push_back({topic, std::move(payload), qos, properties});
+}
+
+std::vector<mqtt::Message> MqttMessages::list() const {
+  std::vector<mqtt::Message> list;
+  for (const Owned &message : messages_) {
+    list.push_back(
+        {message.topic.c_str(), message.payload, message.qos, true, &message.properties});
+  }
+  return list;
+}
+
+MqttCamera::MqttCamera(const Record &record, const MqttSettings &settings)
+    : site_(record.site),
+      camera_(record.camera),
+      settings_(settings),
+      qos_(std::min(settings.qos, 1)),
+      counts_topic_(topic_of(record, "counts")),
+      influx_topic_(topic_of(record, "influx")),
+      state_topic_(topic_of(record, "state")),
+      status_topic_(topic_of(record, "status")),
+      health_topic_(topic_of(record, "health")),
+      config_topic_(settings.discovery_prefix + "/device/" + device_id(record.site, record.camera) +
+                    "/config") {}
+
+bool MqttCamera::take_last() {
+  if (last_ == nullptr)
+    return false;
+  state_ = last_->json;
+  last_ = nullptr;
+  if (std::optional<Glance> glance = glance_at(state_); glance.has_value()) {
+    time_ = glance->time;
+    places_changed_ = places_changed_ || glance->places != places_;
+    places_ = std::move(glance->places);
+  }
+  return true;
+}
+
+void MqttCamera::note_delay() {
+  delay_ = std::max<std::int64_t>(0, now_ms() - time_);
+}
+
+void MqttCamera::add_status(MqttMessages &messages, const char *text) const {
+  messages.add(status_topic_, text, qos_, kText);
+}
+
+void MqttCamera::add_state(MqttMessages &messages) const {
+  if (settings_.topics.state && !state_.empty())
+    messages.add(state_topic_, state_, qos_, kJson);
+}
+
+void MqttCamera::add_health(MqttMessages &messages, const MqttHealth &health) const {
+  const nlohmann::ordered_json json = {
+      {"version", 1},
+      {"time", now_ms()},
+      {"uptime", health.uptime.count()},
+      {"delivered", delivered_},
+      {"delay", delay_},
+      {"reconnects", health.reconnects},
+      {"protocol", health.version == mqtt::Version::k5 ? "5" : "3.1.1"},
+      {"will", health.will_topic},
+      {"software", VERSION},
+  };
+  messages.add(health_topic_, json.dump(), qos_, kJson);
+}
+
+void MqttCamera::add_discovery(MqttMessages &messages, const std::string &will_topic, bool again) {
+  if (settings_.discovery_prefix.empty() || state_.empty() || (!again && !places_changed_))
+    return;
+  Device device = {
+      site_,   camera_, {status_topic_}, state_topic_, settings_.topics.health ? health_topic_ : "",
+      VERSION, places_};
+  if (will_topic != status_topic_)
+    device.status_topics.push_back(will_topic);
+  const Components components = components_of(device);
+  Components removed = listed_;
+  for (const auto &component : components)
+    removed.erase(component.first);
+  if (!removed.empty())
+    messages.add(config_topic_, discovery_config(device, removed), qos_, kJson);
+  messages.add(config_topic_, discovery_config(device, {}), qos_, kJson);
+  listed_ = components;
+  places_changed_ = false;
+}
+
+}  // namespace npc

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What a broker is told of one camera, beside its records.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "../record.h"
+#include "discovery.h"
+#include "mqttmessage.h"
+#include "mqttsettings.h"
+
+namespace npc {
+
+/// Retained messages that own what they say.
+class MqttMessages {
+ public:
+  void add(const std::string &topic, std::string payload, int qos,
+           const mqtt::Properties &properties);
+  /// Valid as long as the messages and the topics are.
+  std::vector<mqtt::Message> list() const;
+
+ private:
+  struct Owned {
+    const std::string &topic;
+    std::string payload;
+    int qos;
+    const mqtt::Properties &properties;
+  };
+  std::deque<Owned> messages_;
+};
+
+/// What all cameras of a connection have in common.
+struct MqttHealth {
+  std::chrono::seconds uptime;  ///< of the updater
+  std::uint64_t reconnects;
+  const std::string &will_topic;
+  mqtt::Version version;
+};
+
+/// One camera: its topics, and what is retained on them.
+class MqttCamera {
+ public:
+  MqttCamera(const Record &record, const MqttSettings &settings);
+
+  bool is_of(const Record &record) const {
+    return record.camera == camera_ && record.site == site_;
+  }
+  const std::string &counts_topic() const { return counts_topic_; }
+  const std::string &influx_topic() const { return influx_topic_; }
+  const std::string &status_topic() const { return status_topic_; }
+  const std::string &config_topic() const { return config_topic_; }
+
+  /// Whether this connection knows the camera.
+  bool met() const { return met_; }
+  void set_met(bool met) { met_ = met; }
+
+  /// The record is its newest; it must outlive take_last().
+  void set_last(const Record &record) { last_ = &record; }
+  /// Makes the newest record its state. Returns false if there was none.
+  bool take_last();
+  /// Counts records that the broker has confirmed.
+  void add_delivered(std::uint64_t records) { delivered_ += records; }
+  /// The broker has confirmed the newest record.
+  void note_delay();
+  /// What the broker retains as its discovery.
+  void set_listed(std::string_view config) { listed_ = components_of(config); }
+
+  void add_status(MqttMessages &messages, const char *text) const;
+  void add_state(MqttMessages &messages) const;
+  void add_health(MqttMessages &messages, const MqttHealth &health) const;
+  /// Adds the discovery if it has changed, or `again`. The camera is only there if the one that the
+  /// will of the connection is about is.
+  void add_discovery(MqttMessages &messages, const std::string &will_topic, bool again);
+
+ private:
+  const std::string site_;
+  const std::string camera_;
+  const MqttSettings &settings_;
+  const int qos_;
+  const std::string counts_topic_;
+  const std::string influx_topic_;
+  const std::string state_topic_;
+  const std::string status_topic_;
+  const std::string health_topic_;
+  const std::string config_topic_;
+
+  bool met_ = false;
+  const Record *last_ = nullptr;
+  std::string state_;
+  std::int64_t time_ = 0;  // of the state, ms
+  Places places_;
+  bool places_changed_ = true;
+  Components listed_;
+  std::uint64_t delivered_ = 0;
+  std::int64_t delay_ = 0;  // ms
+};
+
+}  // namespace npc

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// From the URI to settings, and the files that it names.
+#include "mqttsettings.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <fstream>
+#include <random>
+#include <sstream>
+#include <system_error>
+
+#include "shorthash.h"
+
+namespace npc {
+namespace {
+
+constexpr std::uint16_t kPort = 1883;
+constexpr std::uint16_t kTlsPort = 8883;
+constexpr std::size_t kMostClientId = 64;
+constexpr std::size_t kMostText = 1024;
+
+void check_client_id(const Uri &uri, const std::string &id) {
+  const bool valid =
+      id.size() <= kMostClientId && std::all_of(id.begin(), id.end(), [](unsigned char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               std::strchr("-_.", c) != nullptr;
+      });
+  if (!valid)
+    throw UriError(uri.text, "client-id may have 1 to 64 letters, digits, -, _ and .");
+}
+
+int qos_of(const Uri &uri) {
+  const std::string qos = uri.parameter("qos", "1");
+  if (qos != "0" && qos != "1" && qos != "2")
+    throw UriError(uri.text, "qos must be 0, 1 or 2");
+  return qos.front() - '0';
+}
+
+// A file of a parameter; relative ones would depend on where the process was started.
+std::string path_of(const Uri &uri, const std::string &name) {
+  std::string path = uri.parameter(name, "");
+  if (!path.empty() && !path.starts_with('/'))
+    throw UriError(uri.text, "the path of " + name + " must begin with a /");
+  return path;
+}
+
+MqttTopics topics_of(const Uri &uri) {
+  MqttTopics topics;
+  if (!uri.parameters.contains("topics"))
+    return topics;
+  topics = {false, false, false, false};
+  std::istringstream names(uri.parameter("topics", ""));
+  for (std::string name; std::getline(names, name, ',');) {
+    bool *const topic = name == "counts"   ? &topics.counts
+                        : name == "influx" ? &topics.influx
+                        : name == "state"  ? &topics.state
+                        : name == "health" ? &topics.health
+                                           : nullptr;
+    if (topic == nullptr) {
+      throw UriError(uri.text,
+                     "topics may have counts, influx, state and health, separated by commas");
+    }
+    *topic = true;
+  }
+  return topics;
+}
+
+std::optional<std::uint32_t> expiry_of(const Uri &uri) {
+  if (!uri.parameters.contains("expiry"))
+    return std::nullopt;
+  const std::string text = uri.parameter("expiry", "");
+  std::uint32_t seconds = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  if (error != std::errc() || end != text.data() + text.size() || seconds == 0)
+    throw UriError(uri.text, "expiry must be seconds, from 1 to 4294967295");
+  return seconds;
+}
+
+std::string discovery_of(const Uri &uri, const MqttTopics &topics) {
+  const std::string kind = uri.parameter("discovery", "");
+  const std::string prefix = uri.parameter("discovery-prefix", "homeassistant");
+  if (kind.empty()) {
+    if (uri.parameters.contains("discovery-prefix"))
+      throw UriError(uri.text, "discovery-prefix means nothing without discovery=homeassistant");
+    return {};
+  }
+  if (kind != "homeassistant")
+    throw UriError(uri.text, "discovery can only be homeassistant");
+  if (!topics.state)
+    throw UriError(uri.text, "discovery needs the topic state: add it to topics");
+  if (prefix.size() > kMostText || prefix.front() == '/' || prefix.back() == '/' ||
+      prefix.find_first_of("+#$") != std::string::npos) {
+    throw UriError(uri.text,
+                   "discovery-prefix must be a topic without +, # and $, and without a / at its "
+                   "ends");
+  }
+  return prefix;
+}
+
+TlsSettings tls_of(const Uri &uri) {
+  TlsSettings tls;
+  tls.host = uri.host;
+  tls.ca_file = path_of(uri, "ca-file");
+  tls.cert_file = path_of(uri, "cert-file");
+  tls.key_file = path_of(uri, "key-file");
+  if (tls.cert_file.empty() != tls.key_file.empty())
+    throw UriError(uri.text, "cert-file and key-file belong together: give both or none");
+  const std::string insecure = uri.parameter("insecure", "");
+  if (!insecure.empty() && insecure != "1")
+    throw UriError(uri.text, "insecure can only be 1; leave it out to check certificates");
+  tls.insecure = !insecure.empty();
+  if (tls.insecure && !tls.ca_file.empty())
+    throw UriError(uri.text, "with insecure=1 no certificate is checked, so ca-file means nothing");
+  return tls;
+}
+
+std::string first_line(const std::string &name) {
+  std::string line;
+  std::ifstream file(name);
+  std::getline(file, line, '\0');
+  return line.substr(0, line.find('\n'));
+}
+
+}  // namespace
+
+MqttSettings mqtt_settings(const Uri &uri) {
+  const bool tls = uri.scheme == "mqtts";
+  if (tls) {
+    uri.allow_parameters({"ca-file", "cert-file", "client-id", "discovery", "discovery-prefix",
+                          "expiry", "insecure", "key-file", "password-file", "qos", "topics"});
+  } else {
+    for (const char *name : {"ca-file", "cert-file", "insecure", "key-file"}) {
+      if (uri.parameters.contains(name))
+        throw UriError(uri.text, std::string(name) + " is for TLS: write mqtts://");
+    }
+    uri.allow_parameters(
+        {"client-id", "discovery", "discovery-prefix", "expiry", "password-file", "qos", "topics"});
+  }
+  if (!uri.has_authority || uri.host.empty()) {
+    throw UriError(uri.text, "there is no host; write " + uri.scheme + "://host or " + uri.scheme +
+                                 "://user@host:" + std::to_string(tls ? kTlsPort : kPort) + "/");
+  }
+  if (!uri.path.empty() && uri.path != "/") {
+    throw UriError(uri.text,
+                   "nothing may follow the host but a / and parameters; topics are "
+                   "npc/<site>/<camera>/…");
+  }
+  MqttSettings settings;
+  settings.scheme = uri.scheme;
+  settings.host = uri.host;
+  settings.port = uri.port.value_or(tls ? kTlsPort : kPort);
+  settings.user = uri.user;
+  settings.password_file = path_of(uri, "password-file");
+  settings.client_id = uri.parameter("client-id", "");
+  check_client_id(uri, settings.client_id);
+  settings.qos = qos_of(uri);
+  settings.topics = topics_of(uri);
+  settings.expiry = expiry_of(uri);
+  settings.discovery_prefix = discovery_of(uri, settings.topics);
+  if (!settings.password_file.empty() && settings.user.empty())
+    throw UriError(uri.text, "a password needs a user; write " + uri.scheme + "://user@host");
+  if (settings.user.size() > kMostText)
+    throw UriError(uri.text, "the user name is longer than 1024 bytes");
+  if (tls)
+    settings.tls = tls_of(uri);
+  return settings;
+}
+
+std::string machine_hash() {
+  // Cards are cloned with their machine-id: the serial number of a Raspberry Pi's chip is not.
+  const std::string machine = first_line("/etc/machine-id");
+  std::string serial = first_line("/sys/firmware/devicetree/base/serial-number");
+  if (machine.empty() && serial.empty()) {
+    char host[256] = {};
+    gethostname(host, sizeof(host) - 1);
+    serial = host[0] != '\0' ? host : std::to_string(std::random_device{}());
+  }
+  return short_hash("npc" + machine + serial);
+}
+
+}  // namespace npc

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What the URI of an mqtt updater asks for.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "../uri.h"
+#include "tls.h"
+
+namespace npc {
+
+/// Which topics are published; status always is.
+struct MqttTopics {
+  bool counts = true;
+  bool influx = true;
+  bool state = true;
+  bool health = true;
+};
+
+struct MqttSettings {
+  std::string scheme;  ///< mqtt or mqtts
+  std::string host;
+  std::uint16_t port = 0;
+  int qos = 1;
+  std::string user;
+  std::string password_file;
+  std::string client_id;  ///< empty for our own
+  MqttTopics topics;
+  std::optional<std::uint32_t> expiry;  ///< s
+  std::string discovery_prefix;         ///< empty for no discovery
+  std::optional<TlsSettings> tls;
+};
+
+/// Throws UriError.
+MqttSettings mqtt_settings(const Uri &uri);
+
+/// This machine in eight hexadecimal digits, the same after a restart. The ids that it is made of
+/// cannot be told from it.
+std::string machine_hash();
+
+}  // namespace npc

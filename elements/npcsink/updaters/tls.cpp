@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// OpenSSL's settings for a broker, and what its codes mean, as sentences.
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <system_error>
+#include <utility>
+
+#include "../secret.h"
+#include "tls.h"
+
+namespace npc {
+namespace {
+
+// A prompt on somebody's terminal would block the thread for ever.
+int no_pass_phrase(char *, int, int, void *) {
+  return 0;
+}
+
+std::string quoted(std::string_view what, const std::string &name) {
+  return std::string(what) + " \"" + name + "\"";
+}
+
+std::string unreadable(std::string_view what, const std::string &name) {
+  return quoted(what, name) + " cannot be read: " + std::generic_category().message(errno) + ".";
+}
+
+bool is_address(const std::string &host) {
+  return host.find(':') != std::string::npos ||
+         host.find_first_not_of("0123456789.") == std::string::npos;
+}
+
+std::string load_identity(SSL_CTX *context, const TlsSettings &tls) {
+  if (access(tls.cert_file.c_str(), R_OK) != 0)
+    return unreadable("The certificate file", tls.cert_file);
+  if (SSL_CTX_use_certificate_chain_file(context, tls.cert_file.c_str()) != 1)
+    return quoted("The certificate file", tls.cert_file) + " holds no certificate in PEM.";
+  if (std::string failure = check_secret_file("The key file", tls.key_file); !failure.empty())
+    return failure;
+  if (SSL_CTX_use_PrivateKey_file(context, tls.key_file.c_str(), SSL_FILETYPE_PEM) != 1) {
+    const unsigned long error = ERR_peek_last_error();
+    if (ERR_GET_LIB(error) == ERR_LIB_X509 && ERR_GET_REASON(error) == X509_R_KEY_VALUES_MISMATCH)
+      return quoted("The key file", tls.key_file) + " belongs to another certificate.";
+    return quoted("The key file", tls.key_file) +
+           " holds no key in PEM without a pass phrase: take that off with openssl pkey.";
+  }
+  return {};
+}
+
+// What the far side's certificate lacks.
+std::string certificate_failure(const std::string &name, long result) {
+  const std::string certificate = "The certificate of the broker at " + name;
+  switch (result) {
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+      return certificate + " has expired: renew it there, or set the clock here.";
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+      return certificate + " is not valid yet: set the clock here.";
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH:
+      return certificate + " is for another host: write the name that is in it.";
+    case X509_V_ERR_CERT_REVOKED:
+      return certificate + " was revoked.";
+    default:
+      return certificate + " is not trusted (" + X509_verify_cert_error_string(result) +
+             "): name the file of who signed it with ca-file=.";
+  }
+}
+
+// What the far side says of ours.
+std::string alert_failure(const std::string &name, int reason, bool has_certificate) {
+  const std::string broker = "The broker at " + name;
+  switch (reason) {
+    case SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED:
+    case SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE:
+    case SSL_R_SSLV3_ALERT_NO_CERTIFICATE:
+      if (!has_certificate)
+        return broker +
+               " wants a certificate of ours: name its files with cert-file= and key-file=.";
+      [[fallthrough]];
+    case SSL_R_TLSV1_ALERT_UNKNOWN_CA:
+    case SSL_R_TLSV1_ALERT_ACCESS_DENIED:
+    case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE:
+    case SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN:
+      return broker + " does not trust our certificate: check cert-file= and who signed it.";
+    case SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED:
+      return broker + " says that our certificate has expired: renew what is in cert-file=.";
+    case SSL_R_SSLV3_ALERT_CERTIFICATE_REVOKED:
+      return broker + " says that our certificate was revoked: get another one.";
+    case SSL_R_WRONG_VERSION_NUMBER:
+    case SSL_R_HTTP_REQUEST:
+      return broker + " does not speak TLS on this port: check the port, or write mqtt://.";
+    default:
+      return {};
+  }
+}
+
+}  // namespace
+
+TlsContext::TlsContext(TlsSettings settings, std::string broker)
+    : settings_(std::move(settings)), broker_(std::move(broker)) {}
+
+TlsContext::~TlsContext() {
+  SSL_CTX_free(context_);
+}
+
+int TlsContext::note_verdict(int good, X509_STORE_CTX *store) {
+  if (good == 0) {
+    const auto *ssl =
+        static_cast<SSL *>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
+    auto *self = static_cast<TlsContext *>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
+    self->verdict_ = X509_STORE_CTX_get_error(store);
+  }
+  return good;
+}
+
+std::string TlsContext::prepare() {
+  ERR_clear_error();
+  context_ = SSL_CTX_new(TLS_client_method());
+  if (context_ == nullptr)
+    return "There is no memory for TLS.";
+  SSL_CTX_set_app_data(context_, this);
+  SSL_CTX_set_min_proto_version(context_, TLS1_2_VERSION);
+  SSL_CTX_set_default_passwd_cb(context_, no_pass_phrase);
+  if (!settings_.ca_file.empty()) {
+    if (access(settings_.ca_file.c_str(), R_OK) != 0)
+      return unreadable("The CA file", settings_.ca_file);
+    if (SSL_CTX_load_verify_locations(context_, settings_.ca_file.c_str(), nullptr) != 1)
+      return quoted("The CA file", settings_.ca_file) + " holds no certificate in PEM.";
+  } else if (SSL_CTX_set_default_verify_paths(context_) != 1) {
+    return "The system's certificates cannot be read: install the package ca-certificates.";
+  }
+  if (!settings_.cert_file.empty()) {
+    if (std::string failure = load_identity(context_, settings_); !failure.empty())
+      return failure;
+  }
+  if (settings_.insecure) {
+    SSL_CTX_set_verify(context_, SSL_VERIFY_NONE, nullptr);
+    return {};
+  }
+  SSL_CTX_set_verify(context_, SSL_VERIFY_PEER, note_verdict);
+  X509_VERIFY_PARAM *checks = SSL_CTX_get0_param(context_);
+  const bool set = is_address(settings_.host)
+                       ? X509_VERIFY_PARAM_set1_ip_asc(checks, settings_.host.c_str()) == 1
+                       : X509_VERIFY_PARAM_set1_host(checks, settings_.host.c_str(), 0) == 1;
+  return set ? std::string()
+             : "The host name \"" + settings_.host + "\" cannot be checked with TLS.";
+}
+
+void TlsContext::note_log(std::string_view line) {
+  // As ERR_error_string() writes it: `error:0A000086:SSL routines::certificate verify failed`.
+  constexpr std::string_view kMark = "error:";
+  const std::size_t at = line.find(kMark);
+  if (at == std::string_view::npos || error_ != 0)
+    return;
+  const std::string_view code = line.substr(at + kMark.size());
+  std::from_chars(code.data(), code.data() + code.size(), error_, 16);
+}
+
+std::string TlsContext::failure() const {
+  if (verdict_ != X509_V_OK)
+    return certificate_failure(broker_, verdict_);
+  const int reason = ERR_GET_REASON(error_);
+  std::string alert = alert_failure(broker_, reason, !settings_.cert_file.empty());
+  if (!alert.empty() || error_ == 0)
+    return alert;
+  if (reason == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
+    return "The broker at " + broker_ +
+           " ended the connection during TLS's handshake: check the port, or write mqtt://.";
+  }
+  const char *text = ERR_reason_error_string(error_);
+  return "TLS with the broker at " + broker_ +
+         " failed: " + (text != nullptr ? text : "unknown reason") + ".";
+}
+
+}  // namespace npc

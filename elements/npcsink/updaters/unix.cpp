@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Writing to a socket until its reader has read.
+#include "unix.h"
+
+#include <linux/sockios.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "descriptor.h"
+
+namespace npc {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+constexpr milliseconds kPatience{10000};
+// Neither a full listener nor a reader can be waited for together with a stop request; this is how
+// late a stop may be.
+constexpr milliseconds kFirstLook{1};
+constexpr milliseconds kLastLook{50};
+
+// Waits that grow, until there was no progress for too long.
+class Patience {
+ public:
+  explicit Patience(milliseconds most) : most_(most), end_(Clock::now() + most) {}
+
+  void progress() {
+    end_ = Clock::now() + most_;
+    look_ = kFirstLook;
+  }
+  bool is_over() const { return Clock::now() > end_; }
+  milliseconds next() {
+    const milliseconds look = look_;
+    look_ = std::min(look_ * 2, kLastLook);
+    return look;
+  }
+
+ private:
+  const milliseconds most_;
+  Clock::time_point end_;
+  milliseconds look_ = kFirstLook;
+};
+
+class UnixUpdater : public Updater {
+ public:
+  UnixUpdater(std::string path, bool classic, milliseconds patience)
+      : path_(std::move(path)), classic_(classic), patience_(patience) {}
+
+  std::string target() const override { return "unix:" + path_; }
+  std::string connect(const Record &first, std::stop_token stop) override;
+  Outcome deliver(std::span<const Record> records, std::stop_token stop) override;
+  // Its messages bear no time: a reader takes an old one for a new one.
+  bool live_only() const override { return classic_; }
+  std::string idle() override;
+  void close() noexcept override { socket_ = Descriptor(); }
+
+ private:
+  Outcome deliver_lines(std::span<const Record> records, std::stop_token stop);
+  Outcome deliver_messages(std::span<const Record> records, std::stop_token stop);
+  std::string send_and_await(std::string_view text, std::stop_token stop);
+  std::string send_all(std::string_view text, std::stop_token stop);
+  std::string await_reader(std::stop_token stop);
+  std::string open_error(int error) const;
+  std::string gone() const { return "The reader of \"" + path_ + "\" has gone."; }
+
+  const std::string path_;
+  const bool classic_;
+  const milliseconds patience_;
+  Descriptor socket_;
+};
+
+std::string UnixUpdater::connect(const Record &, std::stop_token stop) {
+  close();
+  sockaddr_un address = {};
+  address.sun_family = AF_UNIX;
+  std::memcpy(address.sun_path, path_.data(), path_.size());
+  Descriptor made(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!made.is_open())
+    return "There can be no more sockets: " + message_of(errno) + ".";
+  Patience patience(patience_);
+  while (::connect(made.get(), reinterpret_cast<const sockaddr *>(&address), sizeof(address)) !=
+         0) {
+    if (errno == EINTR)
+      continue;
+    if (errno != EAGAIN)
+      return open_error(errno);
+    if (stop.stop_requested())
+      return {};
+    if (patience.is_over())
+      return "The reader of \"" + path_ + "\" takes no more connections: it may hang.";
+    std::this_thread::sleep_for(patience.next());
+  }
+  socket_ = std::move(made);
+  return {};
+}
+
+Outcome UnixUpdater::deliver(std::span<const Record> records, std::stop_token stop) {
+  Outcome outcome = classic_ ? deliver_messages(records, stop) : deliver_lines(records, stop);
+  // The reader must not take the rest of a line that was cut short for the next one.
+  if (outcome.confirmed < records.size())
+    close();
+  return outcome;
+}
+
+// The kernel does not say which of them were read, so it is all or none.
+Outcome UnixUpdater::deliver_lines(std::span<const Record> records, std::stop_token stop) {
+  std::string text;
+  for (const Record &record : records)
+    text.append(record.json).append("\n");
+  std::string failure = send_and_await(text, stop);
+  const bool done = failure.empty() && !stop.stop_requested();
+  return {done ? records.size() : 0, std::move(failure)};
+}
+
+Outcome UnixUpdater::deliver_messages(std::span<const Record> records, std::stop_token stop) {
+  Outcome outcome;
+  for (const Record &record : records) {
+    const auto numbers = nlohmann::json::parse(record.json, nullptr, false);
+    std::string text = record.camera;
+    for (const char *key : {"people", "moving", "faces"})
+      text += " " + std::to_string(numbers.is_object() ? numbers.value(key, 0u) : 0u);
+    if (!socket_.is_open())
+      outcome.failure = connect(record, stop);
+    if (outcome.failure.empty() && !stop.stop_requested())
+      outcome.failure = send_and_await(text, stop);
+    if (!outcome.failure.empty() || stop.stop_requested())
+      break;
+    close();
+    outcome.confirmed++;
+  }
+  return outcome;
+}
+
+std::string UnixUpdater::send_and_await(std::string_view text, std::stop_token stop) {
+  std::string failure = send_all(text, stop);
+  return failure.empty() && !stop.stop_requested() ? await_reader(stop) : failure;
+}
+
+std::string UnixUpdater::send_all(std::string_view text, std::stop_token stop) {
+  Patience patience(patience_);
+  while (!text.empty() && !stop.stop_requested()) {
+    const ssize_t count = send(socket_.get(), text.data(), text.size(), MSG_NOSIGNAL);
+    if (count > 0) {
+      text.remove_prefix(static_cast<std::size_t>(count));
+      patience.progress();
+      continue;
+    }
+    if (errno == EPIPE || errno == ECONNRESET)
+      return gone();
+    if (errno != EAGAIN && errno != EINTR)
+      return "Cannot write to \"" + path_ + "\": " + message_of(errno) + ".";
+    if (patience.is_over())
+      return "The reader of \"" + path_ + "\" does not read, and its buffer is full.";
+    pollfd poll_on = {socket_.get(), POLLOUT, 0};
+    poll(&poll_on, 1, static_cast<int>(kLastLook.count()));
+  }
+  return {};
+}
+
+// What is in the socket dies with its reader. So we wait until the kernel holds nothing any more;
+// a reader that closed before it had read all leaves an error behind.
+std::string UnixUpdater::await_reader(std::stop_token stop) {
+  Patience patience(patience_);
+  int before = 0;
+  while (!stop.stop_requested()) {
+    int left = 0;
+    if (ioctl(socket_.get(), SIOCOUTQ, &left) != 0)
+      return "Cannot ask what was read from \"" + path_ + "\": " + message_of(errno) + ".";
+    int error = 0;
+    socklen_t size = sizeof(error);
+    getsockopt(socket_.get(), SOL_SOCKET, SO_ERROR, &error, &size);
+    if (error != 0)
+      return "The reader of \"" + path_ + "\" has gone before it had read all.";
+    if (left == 0)
+      return {};
+    if (left != before)
+      patience.progress();
+    before = left;
+    if (patience.is_over())
+      return "The reader of \"" + path_ + "\" does not read: it may hang.";
+    std::this_thread::sleep_for(patience.next());
+  }
+  return {};
+}
+
+std::string UnixUpdater::idle() {
+  if (!socket_.is_open())
+    return {};
+  pollfd poll_on = {socket_.get(), 0, 0};
+  if (poll(&poll_on, 1, 0) <= 0)
+    return {};
+  close();
+  return gone();
+}
+
+std::string UnixUpdater::open_error(int error) const {
+  struct stat status;
+  const std::string socket = "\"" + path_ + "\"";
+  if (stat(path_.c_str(), &status) == 0 && !S_ISSOCK(status.st_mode))
+    return socket + " is not a socket: give the path at which the reader listens.";
+  switch (error) {
+    case ENOENT:
+      return "Nobody listens at " + socket + ": start the reader, or check the path.";
+    case ECONNREFUSED:
+      return "Nobody listens at " + socket + " any more: start the reader.";
+    case EACCES:
+      return "We may not write to " + socket + ": check owner and mode of it and its directory.";
+    case EPROTOTYPE:
+      return socket + " is not a stream socket: its reader must listen on one (SOCK_STREAM).";
+    default:
+      return "Cannot connect to " + socket + ": " + message_of(error) + ".";
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<Updater> make_unix_updater(const Uri &uri) {
+  return make_unix_updater(uri, kPatience);
+}
+
+std::unique_ptr<Updater> make_unix_updater(const Uri &uri, milliseconds patience) {
+  uri.allow_parameters({"format"});
+  if (!uri.user.empty() || !uri.host.empty() || uri.port)
+    throw UriError(uri.text, "a socket on this device has no host; write unix:/path/to/socket");
+  if (!uri.path.starts_with('/'))
+    throw UriError(uri.text, "the path must begin with a /, as in unix:/run/npc/counts.sock");
+  std::string path = std::filesystem::path(uri.path).lexically_normal().string();
+  if (path.ends_with('/'))
+    throw UriError(uri.text, "this is a directory; add the name of a socket");
+  if (path.size() >= sizeof(sockaddr_un::sun_path))
+    throw UriError(uri.text, "the path of a socket has at most 107 bytes");
+  const std::string format = uri.parameter("format", "json");
+  if (format != "json" && format != "classic")
+    throw UriError(uri.text, "format must be json or classic");
+  return std::make_unique<UnixUpdater>(std::move(path), format == "classic", patience);
+}
+
+}  // namespace npc

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The unix updater: records to a program on this device, through a stream socket.
+#pragma once
+
+#include <chrono>
+#include <memory>
+
+#include "updater.h"
+
+namespace npc {
+
+/// `unix:/path[?format=json]`; somebody else must listen there.
+///
+/// - `format=json`, the default: JSON lines over one connection
+/// - `format=classic`: `<camera> <people> <moving> <faces>`, as the first No-picture Camera sent
+/// it:
+///   a connection for each message, without a newline
+std::unique_ptr<Updater> make_unix_updater(const Uri &uri);
+
+/// The same with another patience with a reader that does not read; otherwise it is 10 s.
+std::unique_ptr<Updater> make_unix_updater(const Uri &uri, std::chrono::milliseconds patience);
+
+}  // namespace npc

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The command line of the measurement.
+#pragma once
+
+#include <map>
+#include <opencv2/core.hpp>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "crossings.h"
+
+namespace npc::accuracy {
+
+struct Detector {
+  std::string name;
+  std::string properties;  // of npcdetect
+};
+
+// How bad a detector may be.
+struct Limits {
+  std::optional<double> mean_absolute;  // at most
+  std::optional<double> f1;             // at least
+  std::optional<double> phantom_share;  // below
+};
+
+// A clip, its truth, and what is to count in it.
+struct Job {
+  std::string clip;
+  std::string truth;      // empty: nobody marked people in it
+  std::string crossings;  // empty: nobody marked crossings in it
+  std::string crossings_name;
+  LineAcross line;
+  std::vector<Detector> detectors;
+  std::vector<cv::Size> originals;
+  std::map<std::string, Limits> limits;  // by a detector's name
+};
+
+struct Options {
+  std::vector<Job> jobs;
+  std::string cascade;
+  std::string json;
+  double window_seconds = 2;
+};
+
+// What is wrong with the command line.
+struct UsageError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// Initialises GStreamer too, whose options are taken. Throws UsageError.
+Options parse_options(int argc, char **argv);
+
+}  // namespace npc::accuracy

@@ -1,0 +1,467 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The store among kills, cuts, full disks and damage.
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <random>
+#include <set>
+
+#include "shelf.h"
+
+namespace {
+
+namespace fs = std::filesystem;
+using npc::Record;
+using npc::test::change;
+using npc::test::eventually;
+using npc::test::numbered;
+using npc::test::numbers;
+using npc::test::Numbers;
+using npc::test::query;
+using std::chrono::hours;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+class StoreFaults : public npc::test::Shelf {
+ protected:
+  static void damage(const std::string &path, std::uintmax_t offset, const std::string &text) {
+    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(static_cast<std::streamoff>(offset));
+    file << text;
+  }
+
+  // The last sentence that goes with a state.
+  std::string reason(State state) {
+    EXPECT_TRUE(said(state));
+    std::string reason;
+    for (const npc::StoreEvent &event : events()) {
+      if (event.state == state)
+        reason = event.reason;
+    }
+    return reason;
+  }
+};
+
+TEST_F(StoreFaults, RefusesASecondWriter) {
+  open();
+  const std::string sentence = "The store \"" + options_.path +
+                               "\" is in use by another npcsink. Give each a store of its own.";
+  EXPECT_EQ(refusal(), sentence);
+  push(0, 10);
+  EXPECT_EQ(refusal(), sentence);
+  push(10, 20);
+  close();
+  open();
+  EXPECT_EQ(store_->stats().records, 20u);
+}
+
+TEST_F(StoreFaults, RefusesWhatIsNotItsOwn) {
+  open();
+  close();
+  change(options_.path, "PRAGMA user_version = 2");
+  EXPECT_EQ(refusal(), "The store \"" + options_.path +
+                           "\" is refused: it is of version 2, and this npcsink knows version 1. "
+                           "Install a newer one, or choose another path.");
+  EXPECT_EQ(query(options_.path, "PRAGMA user_version"), std::vector<std::string>{"2"});
+
+  options_.path = path("music.db");
+  change(options_.path, "CREATE TABLE songs (name)");
+  EXPECT_EQ(refusal(), "The store \"" + options_.path +
+                           "\" is refused: it is a database of another program. Choose another "
+                           "path.");
+  EXPECT_EQ(query(options_.path, "SELECT name FROM sqlite_schema"),
+            std::vector<std::string>{"songs"});
+}
+
+TEST_F(StoreFaults, SetsADamagedFileAside) {
+  open();
+  cursor();
+  push(0, 100);
+  close();
+  damage(options_.path, 0, "This is not a database at all.");
+  open();
+  EXPECT_EQ(reason(State::kReplaced), "The store \"" + options_.path +
+                                          "\" was damaged. It is kept as \"" + options_.path +
+                                          ".damaged-1\"; 0 records of it are in the new one.");
+  EXPECT_TRUE(fs::exists(options_.path + ".damaged-1"));
+  cursor();
+  push(100, 110);
+  EXPECT_EQ(deliver_all(), numbers(100, 110));
+  EXPECT_EQ(query(options_.path, "SELECT count(*) FROM records"), std::vector<std::string>{"10"});
+
+  // Again and again, but not without a limit.
+  for (int i = 2; i < 12; i++) {
+    close();
+    damage(options_.path, 0, "Again.");
+    open();
+    EXPECT_TRUE(writing());
+  }
+  EXPECT_TRUE(fs::exists(options_.path + ".damaged-9"));
+  EXPECT_FALSE(fs::exists(options_.path + ".damaged-10"));
+}
+
+TEST_F(StoreFaults, ReadsOnWhenAPageBreaksInMidRun) {
+  options_.cache = 0;
+  open();
+  cursor("slow");
+  cursor("quick");
+  push(0, 2000);
+  EXPECT_EQ(deliver_all("quick"), numbers(0, 2000));
+  EXPECT_EQ(deliver(100, 100, "slow"), numbers(0, 100));
+  reopen();  // So that nothing of it is in the journal.
+  cursor("slow");
+  cursor("quick");
+  const auto pages = fs::file_size(options_.path) / 4096;
+  damage(options_.path, pages / 2 * 4096, std::string(4096, '\0'));
+  damage(options_.path, (pages / 2 + 3) * 4096, std::string(4096, '\xff'));
+  const Numbers rest = deliver_all("slow");
+  EXPECT_TRUE(std::is_sorted(rest.begin(), rest.end()));
+  EXPECT_EQ(std::set<std::int64_t>(rest.begin(), rest.end()).size(), rest.size());
+  EXPECT_GT(rest.size(), 900u);
+  EXPECT_EQ(rest.front(), 100);
+  EXPECT_EQ(rest.back(), 1999);
+  EXPECT_EQ(rest.size() + cursor("slow").dropped(), 1900u);
+  push(2000, 2010);
+  EXPECT_EQ(deliver_all("slow"), numbers(2000, 2010));
+  EXPECT_EQ(deliver_all("quick"), numbers(2000, 2010));
+  EXPECT_EQ(cursor("quick").dropped(), 0u);
+}
+
+TEST_F(StoreFaults, WaitsForItsDirectory) {
+  options_.path = path("later/counts.db");
+  open();
+  cursor();
+  EXPECT_EQ(reason(State::kFailing),
+            "The store \"" + options_.path +
+                "\" cannot be written: its directory does not exist. Create the directory, or "
+                "choose another path.");
+  push(0, 10);
+  EXPECT_FALSE(store_->stats().writing);
+  EXPECT_EQ(store_->stats().unstored, 10u);
+  EXPECT_EQ(deliver(5, 4), numbers(0, 4));
+  fs::create_directory(path("later"));
+  EXPECT_TRUE(said(State::kWriting));
+  EXPECT_EQ(deliver_all(), numbers(4, 10));
+  EXPECT_EQ(states(), (std::vector<State>{State::kFailing, State::kWriting}));
+  reopen();
+  EXPECT_EQ(store_->stats().records, 10u);
+  EXPECT_EQ(cursor().pending(), 0u);
+}
+
+TEST_F(StoreFaults, FindsAnOldFileLater) {
+  options_.path = path("disk/counts.db");
+  fs::create_directory(path("disk"));
+  open();
+  cursor("known");
+  push(0, 50);
+  EXPECT_EQ(deliver(20, 20, "known"), numbers(0, 20));
+  close();
+  fs::rename(path("disk"), path("away"));
+  open();
+  cursor("known");
+  cursor("new");
+  push(50, 60);
+  EXPECT_EQ(deliver(7, 7, "known"), numbers(50, 57));
+  EXPECT_EQ(deliver(3, 3, "new"), numbers(50, 53));
+  const auto on_its_way = cursor("known").take(2, milliseconds(0), {});
+  fs::rename(path("away"), path("disk"));
+  EXPECT_TRUE(writing());
+  EXPECT_EQ(cursor("known").pending(), 33u);
+  cursor("known").settle(2, {});
+  EXPECT_EQ(cursor("known").pending(), 31u);
+  auto rest = numbers(20, 50);
+  rest.push_back(59);
+  EXPECT_EQ(deliver_all("known"), rest);
+  EXPECT_EQ(deliver_all("new"), numbers(53, 60));
+  EXPECT_EQ(cursor("known").dropped() + cursor("new").dropped(), 0u);
+  EXPECT_EQ(query(options_.path, "SELECT count(*), max(id), max(seq) FROM records"),
+            std::vector<std::string>{"60|60|59"});
+}
+
+TEST_F(StoreFaults, BeginsAnewWhenTheFileIsTakenAway) {
+  open();
+  cursor();
+  push(0, 10);
+  EXPECT_EQ(deliver(4, 4), numbers(0, 4));
+  for (const char *suffix : {"", "-wal", "-shm"})
+    fs::remove(options_.path + suffix);
+  push(10, 12);
+  EXPECT_EQ(reason(State::kFailing),
+            "The store \"" + options_.path + "\" was removed or replaced.");
+  EXPECT_TRUE(said(State::kWriting));
+  // What was in memory is delivered still.
+  EXPECT_EQ(deliver_all(), numbers(4, 12));
+  push(12, 14);
+  EXPECT_EQ(deliver_all(), numbers(12, 14));
+  EXPECT_EQ(query(options_.path, "SELECT seq FROM records ORDER BY id"),
+            (std::vector<std::string>{"10", "11", "12", "13"}));
+}
+
+TEST_F(StoreFaults, GivesUpTheOldestWhenMemoryIsFull) {
+  options_.path = path("never/counts.db");
+  options_.memory = 100000;
+  open();
+  cursor();
+  push(0, 2000);
+  const auto stats = store_->stats();
+  EXPECT_GT(stats.lost, 1000u);
+  EXPECT_GT(stats.unstored, 100u);
+  EXPECT_EQ(stats.lost + stats.unstored, 2000u);
+  EXPECT_EQ(cursor().dropped(), stats.lost);
+  EXPECT_EQ(cursor().pending(), stats.unstored);
+  EXPECT_TRUE(said(State::kLosing));
+  EXPECT_EQ(deliver_all(), numbers(static_cast<std::int64_t>(stats.lost), 2000));
+  EXPECT_EQ(cursor().dropped(), stats.lost);
+  fs::create_directory(path("never"));
+  EXPECT_TRUE(writing());
+  EXPECT_EQ(store_->stats().records, stats.unstored);
+}
+
+TEST_F(StoreFaults, WaitsForAWriterThatLocksIt) {
+  open();
+  cursor();
+  push(0, 10);
+  sqlite3 *other = nullptr;
+  ASSERT_EQ(sqlite3_open(options_.path.c_str(), &other), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(other, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr), SQLITE_OK);
+  push(10, 20);
+  EXPECT_EQ(reason(State::kFailing),
+            "The store \"" + options_.path + "\" is locked by another program that writes to it.");
+  EXPECT_EQ(deliver_all(), numbers(0, 20));
+  sqlite3_exec(other, "ROLLBACK", nullptr, nullptr, nullptr);
+  sqlite3_close(other);
+  EXPECT_TRUE(said(State::kWriting));
+  EXPECT_EQ(query(options_.path, "SELECT count(*) FROM records"), std::vector<std::string>{"20"});
+}
+
+TEST_F(StoreFaults, SaysThatTheDiskHangs) {
+  options_.patience = milliseconds(1);
+  open();
+  cursor();
+  push(0, 10);
+  sqlite3 *other = nullptr;
+  ASSERT_EQ(sqlite3_open(options_.path.c_str(), &other), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(other, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr), SQLITE_OK);
+  store_->push(numbered(10));
+  // Whoever asks for records notices; here the lock is what hangs.
+  ASSERT_TRUE(eventually([this] {
+    deliver(100, 100);
+    const auto all = events();
+    return std::any_of(all.begin(), all.end(), [this](const npc::StoreEvent &event) {
+      return event.state == State::kFailing &&
+             event.reason == "The disk of the store \"" + options_.path + "\" does not answer.";
+    });
+  }));
+  sqlite3_exec(other, "ROLLBACK", nullptr, nullptr, nullptr);
+  sqlite3_close(other);
+  EXPECT_TRUE(said(State::kWriting));
+  EXPECT_TRUE(writing());
+  deliver_all();
+  EXPECT_EQ(query(options_.path, "SELECT max(seq) FROM records"), std::vector<std::string>{"10"});
+}
+
+// A file system of our own; what needs one is skipped where there can be none.
+class StoreDisk : public StoreFaults {
+ protected:
+  void SetUp() override {
+    fs::create_directory(path("disk"));
+    mounted_ = mount("tmpfs", path("disk").c_str(), "tmpfs", 0, "size=1m") == 0;
+    if (!mounted_)
+      GTEST_SKIP() << "only root may mount a small disk";
+    options_.path = path("disk/counts.db");
+  }
+  void TearDown() override {
+    close();
+    if (mounted_)
+      umount(path("disk").c_str());
+  }
+
+  bool mounted_ = false;
+};
+
+TEST_F(StoreDisk, IsFullAndIsFreed) {
+  open();
+  cursor();
+  push(0, 100);
+  std::ofstream(path("disk/ballast")) << std::string(2 << 20, 'x');
+  std::int64_t pushed = 100;
+  for (; pushed < 20000 && store_->stats().unstored == 0; pushed += 100)
+    push(pushed, pushed + 100);
+  EXPECT_EQ(reason(State::kFailing),
+            "The store \"" + options_.path + "\" cannot grow: its disk is full. Free some space.");
+  push(pushed, pushed + 1000);
+  pushed += 1000;
+  EXPECT_EQ(deliver_all(), numbers(0, pushed)) << "from memory";
+  EXPECT_EQ(states(), std::vector<State>{State::kFailing});
+  fs::remove(path("disk/ballast"));
+  EXPECT_TRUE(said(State::kWriting));
+  push(pushed, pushed + 10);
+  EXPECT_EQ(deliver_all(), numbers(pushed, pushed + 10));
+  EXPECT_EQ(
+      query(options_.path, "SELECT count(*), max(seq) FROM records"),
+      std::vector<std::string>{std::to_string(pushed + 10) + "|" + std::to_string(pushed + 9)});
+  EXPECT_EQ(store_->stats().lost, 0u);
+}
+
+TEST_F(StoreDisk, IsReadOnlyForAWhile) {
+  open();
+  cursor();
+  push(0, 100);
+  deliver(50, 50);
+  close();
+  const std::string disk = path("disk");
+  ASSERT_EQ(mount("", disk.c_str(), "", MS_REMOUNT | MS_RDONLY, ""), 0);
+  open();
+  cursor();
+  const std::string sentence = reason(State::kFailing);
+  EXPECT_NE(sentence.find("Read-only file system"), std::string::npos) << sentence;
+  push(100, 110);
+  EXPECT_EQ(deliver_all(), numbers(100, 110));
+  ASSERT_EQ(mount("", disk.c_str(), "", MS_REMOUNT, "size=1m"), 0);
+  EXPECT_TRUE(writing());
+  EXPECT_EQ(deliver_all(), numbers(50, 100));
+  push(110, 120);
+  EXPECT_EQ(deliver_all(), numbers(110, 120));
+  EXPECT_EQ(store_->stats().records, 120u);
+}
+
+// Each cut of the file or its journal leaves the records before it, in order, and a store that
+// works.
+TEST_F(StoreFaults, SurvivesACutAnywhere) {
+  open();
+  cursor();
+  push(0, 3000);
+  deliver(500, 500);
+  close();
+  open();
+  cursor();
+  for (int i = 0; i < 60; i++)
+    push(3000 + i * 5, 3005 + i * 5);
+  ASSERT_TRUE(eventually([this] {
+    return query(options_.path, "SELECT last FROM cursors") == std::vector<std::string>{"500"};
+  }));
+  const std::string whole = path("whole.db");
+  for (const char *suffix : {"", "-wal"})
+    fs::copy_file(options_.path + suffix, whole + suffix);
+  close();
+
+  std::mt19937 random(1);
+  std::size_t least = 3000, kept = 0;
+  for (int i = 0; i < 50; i++) {
+    const std::string suffix = i % 2 == 0 ? "" : "-wal";
+    options_.path = path("cut" + std::to_string(i) + ".db");
+    for (const char *each : {"", "-wal"})
+      fs::copy_file(whole + each, options_.path + each);
+    const auto size = fs::file_size(options_.path + suffix);
+    const auto offset = std::uniform_int_distribution<std::uintmax_t>(0, size - 1)(random);
+    fs::resize_file(options_.path + suffix, offset);
+    SCOPED_TRACE("cut" + suffix + " at " + std::to_string(offset) + " of " + std::to_string(size));
+    open();
+    ASSERT_TRUE(writing());
+    cursor();
+    const Numbers rest = deliver_all();
+    EXPECT_TRUE(std::is_sorted(rest.begin(), rest.end()));
+    EXPECT_EQ(std::set<std::int64_t>(rest.begin(), rest.end()).size(), rest.size());
+    if (!suffix.empty()) {
+      EXPECT_EQ(rest, numbers(500, 500 + static_cast<std::int64_t>(rest.size())));
+      least = std::min(least, rest.size());
+    }
+    kept += rest.size();
+    push(5000, 5001);
+    EXPECT_EQ(deliver_all(), numbers(5000, 5001));
+    close();
+  }
+  EXPECT_GE(least, 2500u) << "a cut of the journal costs what is in the journal";
+  EXPECT_GT(kept, 50u * 1500u);
+}
+
+// Pushes and delivers until it is killed. What is stored is said on `stored`, what was delivered is
+// in the file `delivered`.
+[[noreturn]] void live(npc::StoreOptions options, int run, int stored,
+                       const std::string &delivered) {
+  auto store = std::make_shared<npc::Store>(options, [](const npc::StoreEvent &) {});
+  npc::Cursor cursor(store, "a", false);
+  std::thread([&] {
+    std::ofstream file(delivered, std::ios::app);
+    for (;;) {
+      const auto records = cursor.take(10, milliseconds(1), {});
+      for (const Record &record : records)
+        file << record.boot << ' ' << record.seq << '\n';
+      file.flush();
+      cursor.settle(records.size(), {});
+    }
+  }).detach();
+  for (int i = 0;; i++) {
+    Record record = numbered(i);
+    record.boot = std::to_string(run);
+    store->push(record);
+    if (i % 3 == 0 && store->flush(seconds(60)) && write(stored, &i, sizeof(i)) != sizeof(i))
+      _exit(1);
+  }
+}
+
+TEST_F(StoreFaults, LosesNothingToAKill) {
+  constexpr int kRuns = 20;
+  const std::string delivered = path("delivered");
+  std::mt19937 random(std::random_device{}());
+  std::vector<int> acknowledged(kRuns, -1);
+  for (int run = 0; run < kRuns; run++) {
+    int ends[2];
+    ASSERT_EQ(pipe(ends), 0);
+    const pid_t child = fork();
+    ASSERT_GE(child, 0);
+    if (child == 0)
+      live(options_, run, ends[1], delivered);
+    ::close(ends[1]);
+    // Half of them come to life; the others may die at any moment.
+    if (run % 2 == 0) {
+      int number;
+      ASSERT_EQ(read(ends[0], &number, sizeof(number)), ssize_t{sizeof(number)});
+      acknowledged[static_cast<std::size_t>(run)] = number;
+    }
+    std::this_thread::sleep_for(milliseconds(std::uniform_int_distribution<int>(0, 60)(random)));
+    kill(child, SIGKILL);
+    waitpid(child, nullptr, 0);
+    for (int number; read(ends[0], &number, sizeof(number)) == sizeof(number);)
+      acknowledged[static_cast<std::size_t>(run)] = number;
+    ::close(ends[0]);
+  }
+  open();
+  EXPECT_TRUE(writing());
+  EXPECT_TRUE(events().empty());
+  std::map<int, std::set<std::int64_t>> arrived;
+  std::size_t count = 0, different = 0;
+  std::ifstream file(delivered);
+  const auto arrive = [&](int run, std::int64_t seq) {
+    count++;
+    different += arrived[run].insert(seq).second;
+  };
+  for (std::int64_t run, seq; file >> run >> seq;)
+    arrive(static_cast<int>(run), seq);
+  while (cursor().pending() > 0) {
+    const auto records = cursor().take(100, milliseconds(0), {});
+    for (const Record &record : records)
+      arrive(std::stoi(record.boot), record.seq);
+    cursor().settle(records.size(), {});
+  }
+  EXPECT_EQ(cursor().dropped(), 0u);
+  for (int run = 0; run < kRuns; run++) {
+    const auto &set = arrived[run];
+    if (set.empty()) {
+      EXPECT_EQ(acknowledged[static_cast<std::size_t>(run)], -1);
+      continue;
+    }
+    EXPECT_EQ(set.size(), static_cast<std::size_t>(*set.rbegin() + 1)) << "a gap in run " << run;
+    EXPECT_GE(*set.rbegin(), acknowledged[static_cast<std::size_t>(run)]) << "in run " << run;
+  }
+  EXPECT_GE(different, kRuns / 2u);
+  // At most what was on its way at each kill, and what was not yet written of the cursor.
+  EXPECT_LE(count - different, kRuns * 40u);
+  RecordProperty("repeated", static_cast<int>(count - different));
+}
+
+}  // namespace

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Home Assistant's discovery, and what is retained, with a real broker in between.
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+
+#include "../waiting.h"
+#include "mosquitto.h"
+#include "sink.h"
+
+namespace {
+
+using Json = nlohmann::json;
+using npc::test::eventually;
+using npc::test::Mosquitto;
+using npc::test::Process;
+using npc::test::retained;
+using npc::test::Sink;
+using npc::test::Subscriber;
+using npc::test::TemporaryDirectory;
+
+constexpr const char *kConfig = "homeassistant/device/npc_home_door/config";
+constexpr const char *kStatus = "npc/home/door/status";
+constexpr const char *kHealth = "npc/home/door/health";
+
+// What Home Assistant's device discovery knows, abbreviated. In each list the required keys first,
+// up to the empty one.
+const std::vector<std::string> kRoots = {"dev",    "o",      "cmps",  "",    "avty", "avty_mode",
+                                         "avty_t", "stat_t", "cmd_t", "qos", "e"};
+const std::vector<std::string> kDevice = {"ids", "",   "name", "mf", "mdl", "mdl_id",
+                                          "sw",  "hw", "sn",   "sa", "cu",  "cns"};
+const std::vector<std::string> kOrigin = {"name", "", "sw", "url"};
+const std::vector<std::string> kSensor = {"p",        "uniq_id",      "",        "name",
+                                          "stat_cla", "unit_of_meas", "val_tpl", "sug_dsp_prc",
+                                          "dev_cla",  "ent_cat",      "stat_t",  "exp_aft"};
+const std::vector<std::string> kBinarySensor = {"p",       "uniq_id", "",       "name",   "dev_cla",
+                                                "val_tpl", "ent_cat", "stat_t", "exp_aft"};
+const std::set<std::string> kStateClasses = {"measurement", "total", "total_increasing"};
+
+void expect_keys(const Json &object, const std::vector<std::string> &keys) {
+  ASSERT_TRUE(object.is_object()) << object;
+  bool required = true;
+  std::set<std::string> known;
+  for (const std::string &key : keys) {
+    required = required && !key.empty();
+    known.insert(key);
+    if (required) {
+      EXPECT_TRUE(object.contains(key)) << key << " in " << object;
+    }
+  }
+  for (const auto &item : object.items())
+    EXPECT_TRUE(known.contains(item.key())) << item.key() << " in " << object;
+}
+
+void expect_valid(const Json &config) {
+  expect_keys(config, kRoots);
+  expect_keys(config.at("dev"), kDevice);
+  expect_keys(config.at("o"), kOrigin);
+  std::set<std::string> ids;
+  for (const auto &item : config.at("cmps").items()) {
+    const Json &component = item.value();
+    const bool sensor = component.at("p") == "sensor";
+    EXPECT_TRUE(sensor || component.at("p") == "binary_sensor") << component;
+    expect_keys(component, sensor ? kSensor : kBinarySensor);
+    EXPECT_TRUE(ids.insert(component.at("uniq_id")).second) << component;
+    if (component.contains("stat_cla")) {
+      EXPECT_TRUE(kStateClasses.contains(component.at("stat_cla"))) << component;
+    }
+    if (component.contains("ent_cat")) {
+      EXPECT_EQ(component.at("ent_cat"), "diagnostic");
+    }
+  }
+}
+
+std::set<std::string> keys_of(const Json &config) {
+  std::set<std::string> keys;
+  for (const auto &item : config.at("cmps").items())
+    keys.insert(item.key());
+  return keys;
+}
+
+// Record `seq` with these lines, and a zone.
+GstBuffer *record_with(guint64 seq, const std::vector<std::string> &lines) {
+  Json record = Json::parse(npc::test::record_json(seq));
+  for (const std::string &line : lines)
+    record["lines"][line] = {{"in", 1}, {"out", 0}, {"in_total", seq + 1}, {"out_total", 0}};
+  record["zones"]["queue"] = {{"people", 1}, {"people_max", 1}, {"entered", 0}, {"dwell", 4000}};
+  return npc::test::text_buffer(record.dump() + "\n");
+}
+
+class MqttHome : public testing::Test {
+ protected:
+  void SetUp() override {
+    for (const char *program : {"mosquitto", "mosquitto_sub", "mosquitto_pub"}) {
+      if (!npc::test::have_program(program))
+        GTEST_SKIP() << program << " is not installed";
+    }
+    ASSERT_TRUE(broker_.start());
+  }
+  std::string uri(const std::string &more = {}) const {
+    return "mqtt://" + broker_.host() + "/?discovery=homeassistant" + more;
+  }
+  Json config() const { return Json::parse(retained(broker_, kConfig)); }
+  void publish(const std::string &topic, const std::string &payload) {
+    Process publisher({"mosquitto_pub", "-p", std::to_string(broker_.port()), "-q", "1", "-t",
+                       topic, "-m", payload},
+                      directory_ / "log");
+    ASSERT_EQ(publisher.wait(), 0);
+  }
+
+  TemporaryDirectory directory_;
+  Mosquitto broker_;
+};
+
+TEST_F(MqttHome, IsDescribedByTheKeyTables) {
+  Sink sink(uri());
+  sink.push(record_with(0, {"door", "back-2"}));
+  EXPECT_TRUE(sink.drain());
+  const Json found = config();
+  expect_valid(found);
+  EXPECT_EQ(keys_of(found),
+            (std::set<std::string>{"people", "moving", "faces", "occupancy", "line_door_in",
+                                   "line_door_out", "line_back-2_in", "line_back-2_out",
+                                   "zone_queue_people", "zone_queue_dwell", "problem", "uptime",
+                                   "delay", "reconnects"}));
+  const Json &in = found.at("cmps").at("line_back-2_in");
+  EXPECT_EQ(in.at("stat_cla"), "total_increasing");
+  EXPECT_EQ(in.at("val_tpl"), "{{ value_json.lines['back-2']['in_total'] }}");
+  EXPECT_EQ(in.at("uniq_id"), "npc_home_door_line_back-2_in");
+  EXPECT_EQ(found.at("cmps").at("people").at("stat_cla"), "measurement");
+  EXPECT_EQ(found.at("cmps").at("occupancy").at("dev_cla"), "occupancy");
+  EXPECT_EQ(found.at("cmps").at("uptime").at("stat_t"), kHealth);
+  EXPECT_EQ(found.at("stat_t"), "npc/home/door/state");
+  EXPECT_EQ(found.at("avty"), Json::parse(R"([{"t":"npc/home/door/status"}])"));
+
+  const Json health = Json::parse(retained(broker_, kHealth));
+  EXPECT_EQ(health.at("will"), kStatus);
+  for (const char *number : {"time", "uptime", "delivered", "delay", "reconnects"})
+    EXPECT_TRUE(health.at(number).is_number_unsigned()) << health;
+}
+
+TEST_F(MqttHome, ALineThatIsGoneLosesItsEntities) {
+  Subscriber watcher(broker_, {"-t", kConfig});
+  ASSERT_TRUE(
+      eventually([&] { return broker_.log().find("Sending SUBACK") != std::string::npos; }));
+  {
+    Sink sink(uri());
+    sink.push(record_with(0, {"door", "exit", "old"}));
+    ASSERT_TRUE(eventually([&] { return sink.number("delivered") == 1; }));
+    EXPECT_TRUE(keys_of(config()).contains("line_exit_in"));
+    // Removed while it runs: first its platform alone, then nothing.
+    sink.push(record_with(1, {"door", "old"}));
+    EXPECT_TRUE(sink.drain());
+    EXPECT_FALSE(keys_of(config()).contains("line_exit_in"));
+  }
+  // And over a restart, by what the broker retains.
+  Sink sink(uri());
+  sink.push(record_with(2, {"door"}));
+  EXPECT_TRUE(sink.drain());
+  ASSERT_TRUE(eventually([&] { return watcher.payloads(kConfig).size() >= 5; }));
+  const auto all = watcher.payloads(kConfig);
+  const Json platform = {{"p", "sensor"}};
+  ASSERT_EQ(all.size(), 5u);
+  EXPECT_EQ(Json::parse(all[1]).at("cmps").at("line_exit_in"), platform);
+  EXPECT_EQ(Json::parse(all[1]).at("cmps").at("line_exit_out"), platform);
+  EXPECT_TRUE(keys_of(Json::parse(all[2])).contains("line_old_in"));
+  EXPECT_EQ(Json::parse(all[3]).at("cmps").at("line_old_out"), platform);
+  EXPECT_FALSE(keys_of(Json::parse(all[4])).contains("line_old_out"));
+  for (const std::size_t last : {0, 2, 4})
+    expect_valid(Json::parse(all[last]));
+  EXPECT_EQ(Json::parse(all[4]), config());
+}
+
+TEST_F(MqttHome, TellsEverythingAgainWhenHomeAssistantStarts) {
+  Sink sink(uri("&discovery-prefix=ha"));
+  sink.push(record_with(0, {"door"}));
+  EXPECT_TRUE(sink.drain());
+  Subscriber watcher(broker_, {"-t", "npc/#", "-t", "ha/#", "-R"});
+  ASSERT_TRUE(eventually([&] {
+    const std::string log = broker_.log();
+    return log.rfind("Sending SUBACK to auto-") != std::string::npos ||
+           log.rfind("Sending SUBACK to mosq-") != std::string::npos;
+  })) << broker_.log();
+  publish("ha/status", "online");
+  EXPECT_TRUE(watcher.wait_for(kStatus, "online"));
+  EXPECT_TRUE(eventually([&] { return watcher.payloads(kHealth).size() == 1; }));
+  EXPECT_EQ(watcher.payloads("ha/device/npc_home_door/config").size(), 1u);
+  EXPECT_EQ(watcher.payloads("npc/home/door/state").size(), 1u);
+  EXPECT_EQ(watcher.payloads("npc/home/door/counts").size(), 0u);
+}
+
+TEST_F(MqttHome, TellsEverythingAgainToABrokerThatForgot) {
+  Sink sink(uri());
+  sink.push(record_with(0, {"door"}));
+  sink.push(npc::test::record_buffer(0, "gate"));
+  EXPECT_TRUE(sink.drain());
+  broker_.kill();
+  broker_.forget();
+  sink.wait_for("disconnected");
+  ASSERT_TRUE(broker_.start());
+  sink.wait_for("connected");
+  EXPECT_EQ(retained(broker_, kStatus), "online");
+  EXPECT_EQ(Json::parse(retained(broker_, "npc/home/door/state")).at("seq"), 0);
+  EXPECT_EQ(Json::parse(retained(broker_, kHealth)).at("reconnects"), 1);
+  EXPECT_TRUE(keys_of(config()).contains("line_door_in"));
+  // The will is about the first camera: the second is there only if the first is.
+  const Json gate = Json::parse(retained(broker_, "homeassistant/device/npc_home_gate/config"));
+  EXPECT_EQ(gate.at("avty"),
+            Json::parse(R"([{"t":"npc/home/gate/status"},{"t":"npc/home/door/status"}])"));
+  EXPECT_EQ(gate.at("avty_mode"), "all");
+}
+
+TEST_F(MqttHome, OnlyTheTopicsThatWereAskedFor) {
+  Subscriber watcher(broker_);
+  ASSERT_TRUE(
+      eventually([&] { return broker_.log().find("Sending SUBACK") != std::string::npos; }));
+  Sink sink("mqtt://" + broker_.host() + "/?topics=counts");
+  sink.push(0, 5);
+  EXPECT_TRUE(sink.drain());
+  sink.stop();
+  EXPECT_TRUE(watcher.wait_for(kStatus, "offline"));
+  EXPECT_EQ(watcher.payloads("npc/home/door/counts").size(), 5u);
+  EXPECT_EQ(watcher.lines().size(), 7u);
+}
+
+}  // namespace

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// mqtts against a real Mosquitto: who is trusted, and what is said if nobody is.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "../waiting.h"
+#include "mosquitto.h"
+#include "sink.h"
+
+namespace {
+
+using npc::test::content_of;
+using npc::test::eventually;
+using npc::test::Mosquitto;
+using npc::test::Process;
+using npc::test::Sink;
+using npc::test::TemporaryDirectory;
+
+constexpr const char *kPassword = "s3cret-Of-The-Door";
+
+// Two authorities, and certificates of the first for a broker on 127.0.0.1 and for us.
+class Certificates {
+ public:
+  Certificates() {
+    shell(
+        "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=ours -keyout ca.key -out "
+        "ca.pem");
+    shell(
+        "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=theirs -keyout other.key "
+        "-out other.pem");
+    sign("good", "IP:127.0.0.1", "2");
+    sign("elsewhere", "DNS:elsewhere.example", "2");
+    sign("expired", "IP:127.0.0.1", "-1");
+    sign("client", "DNS:camera", "2");
+  }
+  std::string operator/(const std::string &name) const { return directory_ / name; }
+
+ private:
+  void shell(const std::string &command) {
+    Process process({"sh", "-c", "cd " + (directory_ / "") + " && umask 077 && " + command},
+                    directory_ / "openssl.log");
+    EXPECT_EQ(process.wait(), 0) << command << content_of(directory_ / "openssl.log");
+  }
+  void sign(const std::string &name, const std::string &alternative, const std::string &days) {
+    std::ofstream(directory_ / (name + ".cnf")) << "subjectAltName=" << alternative << "\n";
+    shell("openssl req -newkey rsa:2048 -nodes -subj /CN=" + name + " -keyout " + name +
+          ".key -out " + name + ".csr");
+    shell("openssl x509 -req -in " + name + ".csr -CA ca.pem -CAkey ca.key -CAcreateserial -days " +
+          days + " -extfile " + name + ".cnf -out " + name + ".pem");
+  }
+
+  TemporaryDirectory directory_;
+};
+
+class MqttTls : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    if (npc::test::have_program("openssl"))
+      certificates_ = new Certificates;
+  }
+  static void TearDownTestSuite() {
+    delete certificates_;
+    certificates_ = nullptr;
+  }
+  void SetUp() override {
+    for (const char *program : {"mosquitto", "mosquitto_sub", "mosquitto_passwd", "openssl"}) {
+      if (!npc::test::have_program(program))
+        GTEST_SKIP() << program << " is not installed";
+    }
+  }
+
+  static std::string file(const std::string &name) { return *certificates_ / name; }
+  // The configuration of a broker with this certificate.
+  static std::string with(const std::string &name, const std::string &more = {}) {
+    return "allow_anonymous true\ncertfile " + file(name + ".pem") + "\nkeyfile " +
+           file(name + ".key") + "\n" + more;
+  }
+  // What is said of a broker when it refuses, or is refused. The pipeline goes on.
+  static std::string refusal(const Mosquitto &broker, const std::string &query) {
+    Sink sink("mqtts://" + broker.host() + "/?" + query);
+    sink.set_drain_timeout(0);
+    sink.push(0, 10);
+    const std::string reason = sink.wait_for("disconnected");
+    sink.push(10, 20);
+    EXPECT_EQ(sink.number("pending"), 20u);
+    EXPECT_EQ(sink.number("delivered"), 0u);
+    EXPECT_FALSE(sink.posted_an_error());
+    return reason;
+  }
+  static bool delivers(const std::string &uri) {
+    Sink sink(uri);
+    sink.push(0, 300);
+    return sink.drain() && sink.number("delivered") == 300;
+  }
+
+  static Certificates *certificates_;
+};
+
+Certificates *MqttTls::certificates_ = nullptr;
+
+TEST_F(MqttTls, DeliversToATrustedBroker) {
+  Mosquitto broker(with("good"));
+  ASSERT_TRUE(broker.start());
+  EXPECT_TRUE(delivers("mqtts://" + broker.host() + "/?ca-file=" + file("ca.pem")));
+  EXPECT_NE(broker.log().find("(p5, "), std::string::npos) << broker.log();
+}
+
+TEST_F(MqttTls, RefusesAnotherAuthority) {
+  Mosquitto broker(with("good"));
+  ASSERT_TRUE(broker.start());
+  const std::string certificate = "The certificate of the broker at " + broker.host();
+  for (const std::string &query : {"ca-file=" + file("other.pem"), std::string("qos=1")}) {
+    const std::string reason = refusal(broker, query);
+    EXPECT_TRUE(reason.starts_with(certificate + " is not trusted (")) << reason;
+    EXPECT_TRUE(reason.ends_with("): name the file of who signed it with ca-file=.")) << reason;
+  }
+}
+
+TEST_F(MqttTls, RefusesAnExpiredCertificate) {
+  Mosquitto broker(with("expired"));
+  ASSERT_TRUE(broker.start());
+  EXPECT_EQ(refusal(broker, "ca-file=" + file("ca.pem")),
+            "The certificate of the broker at " + broker.host() +
+                " has expired: renew it there, or set the clock here.");
+}
+
+TEST_F(MqttTls, RefusesAnotherHost) {
+  Mosquitto broker(with("elsewhere"));
+  ASSERT_TRUE(broker.start());
+  EXPECT_EQ(refusal(broker, "ca-file=" + file("ca.pem")),
+            "The certificate of the broker at " + broker.host() +
+                " is for another host: write the name that is in it.");
+  EXPECT_TRUE(delivers("mqtts://" + broker.host() + "/?insecure=1"));
+}
+
+TEST_F(MqttTls, ShowsItsCertificate) {
+  Mosquitto broker(with("good", "cafile " + file("ca.pem") + "\nrequire_certificate true\n"));
+  ASSERT_TRUE(broker.start());
+  const std::string ca = "ca-file=" + file("ca.pem");
+  EXPECT_EQ(refusal(broker, ca), "The broker at " + broker.host() +
+                                     " wants a certificate of ours: name its files with "
+                                     "cert-file= and key-file=.");
+  const std::string ours = "&cert-file=" + file("client.pem") + "&key-file=";
+  EXPECT_TRUE(delivers("mqtts://" + broker.host() + "/?" + ca + ours + file("client.key")));
+  EXPECT_EQ(refusal(broker, ca + ours + file("good.key")),
+            "The key file \"" + file("good.key") + "\" belongs to another certificate.");
+  EXPECT_EQ(
+      refusal(broker, ca + "&cert-file=" + file("other.pem") + "&key-file=" + file("other.key")),
+      "The broker at " + broker.host() +
+          " does not trust our certificate: check cert-file= and who signed it.");
+
+  std::filesystem::permissions(file("client.key"), std::filesystem::perms(0644));
+  EXPECT_EQ(refusal(broker, ca + ours + file("client.key")),
+            "The key file \"" + file("client.key") +
+                "\" is open to everybody on this machine: run chmod o-rwx " + file("client.key") +
+                ".");
+  std::filesystem::permissions(file("client.key"), std::filesystem::perms(0600));
+}
+
+TEST_F(MqttTls, SaysWhichFileIsMissing) {
+  Mosquitto broker(with("good"));
+  ASSERT_TRUE(broker.start());
+  EXPECT_EQ(refusal(broker, "ca-file=/no/such/file"),
+            "The CA file \"/no/such/file\" cannot be read: No such file or directory.");
+  EXPECT_EQ(refusal(broker, "ca-file=" + file("ca.key")),
+            "The CA file \"" + file("ca.key") + "\" holds no certificate in PEM.");
+  EXPECT_EQ(refusal(broker, "cert-file=/no/such/file&key-file=/no/such/file"),
+            "The certificate file \"/no/such/file\" cannot be read: No such file or directory.");
+}
+
+TEST_F(MqttTls, SaysThatThereIsNoTls) {
+  Mosquitto broker;
+  ASSERT_TRUE(broker.start());
+  EXPECT_EQ(refusal(broker, "ca-file=" + file("ca.pem")),
+            "The broker at " + broker.host() +
+                " ended the connection during TLS's handshake: check the port, or write mqtt://.");
+}
+
+// Not a test: what the next one runs in a process of its own, with everything logged.
+TEST(Child, DISABLED_DeliversWithAPassword) {
+  Sink sink(std::getenv("NPC_TEST_UPDATERS"));
+  sink.push(0, 10);
+  const bool connected = std::string(std::getenv("NPC_TEST_STATE")) == "connected";
+  if (!connected)
+    sink.set_drain_timeout(0);
+  std::printf("%s\n", sink.wait_for(std::getenv("NPC_TEST_STATE")).c_str());
+  std::printf("%s\n", content_of("/proc/self/cmdline").c_str());
+  std::printf("%s\n", content_of("/proc/self/environ").c_str());
+  EXPECT_EQ(sink.drain(), connected);
+}
+
+TEST_F(MqttTls, ThePasswordIsNowhere) {
+  TemporaryDirectory directory;
+  const std::string users = directory / "users";
+  std::ofstream(users).close();
+  ASSERT_EQ(Process({"mosquitto_passwd", "-b", users, "me", kPassword}, directory / "log").wait(),
+            0);
+  Mosquitto broker(with("good", "password_file " + users + "\n") + "allow_anonymous false\n");
+  ASSERT_TRUE(broker.start());
+  const std::string password = directory / "password";
+  const std::string uri =
+      "mqtts://me@" + broker.host() + "/?ca-file=" + file("ca.pem") + "&password-file=" + password;
+  for (const std::string &state : {std::string("connected"), std::string("disconnected")}) {
+    const std::string written = state == "connected" ? kPassword : std::string("x") + kPassword;
+    std::filesystem::remove(password);
+    std::ofstream(password) << written << "\n";
+    std::filesystem::permissions(password, std::filesystem::perms(0600));
+    Process child(
+        {"/usr/bin/env", "NPC_TEST_UPDATERS=" + uri, "NPC_TEST_STATE=" + state, "GST_DEBUG=9",
+         "GST_DEBUG_NO_COLOR=1", std::string(std::filesystem::read_symlink("/proc/self/exe")),
+         "--gtest_also_run_disabled_tests", "--gtest_filter=Child.*"},
+        directory / state);
+    EXPECT_EQ(child.wait(), 0) << state;
+    const std::string output = content_of(directory / state);
+    EXPECT_NE(output.find("npcsink"), std::string::npos);
+    EXPECT_EQ(output.find(kPassword), std::string::npos) << state;
+    if (state == "disconnected") {
+      EXPECT_NE(output.find("refused the user name or the password"), std::string::npos);
+    }
+  }
+}
+
+}  // namespace

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What MQTT 5 adds, seen by a subscriber, and a broker that does not speak it.
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <string>
+#include <thread>
+
+#include "../waiting.h"
+#include "mosquitto.h"
+#include "sink.h"
+
+namespace {
+
+using npc::test::content_of;
+using npc::test::eventually;
+using npc::test::Mosquitto;
+using npc::test::Process;
+using npc::test::Sink;
+using npc::test::TemporaryDirectory;
+
+class MqttVersions : public testing::Test {
+ protected:
+  void SetUp() override {
+    for (const char *program : {"mosquitto", "mosquitto_sub"}) {
+      if (!npc::test::have_program(program))
+        GTEST_SKIP() << program << " is not installed";
+    }
+    ASSERT_TRUE(broker_.start());
+  }
+
+  Mosquitto broker_;
+};
+
+TEST_F(MqttVersions, PropertiesAreSeen) {
+  TemporaryDirectory directory;
+  Process subscriber(
+      {"mosquitto_sub", "-p", std::to_string(broker_.port()), "-V", "5", "-t", "npc/+/+/counts",
+       "-t", "npc/+/+/influx", "-C", "2", "-W", "30", "-F", "%t|%C|%E|%F|%P"},
+      directory / "output");
+  ASSERT_TRUE(
+      eventually([&] { return broker_.log().find("Sending SUBACK") != std::string::npos; }));
+  Sink sink("mqtt://" + broker_.host() + "/?expiry=3600");
+  sink.push(0, 1);
+  EXPECT_EQ(subscriber.wait(), 0);
+  const std::string output = content_of(directory / "output");
+  EXPECT_NE(output.find("npc/home/door/counts|application/json|3600|1|schema:npc-counts/1\n"),
+            std::string::npos)
+      << output;
+  EXPECT_NE(output.find("npc/home/door/influx|text/vnd.influx|3600|1|schema:npc-counts/1\n"),
+            std::string::npos)
+      << output;
+  // The session outlives the connection: c0 is clean start 0.
+  EXPECT_NE(broker_.log().find(" as npc-home-door-"), std::string::npos);
+  EXPECT_NE(broker_.log().find("(p5, c0, k30)"), std::string::npos) << broker_.log();
+}
+
+TEST_F(MqttVersions, ConfirmsWithinTheBrokersReceiveMaximum) {
+  Mosquitto narrow = Mosquitto::plain("allow_anonymous true\nmax_inflight_messages 3\n");
+  ASSERT_TRUE(narrow.start());
+  for (const char *qos : {"1", "2"}) {
+    Sink sink("mqtt://" + narrow.host() + "/?qos=" + qos);
+    sink.push(0, 1000);
+    EXPECT_TRUE(sink.drain());
+    EXPECT_EQ(sink.number("failed"), 0u);
+  }
+}
+
+// In front of a real broker, refuses MQTT 5 as brokers did before there was one.
+class OldBroker {
+ public:
+  explicit OldBroker(int port)
+      : to_(port), socket_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address = loopback(0);
+    socklen_t size = sizeof(address);
+    EXPECT_EQ(bind(socket_, reinterpret_cast<sockaddr *>(&address), size), 0);
+    EXPECT_EQ(getsockname(socket_, reinterpret_cast<sockaddr *>(&address), &size), 0);
+    EXPECT_EQ(listen(socket_, 8), 0);
+    port_ = ntohs(address.sin_port);
+    thread_ = std::thread([this] { serve(); });
+  }
+  ~OldBroker() {
+    shutdown(socket_, SHUT_RDWR);
+    thread_.join();
+    close(socket_);
+  }
+  std::string host() const { return "127.0.0.1:" + std::to_string(port_); }
+  int refused() const { return refused_; }
+
+ private:
+  static sockaddr_in loopback(int port) {
+    sockaddr_in address = {};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(static_cast<std::uint16_t>(port));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    return address;
+  }
+
+  void serve() {
+    int client;
+    while ((client = accept4(socket_, nullptr, nullptr, SOCK_CLOEXEC)) >= 0) {
+      char bytes[4096];
+      const ssize_t size = recv(client, bytes, sizeof(bytes), 0);
+      const std::string connect(bytes, size > 0 ? static_cast<std::size_t>(size) : 0);
+      const auto name = connect.find("MQTT");
+      if (name != std::string::npos && connect.at(name + 4) == 5) {
+        refused_++;
+        send(client, "\x20\x02\x00\x01", 4, MSG_NOSIGNAL);
+      } else if (name != std::string::npos) {
+        relay(client, connect);
+      }
+      close(client);
+    }
+  }
+
+  void relay(int client, const std::string &connect) {
+    const int server = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const sockaddr_in address = loopback(to_);
+    EXPECT_EQ(::connect(server, reinterpret_cast<const sockaddr *>(&address), sizeof(address)), 0);
+    send(server, connect.data(), connect.size(), MSG_NOSIGNAL);
+    pollfd files[2] = {{client, POLLIN, 0}, {server, POLLIN, 0}};
+    for (bool open = true; open && poll(files, 2, 60000) > 0;) {
+      for (int i = 0; i < 2; i++) {
+        char bytes[65536];
+        if (files[i].revents == 0)
+          continue;
+        const ssize_t size = recv(files[i].fd, bytes, sizeof(bytes), 0);
+        open = open && size > 0 &&
+               send(files[1 - i].fd, bytes, static_cast<std::size_t>(size), MSG_NOSIGNAL) == size;
+      }
+    }
+    close(server);
+  }
+
+  const int to_;
+  const int socket_;
+  int port_ = 0;
+  std::atomic<int> refused_ = 0;
+  std::thread thread_;
+};
+
+TEST_F(MqttVersions, FallsBackToTheOldVersion) {
+  OldBroker old(broker_.port());
+  Sink sink("mqtt://" + old.host());
+  sink.push(0, 500);
+  EXPECT_TRUE(sink.drain());
+  EXPECT_EQ(sink.number("delivered"), 500u);
+  EXPECT_EQ(old.refused(), 1);
+  EXPECT_NE(broker_.log().find("(p2, c0, k30)"), std::string::npos) << broker_.log();
+  EXPECT_EQ(npc::test::retained(broker_, "npc/home/door/status"), "online");
+  sink.stop();
+  EXPECT_EQ(npc::test::retained(broker_, "npc/home/door/status"), "offline");
+}
+
+// Debian 12's Mosquitto does not say why it ends a connection.
+TEST_F(MqttVersions, GivesWayToAnotherClientOfItsId) {
+  Sink first("mqtt://" + broker_.host() + "/?client-id=twin");
+  Sink second("mqtt://" + broker_.host() + "/?client-id=twin");
+  first.push(0, 1);
+  second.push(1, 2);
+  const auto gives_way = [](Sink &sink) {
+    return sink.last_error().find("another client of the id \"twin\"") != std::string::npos;
+  };
+  ASSERT_TRUE(eventually([&] { return gives_way(first) || gives_way(second); }));
+  // The other one is left in peace.
+  Sink &other = gives_way(first) ? second : first;
+  other.push(2, 3);
+  EXPECT_TRUE(other.drain());
+  first.set_drain_timeout(0);
+  second.set_drain_timeout(0);
+}
+
+}  // namespace
