@@ -81,6 +81,7 @@ def runs_with(login_of, is_right):
         mine = right if is_right else f"wrong-{random.randrange(1 << 62):x}"
         login = login_of(folder, right)
         login.start()
+        (folder / "password").touch(0o600)
         (folder / "password").write_text(mine + "\n")
         stream = Stream(folder, f"{login.uri}?password-file={folder / 'password'}", rate=50)
         # Without a wait at the end for what a wrong password never delivers.
@@ -99,14 +100,16 @@ def runs_with(login_of, is_right):
             raise AssertionError("the pipeline stood still")
         if (end["updaters"][0]["pending"] == 0) != is_right:
             raise AssertionError(f"unexpected: {end['updaters']}")
+        why = [content["reason"] for kind, content in stream.said()
+               if kind == "npc-updater" and content["state"] == "disconnected"]
+        if not is_right and "refused the user name or the password" not in why[0]:
+            raise AssertionError(f"it was not the password: {why}")
         places = search(folder, mine, shown)
         if b"npcsink" not in places["output.err"] or b"TRACE" not in places["output.err"]:
             raise AssertionError("there is no log at level 9")
         if "password-file" not in end["properties"]["updaters"]:
             raise AssertionError("the properties were not printed")
-        return [f"{len(places['output.err']) >> 10} KiB of log searched"] + [
-            content["reason"] for kind, content in stream.said()
-            if kind == "npc-updater" and content["reason"]][:1]
+        return [f"{len(places['output.err']) >> 10} KiB of log searched", *why[:1]]
     finally:
         if login:
             login.far.close()
