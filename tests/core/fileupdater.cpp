@@ -44,14 +44,15 @@ class FileUpdater : public testing::Test {
   std::string path(const std::string &name) const { return directory_ + "/" + name; }
 
   void start(const std::string &updaters) {
-    delivery_ = std::make_unique<Delivery>(updaters, npc::Registry::standard(), options_,
+    store_ = std::make_shared<npc::Store>(npc::StoreOptions(), [](const npc::StoreEvent &) {});
+    delivery_ = std::make_unique<Delivery>(updaters, npc::Registry::standard(), store_, options_,
                                            [](const npc::UpdaterEvent &) {});
     delivery_->start();
   }
 
   void push(int from, int to) {
     for (int i = from; i < to; i++)
-      delivery_->push(numbered(i));
+      store_->push(numbered(i));
   }
 
   npc::UpdaterStats stats(std::size_t index = 0) { return delivery_->stats().at(index); }
@@ -90,6 +91,7 @@ class FileUpdater : public testing::Test {
 
   std::string directory_;
   npc::WorkerOptions options_;
+  std::shared_ptr<npc::Store> store_;
   std::unique_ptr<Delivery> delivery_;
 };
 

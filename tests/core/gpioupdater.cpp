@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The gpio updater's logic, with a line that remembers what it was set to.
-#include "npcsink/updaters/gpio.h"
+#include "npcsink/updaters/gpio/gpio.h"
 
 #include <gtest/gtest.h>
 

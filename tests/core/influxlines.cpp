@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "npcsink/updaters/influxlines.h"
+#include "npcsink/updaters/influxdb/influxlines.h"
 #include "numbered.h"
 
 namespace {

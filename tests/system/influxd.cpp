@@ -14,7 +14,7 @@
 #include <sstream>
 
 #include "../waiting.h"
-#include "npcsink/updaters/http.h"
+#include "npcsink/updaters/influxdb/http.h"
 
 namespace npc::test {
 namespace {

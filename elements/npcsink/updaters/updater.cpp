@@ -3,9 +3,9 @@
 #include "updater.h"
 
 #include "file.h"
-#include "gpio.h"
-#include "influxdb.h"
-#include "mqtt.h"
+#include "gpio/gpio.h"
+#include "influxdb/influxdb.h"
+#include "mqtt/mqtt.h"
 #include "unix.h"
 
 namespace npc {

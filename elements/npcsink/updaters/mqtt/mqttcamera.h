@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "../record.h"
+#include "../../record.h"
 #include "discovery.h"
 #include "mqttmessage.h"
 #include "mqttsettings.h"

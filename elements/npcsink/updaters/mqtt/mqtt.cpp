@@ -6,7 +6,7 @@
 #include <deque>
 #include <exception>
 
-#include "../secret.h"
+#include "../../secret.h"
 #include "mqttcamera.h"
 #include "mqttlink.h"
 #include "mqttsettings.h"

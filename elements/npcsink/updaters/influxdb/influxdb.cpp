@@ -5,7 +5,7 @@
 #include <optional>
 #include <utility>
 
-#include "../secret.h"
+#include "../../secret.h"
 #include "http.h"
 #include "influxanswer.h"
 #include "influxlines.h"

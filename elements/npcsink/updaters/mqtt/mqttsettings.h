@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "../uri.h"
+#include "../../uri.h"
 #include "tls.h"
 
 namespace npc {

@@ -14,10 +14,10 @@
 #include <string>
 #include <vector>
 
-#include "../patience.h"
+#include "../../patience.h"
+#include "../updater.h"
 #include "mqttmessage.h"
 #include "tls.h"
-#include "updater.h"
 
 namespace npc {
 

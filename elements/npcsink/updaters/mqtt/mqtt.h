@@ -4,7 +4,7 @@
 
 #include <memory>
 
-#include "updater.h"
+#include "../updater.h"
 
 namespace npc {
 

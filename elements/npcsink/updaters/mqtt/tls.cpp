@@ -10,7 +10,7 @@
 #include <system_error>
 #include <utility>
 
-#include "../secret.h"
+#include "../../secret.h"
 #include "tls.h"
 
 namespace npc {

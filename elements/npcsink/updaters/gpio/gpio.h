@@ -6,8 +6,8 @@
 #include <functional>
 #include <memory>
 
+#include "../updater.h"
 #include "gpioline.h"
-#include "updater.h"
 
 namespace npc {
 

@@ -10,8 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "../updater.h"
 #include "influxanswer.h"
-#include "updater.h"
 
 namespace npc {
 
