@@ -24,8 +24,8 @@
  * - `influxdb://[user@]host[:8086]/database` (InfluxDB 1) or
  *   `influxdb://host/?org=…&bucket=…&token-file=…` (InfluxDB 2), and `influxdbs://…` with TLS:
  *   writes line protocol. Parameters: `password-file`; for influxdbs `ca-file`, `insecure`.
- * - `unix:/path[?format=classic]` writes JSON lines, or `<camera> <people> <moving> <faces>`, to
- * the socket of a program on this device.
+ * - `unix:/path[?format=json]` writes JSON lines to the socket of a program on this device; with
+ *   `format=classic`, `<camera> <people> <moving> <faces>`.
  * - `file:/path[?fsync=1]` appends JSON lines to a file, pipe or terminal, as `file:/dev/stdout`.
  * - `gpio:chip/line?on=people>=10[&off=people<8]` sets an output of a GPIO chip. Parameters: `on`,
  *   `off`, `pulse`, `active`, `stale`.
