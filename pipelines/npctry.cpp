@@ -151,7 +151,6 @@ class Run {
   void probe(const char *element, const char *pad, GstPadProbeCallback callback);
   void see(GstMessage *message);
   void show(const GstNpcCounts &counts);
-  void show_updater(const GstStructure *news);
   void report(GstMessage *message);
   void end();
   GstStructure *stats_of(const char *element_name) const;
@@ -219,6 +218,34 @@ int Run::play() {
   return failed_ || left_ > 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+guint64 number_of(const GstStructure &structure, const char *field) {
+  guint64 number = 0;
+  gst_structure_get_uint64(&structure, field, &number);
+  return number;
+}
+
+std::string text_of(const GstStructure &structure, const char *field) {
+  const gchar *text = gst_structure_get_string(&structure, field);
+  return text != nullptr ? text : "";
+}
+
+// What became of an updater or the store, why, and the numbers that are not 0.
+void show_news(const char *who, const GstStructure &news) {
+  const std::string name = text_of(news, who), reason = text_of(news, "reason");
+  std::string numbers;
+  for (const auto &[field, words] : {std::pair{"pending", "waiting"},
+                                     {"dropped", "given up"},
+                                     {"refused", "refused"},
+                                     {"unstored", "in memory only"},
+                                     {"lost", "lost"}}) {
+    if (const guint64 number = number_of(news, field); number > 0)
+      numbers += (numbers.empty() ? "" : ", ") + std::to_string(number) + " " + words;
+  }
+  g_printerr("%s %s%s%s%s\n", name.empty() ? who : name.c_str(), text_of(news, "state").c_str(),
+             reason.empty() ? "" : ": ", reason.c_str(),
+             numbers.empty() ? "" : (" (records: " + numbers + ")").c_str());
+}
+
 void Run::see(GstMessage *message) {
   switch (GST_MESSAGE_TYPE(message)) {
     case GST_MESSAGE_ELEMENT: {
@@ -226,7 +253,9 @@ void Run::see(GstMessage *message) {
       if (counts != nullptr)
         show(*counts);
       else if (gst_message_has_name(message, "npc-updater"))
-        show_updater(gst_message_get_structure(message));
+        show_news("updater", *gst_message_get_structure(message));
+      else if (gst_message_has_name(message, "npc-store"))
+        show_news("store", *gst_message_get_structure(message));
       break;
     }
     case GST_MESSAGE_WARNING:
@@ -265,13 +294,6 @@ void Run::show(const GstNpcCounts &counts) {
     g_print("  %s %u", object.name, object.count);
   }
   g_print("\n");
-}
-
-void Run::show_updater(const GstStructure *news) {
-  const gchar *reason = gst_structure_get_string(news, "reason");
-  g_printerr("%s %s%s%s\n", gst_structure_get_string(news, "updater"),
-             gst_structure_get_string(news, "state"),
-             reason != nullptr && *reason != '\0' ? ": " : "", reason != nullptr ? reason : "");
 }
 
 // What a user can do about an error that GStreamer's own elements post.
@@ -323,9 +345,8 @@ GstStructure *Run::stats_of(const char *element_name) const {
 }
 
 void Run::summarise() {
-  guint64 analysed = 0;
   g_autoptr(GstStructure) detected = stats_of("detect");
-  gst_structure_get_uint64(detected, "analysed", &analysed);
+  const guint64 analysed = number_of(*detected, "analysed");
   const guint64 seen = seen_;
   g_print("\n%10" G_GUINT64_FORMAT " frames seen\n", seen);
   g_print("%10" G_GUINT64_FORMAT " frames analysed%s\n", analysed,
@@ -337,10 +358,12 @@ void Run::summarise() {
   const GValue *updaters = gst_structure_get_value(sent, "updaters");
   for (guint i = 0; i < gst_value_array_get_size(updaters); ++i) {
     const GstStructure *updater = gst_value_get_structure(gst_value_array_get_value(updaters, i));
-    guint64 delivered = 0;
-    gst_structure_get_uint64(updater, "delivered", &delivered);
-    g_print("%10" G_GUINT64_FORMAT " delivered to %s\n", delivered,
-            gst_structure_get_string(updater, "updater"));
+    g_print("%10" G_GUINT64_FORMAT " delivered to %s\n", number_of(*updater, "delivered"),
+            text_of(*updater, "updater").c_str());
+    if (const guint64 pending = number_of(*updater, "pending"); pending > 0) {
+      g_print("%10" G_GUINT64_FORMAT " not delivered: %s\n", pending,
+              text_of(*updater, "last-error").c_str());
+    }
   }
 }
 

@@ -205,22 +205,28 @@ std::vector<Store::Kept> Store::take_stored(Cursor &cursor, std::size_t most) {
       work_.notify_one();
       return {};
     }
+    std::erase_if(rows, [end](const Database::Row &row) { return row.id > end; });
+    // While nothing can be deleted: from here on it is on its way.
+    std::lock_guard lock(mutex_);
+    for (const Database::Row &row : rows)
+      cursor.taken_.push_back({row.id, nullptr});
   }
-  std::erase_if(rows, [end](const Database::Row &row) { return row.id > end; });
   // If nothing is there any more, it goes on behind.
   const std::int64_t seen = rows.empty() ? end : rows.back().id;
   std::vector<Kept> kept = completed(std::move(rows));
 
   std::lock_guard lock(mutex_);
-  if (bases != bases_)
+  if (bases != bases_) {
+    cursor.taken_.clear();
     return {};
+  }
+  cursor.taken_ = kept;
   if (kept.empty()) {
     cursor.place_.advance(seen, 0);
     cursor.dirty_ = !cursor.live_only_;
     return {};
   }
   cursor.oldest_ = kept.front().record->time;
-  cursor.taken_ = kept;
   return kept;
 }
 
@@ -254,18 +260,31 @@ std::int64_t Store::delivered() const {
   return least;
 }
 
-// Records that wait for it but were deleted or given up.
-std::uint64_t Store::gone(const Cursor &cursor) const {
-  const Place &place = cursor.place_;
-  const std::int64_t taken = cursor.taken_.empty() ? 0 : cursor.taken_.back().id;
+// Records between these that nobody can have any more.
+std::int64_t Store::missing(std::int64_t after, std::int64_t up_to) const {
   // What was deleted in the file may still be in memory.
   const std::int64_t first = std::min(first_, window_begin());
+  std::int64_t count = std::max<std::int64_t>(std::min(up_to, first - 1) - after, 0);
+  after += count;
+  for (const Lost &lost : lost_ids_) {
+    count +=
+        std::max<std::int64_t>(std::min(up_to, lost.end - 1) - std::max(after, lost.begin - 1), 0);
+  }
+  return count;
+}
+
+// Records that wait for it but were deleted or given up. What is on its way is neither, whatever
+// became of it in the store since then.
+std::uint64_t Store::gone(const Cursor &cursor) const {
+  const Place &place = cursor.place_;
   const auto within = [&](std::int64_t after, std::int64_t up_to) {
-    if (taken > after && taken <= up_to)
-      after = taken;
-    const std::int64_t deleted = std::max<std::int64_t>(std::min(up_to, first - 1) - after, 0);
-    after = std::max({after + deleted, lost_begin_ - 1});
-    return deleted + std::max<std::int64_t>(std::min(up_to, lost_end_ - 1) - after, 0);
+    std::int64_t passed = 0;
+    if (const auto &taken = cursor.taken_;
+        !taken.empty() && taken.back().id > after && taken.back().id <= up_to) {
+      passed = taken.back().id - after - static_cast<std::int64_t>(taken.size());
+      after = taken.back().id;
+    }
+    return passed + missing(after, up_to);
   };
   std::int64_t count = within(place.ahead() ? place.ahead_end : place.position, last_);
   if (place.ahead())

@@ -14,17 +14,24 @@
  *
  * ## Updaters
  *
- * - `mqtt://[user@]host[:1883]/[?qos=1&client-id=…&password-file=…]` publishes on the topics of
- *   `npc/<site>/<camera>/` with MQTT 3.1.1: `counts` (JSON), `influx` (InfluxDB's line protocol),
- *   `state` (the last record, retained) and `status` (`online` or `offline`, retained; `offline` is
- *   also the last will). `qos` is that of `counts` and `influx`; with 0 the broker confirms
- * nothing, and what is on its way is lost with the connection. `password-file` holds the password
- * of the user in its first line, and is read for each connection; a password in the URI is refused.
- * The client id is made from site, camera and device if not given, so two sinks for the same camera
- *   on one device and one broker need a `client-id` each.
- * - `file:/path` appends JSON lines to a file, pipe or terminal, `file:/dev/stdout` among them. A
- *   character that means something in URIs is written as in `%20`. A file that is moved away is
- *   written to where it went, until the sink goes through READY.
+ * - `mqtt://[user@]host[:1883]/[?name=value&…]`, and `mqtts://[user@]host[:8883]/…` with TLS:
+ *   publishes on the topics of `npc/<site>/<camera>/` of a broker, with MQTT 5 or 3.1.1: `counts`
+ *   (JSON), `influx` (InfluxDB's line protocol), `state` (the last record, retained), `status`
+ *   (`online` or `offline`, retained; `offline` is also the last will) and `health` (retained).
+ *   Parameters: `qos` (0, 1 or 2; default 1; with 0 nothing is confirmed), `password-file`,
+ *   `client-id`, `topics`, `expiry`, `discovery` (`homeassistant`), `discovery-prefix`; for mqtts
+ *   `ca-file`, `cert-file`, `key-file`, `insecure`.
+ * - `influxdb://[user@]host[:8086]/database` (InfluxDB 1) or
+ *   `influxdb://host/?org=…&bucket=…&token-file=…` (InfluxDB 2), and `influxdbs://…` with TLS:
+ *   writes line protocol. Parameters: `password-file`; for influxdbs `ca-file`, `insecure`.
+ * - `unix:/path[?format=json]` writes JSON lines to the socket of a program on this device; with
+ *   `format=classic`, `<camera> <people> <moving> <faces>`.
+ * - `file:/path[?fsync=1]` appends JSON lines to a file, pipe or terminal, as `file:/dev/stdout`.
+ * - `gpio:chip/line?on=people>=10[&off=people<8]` sets an output of a GPIO chip. Parameters: `on`,
+ *   `off`, `pulse`, `active`, `stale`.
+ *
+ * A character that means something in URIs is written as in `%20`. Passwords and tokens are in the
+ * first line of a file of their own; one in the URI is refused. More is in docs/updaters.md.
  *
  * Without an updater and a store the sink only checks the records, and says so in an info message.
  *
@@ -103,10 +110,7 @@
  * gst-launch-1.0 -m filesrc location=vtest.avi ! decodebin ! npcdetect ! npccount camera=door ! \
  *     npcsink store=counts.db updaters="mqtt://127.0.0.1:1883 file:/dev/stdout"
  * ]| Counts people and sends the counts to a broker, and to the terminal; what the broker does not
- * get is sent the next time.
- * |[
- * mosquitto_sub -h 127.0.0.1 -t 'npc/#' -v
- * ]| Shows what arrives.
+ * get is sent the next time. `mosquitto_sub -t 'npc/#' -v` shows what arrives.
  *
  * Since: 0.1
  */
@@ -410,7 +414,8 @@ static void gst_npc_sink_install_properties(GObjectClass *klass) {
       klass, PROP_UPDATERS,
       g_param_spec_string(
           "updaters", "Updaters",
-          "Where the records go: URIs separated by white space, as in "
+          "Where the records go: URIs of mqtt, mqtts, influxdb, influxdbs, unix, file and gpio, "
+          "separated by white space, as in "
           "\"mqtt://user@host:1883/?qos=1&password-file=/path file:/var/log/npc/counts.jsonl\". "
           "Empty: the records are checked and go nowhere",
           "",

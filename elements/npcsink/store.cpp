@@ -189,8 +189,10 @@ void Store::rebase(std::int64_t file_last) {
   for (Kept &kept : window_)
     kept.id += shift;
   last_ += shift;
-  lost_begin_ += shift;
-  lost_end_ += shift;
+  for (Lost &lost : lost_ids_) {
+    lost.begin += shift;
+    lost.end += shift;
+  }
   bases_++;
   for (Cursor *cursor : cursors_) {
     Place &place = cursor->place_;
@@ -434,16 +436,26 @@ void Store::pop_window() {
   const Kept &kept = window_.front();
   const std::uint64_t bytes = bytes_of(*kept.record);
   if (window_.size() == unstored_) {
-    // One range is enough: what was lost before that is missed when a cursor passes it.
-    if (lost_end_ != kept.id)
-      lost_begin_ = kept.id;
-    lost_end_ = kept.id + 1;
-    lost_++;
+    note_lost(kept.id);
     unstored_--;
     unstored_bytes_ -= bytes;
   }
   window_bytes_ -= bytes;
   window_.pop_front();
+}
+
+void Store::note_lost(std::int64_t id) {
+  lost_++;
+  if (!lost_ids_.empty() && lost_ids_.back().end == id) {
+    lost_ids_.back().end++;
+    return;
+  }
+  // Who has passed them has counted them.
+  std::int64_t passed = last_;
+  for (const Cursor *cursor : cursors_)
+    passed = std::min(passed, cursor->place_.position);
+  std::erase_if(lost_ids_, [passed](const Lost &lost) { return lost.end <= passed + 1; });
+  lost_ids_.push_back({id, id + 1});
 }
 
 void Store::bound_cache() {

@@ -111,6 +111,11 @@ class Store {
     std::int64_t id;
     std::shared_ptr<const Record> record;
   };
+  // Ids from `begin` up to, without, `end`.
+  struct Lost {
+    std::int64_t begin;
+    std::int64_t end;
+  };
   struct Refusal {
     std::string updater;
     Record record;
@@ -149,9 +154,11 @@ class Store {
   void mark_behind();
   void bound_memory();
   void pop_window();
+  void note_lost(std::int64_t id);
   void bound_cache();
   std::int64_t window_begin() const;
   std::int64_t delivered() const;
+  std::int64_t missing(std::int64_t after, std::int64_t up_to) const;
   std::uint64_t gone(const Cursor &cursor) const;
   std::uint64_t pending(const Cursor &cursor) const;
   bool available(const Cursor &cursor) const;
@@ -196,8 +203,7 @@ class Store {
   std::uint64_t window_bytes_ = 0, unstored_bytes_ = 0;
   std::int64_t first_ = 1;  // of what is stored
   std::int64_t last_ = 0;
-  std::int64_t lost_begin_ = 0,
-               lost_end_ = 0;  // ids given up before they were stored, end excluded
+  std::vector<Lost> lost_ids_;  // given up before they were stored, and not passed by all
   std::uint64_t lost_ = 0, repeated_ = 0;
   std::uint64_t pushed_ = 0;                     // so far
   std::map<std::string, std::int64_t> saved_;    // cursors in the file

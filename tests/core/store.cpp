@@ -157,6 +157,35 @@ TEST_F(Store, SetsRefusedRecordsAside) {
             std::vector<std::string>{"1"});
 }
 
+TEST_F(Store, NeverTakesBackThatItGaveRecordsUp) {
+  options_.size = 64 * 4096;
+  options_.cache = 0;
+  open();
+  cursor();
+  push(0, 2000);
+  std::uint64_t dropped = cursor().dropped();
+  ASSERT_GT(dropped, 100u);
+  const auto does_not_fall = [&] {
+    const auto now = cursor().dropped();
+    EXPECT_GE(now, std::exchange(dropped, now));
+  };
+  std::size_t delivered = 0;
+  for (const std::size_t confirmed : {0u, 1u, 7u, 7u}) {
+    ASSERT_EQ(cursor().take(7, milliseconds(0), {}).size(), 7u);
+    does_not_fall();
+    // What the store deletes while it is on its way is not given up.
+    if (delivered == 8)
+      push(2000, 4000);
+    does_not_fall();
+    cursor().settle(confirmed, {});
+    does_not_fall();
+    delivered += confirmed;
+  }
+  delivered += deliver_all().size();
+  does_not_fall();
+  EXPECT_EQ(delivered + dropped, 4000u);
+}
+
 TEST_F(Store, StaysWithinItsSize) {
   options_.size = 8 << 20;
   open();

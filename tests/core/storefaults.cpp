@@ -238,6 +238,29 @@ TEST_F(StoreFaults, WaitsForAWriterThatLocksIt) {
   EXPECT_EQ(query(options_.path, "SELECT count(*) FROM records"), std::vector<std::string>{"20"});
 }
 
+TEST_F(StoreFaults, RemembersEachTimeThatItGaveRecordsUp) {
+  options_.memory = 100000;
+  open();
+  cursor();
+  push(0, 10);
+  std::uint64_t lost = 0;
+  for (int outage = 0; outage < 3; outage++) {
+    sqlite3 *other = nullptr;
+    ASSERT_EQ(sqlite3_open(options_.path.c_str(), &other), SQLITE_OK);
+    ASSERT_EQ(sqlite3_exec(other, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr), SQLITE_OK);
+    push(10 + 2000 * outage, 2010 + 2000 * outage);
+    sqlite3_exec(other, "ROLLBACK", nullptr, nullptr, nullptr);
+    sqlite3_close(other);
+    EXPECT_TRUE(writing());
+    ASSERT_GT(store_->stats().lost, lost);
+    lost = store_->stats().lost;
+    EXPECT_EQ(cursor().dropped(), lost);
+    EXPECT_EQ(cursor().pending(), 2010 + 2000 * static_cast<std::uint64_t>(outage) - lost);
+  }
+  EXPECT_EQ(deliver_all().size(), 6010 - lost);
+  EXPECT_EQ(cursor().dropped(), lost);
+}
+
 TEST_F(StoreFaults, SaysThatTheDiskHangs) {
   options_.patience = milliseconds(1);
   open();

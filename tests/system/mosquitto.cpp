@@ -228,8 +228,16 @@ std::vector<std::string> lasting() {
 }
 
 std::string retained(const Mosquitto &broker, const std::string &topic) {
-  Subscriber subscriber(broker, {"-t", topic, "--retained-only", "-C", "1", "-W", "1"});
-  subscriber.wait();
+  // It comes in the order of the subscriptions: behind it comes what says that this was all.
+  constexpr const char *kEnd = "test/end";
+  TemporaryDirectory directory;
+  Process({"mosquitto_pub", "-h", "127.0.0.1", "-p", std::to_string(broker.port()), "-r", "-q", "1",
+           "-t", kEnd, "-m", "end"},
+          directory / "output")
+      .wait();
+  const Subscriber subscriber(broker, {"-t", topic, "-t", kEnd, "--retained-only"});
+  if (!subscriber.wait_for(kEnd, "end"))
+    throw std::runtime_error("the broker does not say what it retains");
   const auto payloads = subscriber.payloads(topic);
   return payloads.empty() ? std::string() : payloads.front();
 }

@@ -23,8 +23,10 @@ constexpr seconds kForever{24 * 3600};
 // A clean stop tells the broker so, but does not wait for one that hangs.
 constexpr seconds kGoodbye{2};
 constexpr seconds kHealthInterval{60};
-// One of two clients of the same id must give way.
+// One of two clients of the same id must give way. If that is only guessed, it may be a broker that
+// is restarted again and again, which nobody should be away from for long.
 constexpr seconds kGiveWay{60};
+constexpr seconds kGiveWayPerhaps{15};
 constexpr seconds kShortLife{10};
 constexpr int kMostShortLives = 5;
 // Names come from strangers: the broker is not filled with retained topics without end.
@@ -62,7 +64,8 @@ class MqttUpdater : public Updater {
   MqttMessages states_after(std::span<const Record> records, std::vector<MqttCamera *> *changed);
   Outcome publish_records(std::span<const Record> records, std::stop_token stop);
   std::string report_health(std::stop_token stop);
-  void note_end(std::string *why);
+  void end(std::string *why);
+  void give_way(const std::string &why, seconds pause);
 
   const MqttSettings settings_;
   const std::string broker_;
@@ -154,7 +157,7 @@ std::string MqttUpdater::connect(const Record &first, std::stop_token stop) {
   if (failure.empty() && !stop.stop_requested())
     failure = announce(stop);
   if (!failure.empty())
-    close();
+    end(&failure);
   return failure;
 }
 
@@ -303,11 +306,8 @@ Outcome MqttUpdater::deliver(std::span<const Record> records, std::stop_token st
     outcome.failure = answer(stop);
   if (outcome.failure.empty() && !stop.stop_requested())
     outcome.failure = report_health(stop);
-  // A broker that only hangs gets our DISCONNECT, and drops the will: it must read offline first.
-  if (!outcome.failure.empty()) {
-    note_end(&outcome.failure);
-    close();
-  }
+  if (!outcome.failure.empty())
+    end(&outcome.failure);
   return outcome;
 }
 
@@ -341,21 +341,25 @@ Outcome MqttUpdater::publish_records(std::span<const Record> records, std::stop_
 }
 
 // Two clients of one id throw each other off the broker for ever. Some brokers say so.
-void MqttUpdater::note_end(std::string *why) {
-  const auto now = steady_clock::now();
-  const bool short_lived = link_->lost() && now < connected_ + kShortLife;
+void MqttUpdater::end(std::string *why) {
+  const bool short_lived = link_->lost() && steady_clock::now() < connected_ + kShortLife;
   short_lives_ = short_lived ? short_lives_ + 1 : 0;
-  const bool suspicious = short_lives_ >= kMostShortLives;
-  if (!link_->taken_over() && !suspicious)
-    return;
-  if (suspicious) {
+  if (link_->taken_over()) {
+    give_way(*why, kGiveWay);
+  } else if (short_lives_ >= kMostShortLives) {
     *why = "The broker at " + broker_ +
            " ends each connection soon after it was made: if there is another client of the id \"" +
            client_id_ + "\", give each its own with client-id=.";
+    give_way(*why, kGiveWayPerhaps);
   }
+  // A broker that only hangs gets our DISCONNECT, and drops the will: it must read offline first.
+  close();
+}
+
+void MqttUpdater::give_way(const std::string &why, seconds pause) {
   short_lives_ = 0;
-  why_away_ = *why;
-  away_until_ = now + kGiveWay;
+  why_away_ = why;
+  away_until_ = steady_clock::now() + pause;
 }
 
 std::string MqttUpdater::idle() {
@@ -363,10 +367,8 @@ std::string MqttUpdater::idle() {
   std::string failure = link_->lost() ? link_->why_lost() : answer(stop_);
   if (failure.empty())
     failure = report_health(stop_);
-  if (!failure.empty()) {
-    note_end(&failure);
-    close();
-  }
+  if (!failure.empty())
+    end(&failure);
   return failure;
 }
 

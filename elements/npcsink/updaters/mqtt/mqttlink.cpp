@@ -135,13 +135,10 @@ std::string MqttLink::shake_hands(Patience &patience, std::stop_token stop, bool
           if (std::string failure = client->tls->failure(); !failure.empty())
             return failure;
         }
-        switch (result) {
-          case MOSQ_ERR_EAI:
-            return "The host \"" + host + "\" is not found: " + gai_strerror(error) + ".";
-          default:
-            return "There is no MQTT broker to reach at " + broker +
-                   ": check the host and the port, and whether it runs.";
-        }
+        if (result == MOSQ_ERR_EAI)
+          return "The host \"" + host + "\" is not found: " + gai_strerror(error) + ".";
+        return "There is no MQTT broker to reach at " + broker +
+               ": check the host and the port, and whether it runs.";
       },
       kPatience,
       "The broker at " + login_.broker +
@@ -211,7 +208,7 @@ void MqttLink::on_connect(int code, const mosquitto_property *properties) {
   refused_ = accept(code, properties);
   std::uint16_t most = kWindow;
   mosquitto_property_read_int16(properties, MQTT_PROP_RECEIVE_MAXIMUM, &most, false);
-  window_ = std::min<std::size_t>(kWindow, most);
+  window_ = std::clamp<std::size_t>(most, 1, kWindow);
 }
 
 std::string MqttLink::accept(int code, const mosquitto_property *properties) const {
