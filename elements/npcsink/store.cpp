@@ -13,7 +13,7 @@ namespace {
 
 using std::chrono::steady_clock;
 
-// What one transaction takes; bounds the journal and the wait for a cursor.
+// What one transaction takes or deletes; bounds the journal and the wait for a cursor.
 constexpr std::size_t kMostRecords = 1000;
 constexpr std::size_t kMostBytes = 1 << 20;
 // Age deletes no faster than twice what comes, so that a clock that is wrong for an hour costs an
@@ -375,18 +375,21 @@ void Store::tidy() {
     for (const Cursor *cursor : cursors_)
       active.emplace(cursor->updater_, cursor->place_.position);
   }
-  const std::size_t most = std::max(kLeastExpired, 2 * std::exchange(written_since_tidy_, 0));
-  database_->begin(false);
-  try {
-    if (options_.retention.count() > 0) {
-      const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(options_.retention);
-      database_->expire(now() - age.count(), up_to, most);
+  const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(options_.retention);
+  std::size_t left = std::max(kLeastExpired, 2 * std::exchange(written_since_tidy_, 0));
+  for (bool more = true; more;) {
+    const std::size_t most = age.count() > 0 ? std::min(left, kMostRecords) : 0;
+    database_->begin(false);
+    try {
+      const std::size_t expired = database_->expire(now() - age.count(), up_to, most);
+      database_->forget_cursors(active);
+      database_->commit();
+      left -= expired;
+      more = expired == kMostRecords && left > 0;
+    } catch (...) {
+      database_->rollback();
+      throw;
     }
-    database_->forget_cursors(active);
-    database_->commit();
-  } catch (...) {
-    database_->rollback();
-    throw;
   }
   const std::int64_t first = database_->first();
   std::lock_guard lock(mutex_);
