@@ -91,7 +91,8 @@ class Store {
   Store(const Store &) = delete;
   Store &operator=(const Store &) = delete;
 
-  /// Takes a record. Never waits for the disk.
+  /// Takes a record. Waits only while half of the memory is full of records that a working disk
+  /// has not taken yet, and no longer than 100 ms.
   void push(Record record);
 
   /// Waits until all that was pushed before is stored, or known not to be storable.
