@@ -65,6 +65,8 @@ class JsonSource {
   const Json *object_;
 };
 
+constexpr std::size_t kFieldsOfARecord = 16;
+
 // Makes a value of what the parser reads. The parser's own way is twice as slow, and takes two
 // values of the same name: which of them counts would depend on who reads.
 class JsonBuilder {
@@ -79,7 +81,12 @@ class JsonBuilder {
   bool string(std::string &value) { return add(std::move(value)); }
   bool binary(Json::binary_t &) { return false; }
 
-  bool start_object(std::size_t) { return begin(Json::object()); }
+  bool start_object(std::size_t) {
+    begin(Json::object());
+    // Growing copies all names.
+    open_.back()->get_ref<Json::object_t &>().reserve(open_.size() == 1 ? kFieldsOfARecord : 0);
+    return true;
+  }
   bool end_object() { return end(); }
   bool start_array(std::size_t) { return begin(Json::array()); }
   bool end_array() { return end(); }
