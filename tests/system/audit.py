@@ -152,13 +152,17 @@ def frozen(trial):
 
 
 def we_are_killed(trial):
-    """At random moments from the first instant of a start on, also while it starts up."""
+    """At random moments from the first instant of a start on, also while it starts up; the second
+    half of them with the far side absent, so that only the store has what came."""
     trial.far.prepare()
     trial.may_lose_in_flight = True
-    for _ in range(trial.length["kills"]):
+    for number in range(trial.length["kills"]):
+        if number == trial.length["kills"] // 2:
+            trial.far.kill()
         trial.stream.start()
         time.sleep(trial.dice.uniform(0.02, 1.2))
         trial.stream.process.kill()
+    trial.far.restart()
     trial.stream.start("--records", 20)
     trial.finish()
     trial.audit()

@@ -75,7 +75,7 @@ def search(folder, password, more):
 
 
 def runs_with(login_of, is_right):
-    folder, login = Folder(), None
+    folder, login, stream = Folder(), None, None
     try:
         right = f"pass-{random.randrange(1 << 62):x}"
         mine = right if is_right else f"wrong-{random.randrange(1 << 62):x}"
@@ -111,6 +111,8 @@ def runs_with(login_of, is_right):
             raise AssertionError("the properties were not printed")
         return [f"{len(places['output.err']) >> 10} KiB of log searched", *why[:1]]
     finally:
+        if stream and stream.process:
+            stream.process.kill()
         if login:
             login.far.close()
         folder.close()
