@@ -453,7 +453,11 @@ void Store::pop_window() {
 }
 
 void Store::bound_cache() {
-  while (open_ && window_.size() > unstored_ && window_bytes_ - unstored_bytes_ > options_.cache)
+  std::int64_t done = last_;
+  for (const Cursor *cursor : cursors_)
+    done = std::min(done, cursor->place_.position);
+  while (open_ && window_.size() > unstored_ &&
+         (window_.front().id <= done || window_bytes_ - unstored_bytes_ > options_.cache))
     pop_window();
 }
 

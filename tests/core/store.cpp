@@ -173,6 +173,7 @@ TEST_F(Store, SetsRefusedRecordsAside) {
 
 TEST_F(Store, StaysWithinItsSize) {
   options_.size = 8 << 20;
+  options_.cache = 2 << 20;
   open();
   cursor();
   std::uint64_t most = 0;
