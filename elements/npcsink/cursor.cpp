@@ -304,4 +304,13 @@ bool Store::drained() const {
                      [this](const Cursor *cursor) { return pending(*cursor) == 0; });
 }
 
+Drained Store::drain(std::chrono::nanoseconds timeout) {
+  // A later end overflows the clock.
+  const auto wait = std::min<std::chrono::nanoseconds>(timeout, std::chrono::hours(24));
+  std::unique_lock lock(mutex_);
+  if (!changed_.wait_for(lock, wait, [this] { return interrupted_ || drained(); }))
+    return Drained::kTimeout;
+  return drained() ? Drained::kAll : Drained::kInterrupted;
+}
+
 }  // namespace npc

@@ -19,6 +19,8 @@ constexpr std::size_t kMostBytes = 1 << 20;
 // Age deletes no faster than twice what comes, so that a clock that is wrong for an hour costs an
 // hour of history, not all of it; and this many each time, so that it catches up after a pause.
 constexpr std::size_t kLeastExpired = 100;
+// More records at once than the disk takes, as from a file of them, wait here for so long each.
+constexpr std::chrono::milliseconds kMostHeld{100};
 
 StoreOptions absolute(StoreOptions options) {
   if (!options.path.empty())
@@ -55,7 +57,11 @@ void Store::push(Record record) {
   const std::uint64_t bytes = bytes_of(record);
   auto shared = std::make_shared<const Record>(std::move(record));
   {
-    std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
+    // Else a disk that is only slow would lose records. One that fails or hangs holds up nobody.
+    changed_.wait_for(lock, kMostHeld, [this] {
+      return waiting_bytes_ <= options_.memory / 2 || !open_ || stalled_ || interrupted_;
+    });
     inbox_.push_back(std::move(shared));
     waiting_bytes_ += bytes;
     pushed_++;
@@ -459,7 +465,11 @@ void Store::note_lost(std::int64_t id) {
 }
 
 void Store::bound_cache() {
-  while (open_ && window_.size() > unstored_ && window_bytes_ - unstored_bytes_ > options_.cache)
+  std::int64_t done = last_;
+  for (const Cursor *cursor : cursors_)
+    done = std::min(done, cursor->place_.position);
+  while (open_ && window_.size() > unstored_ &&
+         (window_.front().id <= done || window_bytes_ - unstored_bytes_ > options_.cache))
     pop_window();
 }
 
@@ -489,15 +499,6 @@ bool Store::flush(std::chrono::nanoseconds timeout) {
   return changed_.wait_for(lock,
                            std::min<std::chrono::nanoseconds>(timeout, std::chrono::hours(24)),
                            [this] { return inbox_.empty() && writing_ == 0; });
-}
-
-Drained Store::drain(std::chrono::nanoseconds timeout) {
-  // A later end overflows the clock.
-  const auto wait = std::min<std::chrono::nanoseconds>(timeout, std::chrono::hours(24));
-  std::unique_lock lock(mutex_);
-  if (!changed_.wait_for(lock, wait, [this] { return interrupted_ || drained(); }))
-    return Drained::kTimeout;
-  return drained() ? Drained::kAll : Drained::kInterrupted;
 }
 
 void Store::interrupt(bool on) {

@@ -315,8 +315,10 @@ class Stream:
     def start(self, *options, **environment):
         """Without the option --records it runs until finish()."""
         self.endless = "--records" not in options
-        command = [self.program, "--updaters", self.updaters, "--camera", self.camera, "--log",
-                   self.ledger, "--rate", self.rate, *options]
+        command = [self.program, "--updaters", self.updaters, "--camera", self.camera, "--rate",
+                   self.rate, *options]
+        if self.ledger:
+            command += ["--log", self.ledger]
         if self.store:
             command += ["--store", self.store]
         self.output = self.size()

@@ -12,6 +12,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <fstream>
 #include <memory>
 #include <mutex>
@@ -309,6 +310,7 @@ gboolean on_sigusr1(gpointer) {
 void say_end() {
   Json end = stats_of(stream.sink);
   end["seconds"] = std::chrono::duration<double>(Clock::now() - stream.begin).count();
+  end["processor_us"] = static_cast<double>(std::clock()) * 1e6 / CLOCKS_PER_SEC;
   end["render_us"] = report_times();
   end["properties"] = properties_of(stream.sink);
   say("end", end);
