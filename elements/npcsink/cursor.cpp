@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // What updaters get from the store, and how far they are.
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "store.h"
@@ -147,11 +148,21 @@ void Store::watch_disk() {
              "The disk of the store \"" + options_.path + "\" does not answer."});
 }
 
+// Behind which record an updater goes on in memory while the file cannot be read. Nothing if it
+// must wait: there is room for one gap in a place, and the file has records of a second one.
+std::optional<std::int64_t> Store::next_in_memory(const Place &place) const {
+  const std::int64_t after = place.ahead() ? place.ahead_end : place.position;
+  const std::int64_t begin = std::max(after, window_begin() - 1);
+  if (place.ahead() && missing(after, begin) < begin - after)
+    return {};
+  return begin;
+}
+
 bool Store::available(const Cursor &cursor) const {
-  const Place &place = cursor.place_;
   if (open_)
-    return place.position < last_;
-  return (place.ahead() ? place.ahead_end : place.position) < last_ && !window_.empty();
+    return cursor.place_.position < last_;
+  const auto after = next_in_memory(cursor.place_);
+  return after && *after < last_ && !window_.empty();
 }
 
 std::vector<Store::Kept> Store::take_kept(Cursor &cursor, std::size_t most) {
@@ -161,13 +172,15 @@ std::vector<Store::Kept> Store::take_kept(Cursor &cursor, std::size_t most) {
     // What the file has comes first.
     if (place.ahead() || after + 1 < window_begin())
       return {};
-  } else if (after + 1 < window_begin()) {
-    // The file cannot be read: what is in memory goes before it.
-    after = window_begin() - 1;
+  } else {
+    const auto next = next_in_memory(place);
+    if (!next)
+      return {};
     if (place.ahead())
-      place.advance(after, 0);
-    else
-      place.ahead_begin = place.ahead_end = after;
+      place.advance(*next, 0);
+    else if (*next > after)
+      place.ahead_begin = place.ahead_end = *next;
+    after = *next;
   }
   auto next = std::upper_bound(window_.begin(), window_.end(), after,
                                [](std::int64_t id, const Kept &kept) { return id < kept.id; });
@@ -260,6 +273,20 @@ std::int64_t Store::delivered() const {
   return least;
 }
 
+void Store::note_lost(std::int64_t id) {
+  lost_++;
+  if (!lost_ids_.empty() && lost_ids_.back().end == id) {
+    lost_ids_.back().end++;
+    return;
+  }
+  // Who has passed them has counted them.
+  std::int64_t passed = last_;
+  for (const Cursor *cursor : cursors_)
+    passed = std::min(passed, cursor->place_.position);
+  std::erase_if(lost_ids_, [passed](const Lost &lost) { return lost.end <= passed + 1; });
+  lost_ids_.push_back({id, id + 1});
+}
+
 // Records between these that nobody can have any more.
 std::int64_t Store::missing(std::int64_t after, std::int64_t up_to) const {
   // What was deleted in the file may still be in memory.
@@ -311,6 +338,14 @@ Drained Store::drain(std::chrono::nanoseconds timeout) {
   if (!changed_.wait_for(lock, wait, [this] { return interrupted_ || drained(); }))
     return Drained::kTimeout;
   return drained() ? Drained::kAll : Drained::kInterrupted;
+}
+
+void Store::interrupt(bool on) {
+  {
+    std::lock_guard lock(mutex_);
+    interrupted_ = on;
+  }
+  changed_.notify_all();
 }
 
 }  // namespace npc

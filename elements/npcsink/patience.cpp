@@ -3,6 +3,7 @@
 #include "patience.h"
 
 #include <condition_variable>
+#include <exception>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -26,9 +27,14 @@ std::string Patience::run(std::function<std::string()> call, std::chrono::millis
   if (wait_ && !await(wait_))
     return stop.stop_requested() ? std::string() : late;
 
-  wait_ = std::make_shared<Wait>();
-  std::thread([call = std::move(call), wait = wait_]() mutable {
-    std::string failure = call();
+  const auto wait = std::make_shared<Wait>();
+  std::thread([call = std::move(call), wait]() mutable {
+    std::string failure;
+    try {
+      failure = call();
+    } catch (const std::exception &error) {
+      failure = "The attempt failed: " + std::string(error.what()) + ".";
+    }
     // What it owns must go before somebody learns that it is done.
     call = nullptr;
     {
@@ -38,6 +44,8 @@ std::string Patience::run(std::function<std::string()> call, std::chrono::millis
     }
     wait->finished.notify_all();
   }).detach();
+  // Only now: one that never began would be waited for for ever.
+  wait_ = wait;
   if (!await(wait_))
     return stop.stop_requested() ? std::string() : late;
   return std::exchange(wait_, nullptr)->failure;

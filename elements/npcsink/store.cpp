@@ -450,20 +450,6 @@ void Store::pop_window() {
   window_.pop_front();
 }
 
-void Store::note_lost(std::int64_t id) {
-  lost_++;
-  if (!lost_ids_.empty() && lost_ids_.back().end == id) {
-    lost_ids_.back().end++;
-    return;
-  }
-  // Who has passed them has counted them.
-  std::int64_t passed = last_;
-  for (const Cursor *cursor : cursors_)
-    passed = std::min(passed, cursor->place_.position);
-  std::erase_if(lost_ids_, [passed](const Lost &lost) { return lost.end <= passed + 1; });
-  lost_ids_.push_back({id, id + 1});
-}
-
 void Store::bound_cache() {
   std::int64_t done = last_;
   for (const Cursor *cursor : cursors_)
@@ -499,14 +485,6 @@ bool Store::flush(std::chrono::nanoseconds timeout) {
   return changed_.wait_for(lock,
                            std::min<std::chrono::nanoseconds>(timeout, std::chrono::hours(24)),
                            [this] { return inbox_.empty() && writing_ == 0; });
-}
-
-void Store::interrupt(bool on) {
-  {
-    std::lock_guard lock(mutex_);
-    interrupted_ = on;
-  }
-  changed_.notify_all();
 }
 
 }  // namespace npc

@@ -162,6 +162,7 @@ class Store {
   std::int64_t missing(std::int64_t after, std::int64_t up_to) const;
   std::uint64_t gone(const Cursor &cursor) const;
   std::uint64_t pending(const Cursor &cursor) const;
+  std::optional<std::int64_t> next_in_memory(const Place &place) const;
   bool available(const Cursor &cursor) const;
   bool drained() const;
   std::vector<Kept> take_kept(Cursor &cursor, std::size_t most);

@@ -206,6 +206,18 @@ std::string Uri::parameter(const std::string &name, std::string_view otherwise) 
   return found == parameters.end() ? std::string(otherwise) : found->second;
 }
 
+std::string Uri::file_parameter(const std::string &name) const {
+  std::string file = parameter(name, "");
+  if (!file.empty() && !file.starts_with('/'))
+    throw UriError(text, "the path of " + name + " must begin with a /");
+  return file;
+}
+
+std::string host_and_port(const std::string &host, std::uint16_t port) {
+  const bool ipv6 = host.find(':') != std::string::npos;
+  return (ipv6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+}
+
 std::string redact(std::string_view text) {
   std::string result;
   while (!text.empty()) {

@@ -33,6 +33,9 @@ struct Uri {
   void allow_parameters(std::initializer_list<std::string_view> names) const;
   /// The value of a parameter, or `otherwise` if it is not given.
   std::string parameter(const std::string &name, std::string_view otherwise) const;
+  /// The file that a parameter names, or nothing if it is not given. Throws UriError if the path
+  /// would depend on where the process was started.
+  std::string file_parameter(const std::string &name) const;
 };
 
 /// The scheme of `text` in lower case, or nothing if it does not begin with one.
@@ -40,6 +43,9 @@ std::string scheme_of(std::string_view text);
 
 /// Takes `text` apart. Throws UriError, also if there is a password in it.
 Uri parse_uri(std::string_view text);
+
+/// As in a URI: an IPv6 address in brackets.
+std::string host_and_port(const std::string &host, std::uint16_t port);
 
 /// `text`, URIs separated by white space, with asterisks in place of passwords: what may be kept
 /// and shown of what a user typed.

@@ -261,6 +261,32 @@ TEST_F(StoreFaults, RemembersEachTimeThatItGaveRecordsUp) {
   EXPECT_EQ(cursor().dropped(), lost);
 }
 
+TEST_F(StoreFaults, PassesOverNothingInASecondOutage) {
+  options_.cache = 0;
+  open();
+  cursor();
+  push(0, 10);
+  sqlite3 *other = nullptr;
+  ASSERT_EQ(sqlite3_open(options_.path.c_str(), &other), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(other, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr), SQLITE_OK);
+  push(10, 20);
+  EXPECT_EQ(deliver(100, 100), numbers(10, 20));
+  sqlite3_exec(other, "ROLLBACK", nullptr, nullptr, nullptr);
+  EXPECT_TRUE(writing());
+  push(20, 30);
+  ASSERT_EQ(sqlite3_exec(other, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr), SQLITE_OK);
+  push(30, 40);
+  EXPECT_EQ(deliver(100, 100), Numbers());
+  EXPECT_EQ(cursor().pending(), 30u);
+  sqlite3_exec(other, "ROLLBACK", nullptr, nullptr, nullptr);
+  sqlite3_close(other);
+  Numbers all = numbers(0, 10);
+  for (const std::int64_t number : numbers(20, 40))
+    all.push_back(number);
+  EXPECT_EQ(deliver_all(), all);
+  EXPECT_EQ(cursor().dropped(), 0u);
+}
+
 TEST_F(StoreFaults, SaysThatTheDiskHangs) {
   options_.patience = milliseconds(1);
   open();

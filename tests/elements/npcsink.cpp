@@ -133,7 +133,7 @@ TEST_F(NpcSink, RefusesBadUris) {
       << unknown;
   EXPECT_EQ(refusal("mqtt://host/?retain=1"),
             "The updater \"mqtt://host/?retain=1\" is refused: it has no parameter retain; there "
-            "are client-id, password-file, qos.");
+            "are client-id, discovery, discovery-prefix, expiry, password-file, qos, topics.");
   EXPECT_EQ(refusal("mqtt://host mqtt://u@HOST:1883/?client-id=a"),
             "The updater \"mqtt://u@HOST:1883/?client-id=a\" is refused: \"mqtt://host\" delivers "
             "to the same place.");

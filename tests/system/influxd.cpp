@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -18,6 +19,9 @@
 
 namespace npc::test {
 namespace {
+
+// Secrets that others may read are refused.
+[[maybe_unused]] const mode_t kBefore = umask(S_IRWXG | S_IRWXO);
 
 int unused_port() {
   const int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);

@@ -30,10 +30,10 @@ constexpr milliseconds kPatience{10000};
 constexpr milliseconds kFirstLook{1};
 constexpr milliseconds kLastLook{50};
 
-// Waits that grow, until there was no progress for too long.
-class Patience {
+// Comes when there was no progress for too long; until then one looks ever more rarely.
+class Deadline {
  public:
-  explicit Patience(milliseconds most) : most_(most), end_(Clock::now() + most) {}
+  explicit Deadline(milliseconds most) : most_(most), end_(Clock::now() + most) {}
 
   void progress() {
     end_ = Clock::now() + most_;
@@ -88,7 +88,7 @@ std::string UnixUpdater::connect(const Record &, std::stop_token stop) {
   Descriptor made(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!made.is_open())
     return "There can be no more sockets: " + message_of(errno) + ".";
-  Patience patience(patience_);
+  Deadline deadline(patience_);
   while (::connect(made.get(), reinterpret_cast<const sockaddr *>(&address), sizeof(address)) !=
          0) {
     if (errno == EINTR)
@@ -97,9 +97,9 @@ std::string UnixUpdater::connect(const Record &, std::stop_token stop) {
       return open_error(errno);
     if (stop.stop_requested())
       return {};
-    if (patience.is_over())
+    if (deadline.is_over())
       return "The reader of \"" + path_ + "\" takes no more connections: it may hang.";
-    std::this_thread::sleep_for(patience.next());
+    std::this_thread::sleep_for(deadline.next());
   }
   socket_ = std::move(made);
   return {};
@@ -148,19 +148,19 @@ std::string UnixUpdater::send_and_await(std::string_view text, std::stop_token s
 }
 
 std::string UnixUpdater::send_all(std::string_view text, std::stop_token stop) {
-  Patience patience(patience_);
+  Deadline deadline(patience_);
   while (!text.empty() && !stop.stop_requested()) {
     const ssize_t count = send(socket_.get(), text.data(), text.size(), MSG_NOSIGNAL);
     if (count > 0) {
       text.remove_prefix(static_cast<std::size_t>(count));
-      patience.progress();
+      deadline.progress();
       continue;
     }
     if (errno == EPIPE || errno == ECONNRESET)
       return gone();
     if (errno != EAGAIN && errno != EINTR)
       return "Cannot write to \"" + path_ + "\": " + message_of(errno) + ".";
-    if (patience.is_over())
+    if (deadline.is_over())
       return "The reader of \"" + path_ + "\" does not read, and its buffer is full.";
     pollfd poll_on = {socket_.get(), POLLOUT, 0};
     poll(&poll_on, 1, static_cast<int>(kLastLook.count()));
@@ -171,7 +171,7 @@ std::string UnixUpdater::send_all(std::string_view text, std::stop_token stop) {
 // What is in the socket dies with its reader. So we wait until the kernel holds nothing any more;
 // a reader that closed before it had read all leaves an error behind.
 std::string UnixUpdater::await_reader(std::stop_token stop) {
-  Patience patience(patience_);
+  Deadline deadline(patience_);
   int before = 0;
   while (!stop.stop_requested()) {
     int left = 0;
@@ -185,11 +185,11 @@ std::string UnixUpdater::await_reader(std::stop_token stop) {
     if (left == 0)
       return {};
     if (left != before)
-      patience.progress();
+      deadline.progress();
     before = left;
-    if (patience.is_over())
+    if (deadline.is_over())
       return "The reader of \"" + path_ + "\" does not read: it may hang.";
-    std::this_thread::sleep_for(patience.next());
+    std::this_thread::sleep_for(deadline.next());
   }
   return {};
 }

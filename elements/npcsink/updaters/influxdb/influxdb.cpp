@@ -127,21 +127,9 @@ Outcome InfluxUpdater::deliver(std::span<const Record> records, std::stop_token 
   return outcome;
 }
 
-std::string with_port(const std::string &host, std::uint16_t port) {
-  const bool ipv6 = host.find(':') != std::string::npos;
-  return (ipv6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
-}
-
-std::string file_parameter(const Uri &uri, const std::string &name) {
-  std::string path = uri.parameter(name, "");
-  if (!path.empty() && !path.starts_with('/'))
-    throw UriError(uri.text, "the path of " + name + " must begin with a /");
-  return path;
-}
-
 void read_place(const Uri &uri, InfluxSettings &settings) {
   InfluxPlace &place = settings.place;
-  place.server = with_port(uri.host, uri.port.value_or(kDefaultPort));
+  place.server = host_and_port(uri.host, uri.port.value_or(kDefaultPort));
   place.user = uri.user;
   place.org = uri.parameter("org", "");
   place.bucket = uri.parameter("bucket", "");
@@ -159,8 +147,8 @@ void read_place(const Uri &uri, InfluxSettings &settings) {
 }
 
 void read_credentials(const Uri &uri, InfluxSettings &settings) {
-  settings.password_file = file_parameter(uri, "password-file");
-  settings.token_file = file_parameter(uri, "token-file");
+  settings.password_file = uri.file_parameter("password-file");
+  settings.token_file = uri.file_parameter("token-file");
   if (settings.place.is_bucket()) {
     if (!uri.user.empty() || !settings.password_file.empty())
       throw UriError(uri.text, "InfluxDB 2 has no users here, but tokens; give a token-file");
@@ -187,7 +175,7 @@ std::unique_ptr<Updater> make_influxdb_updater(const Uri &uri) {
   settings.scheme = uri.scheme;
   read_place(uri, settings);
   read_credentials(uri, settings);
-  settings.ca_file = file_parameter(uri, "ca-file");
+  settings.ca_file = uri.file_parameter("ca-file");
   const std::string insecure = uri.parameter("insecure", "0");
   if (insecure != "0" && insecure != "1")
     throw UriError(uri.text, "insecure must be 0 or 1");

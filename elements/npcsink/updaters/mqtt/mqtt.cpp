@@ -35,11 +35,6 @@ constexpr std::size_t kBatch = 4000;
 // Lines of so many records go in one message, where so many wait.
 constexpr std::size_t kGroup = 100;
 
-std::string with_port(const std::string &host, std::uint16_t port) {
-  const bool ipv6 = host.find(':') != std::string::npos;
-  return (ipv6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
-}
-
 class MqttUpdater : public Updater {
  public:
   explicit MqttUpdater(MqttSettings settings);
@@ -91,7 +86,7 @@ class MqttUpdater : public Updater {
 
 MqttUpdater::MqttUpdater(MqttSettings settings)
     : settings_(std::move(settings)),
-      broker_(with_port(settings_.host, settings_.port)),
+      broker_(host_and_port(settings_.host, settings_.port)),
       machine_(machine_hash()) {
   for (mqtt::Properties *properties : {&counts_properties_, &influx_properties_}) {
     properties->add_user("schema", "npc-counts/1");

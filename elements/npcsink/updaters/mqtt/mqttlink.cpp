@@ -56,6 +56,8 @@ struct MqttLink::Client {
   ~Client() { mosquitto_destroy(handle); }
 
   void set_callbacks();
+  std::string connect(const std::string &host, std::uint16_t port, const std::string &broker,
+                      Version version);
 
   mosquitto *handle;
   std::optional<TlsContext> tls;
@@ -112,38 +114,38 @@ std::string MqttLink::make_client() {
   return {};
 }
 
+// On a thread that nobody may be waiting for any more.
+std::string MqttLink::Client::connect(const std::string &host, std::uint16_t port,
+                                      const std::string &broker, Version version) {
+  mosquitto_property *properties = nullptr;
+  if (version == Version::k5)
+    mosquitto_property_add_int32(&properties, MQTT_PROP_SESSION_EXPIRY_INTERVAL, kSessionExpiry);
+  const int result = mosquitto_connect_bind_v5(
+      handle, host.c_str(), port, static_cast<int>(kKeepAlive.count()), nullptr, properties);
+  const int error = errno;
+  mosquitto_property_free_all(&properties);
+  if (result == MOSQ_ERR_SUCCESS)
+    return {};
+  if (tls) {
+    if (std::string failure = tls->failure(); !failure.empty())
+      return failure;
+  }
+  if (result == MOSQ_ERR_EAI)
+    return "The host \"" + host + "\" is not found: " + gai_strerror(error) + ".";
+  return "There is no MQTT broker to reach at " + broker +
+         ": check the host and the port, and whether it runs.";
+}
+
 std::string MqttLink::shake_hands(Patience &patience, std::stop_token stop, bool *too_new) {
   connack_.reset();
   if (std::string failure = make_client(); !failure.empty())
     return failure;
   std::string failure = patience.run(
       [client = client_, host = login_.host, port = login_.port, broker = login_.broker,
-       expires = login_.version == Version::k5]() -> std::string {
-        mosquitto_property *properties = nullptr;
-        if (expires) {
-          mosquitto_property_add_int32(&properties, MQTT_PROP_SESSION_EXPIRY_INTERVAL,
-                                       kSessionExpiry);
-        }
-        const int result =
-            mosquitto_connect_bind_v5(client->handle, host.c_str(), port,
-                                      static_cast<int>(kKeepAlive.count()), nullptr, properties);
-        const int error = errno;
-        mosquitto_property_free_all(&properties);
-        if (result == MOSQ_ERR_SUCCESS)
-          return {};
-        if (client->tls) {
-          if (std::string failure = client->tls->failure(); !failure.empty())
-            return failure;
-        }
-        if (result == MOSQ_ERR_EAI)
-          return "The host \"" + host + "\" is not found: " + gai_strerror(error) + ".";
-        return "There is no MQTT broker to reach at " + broker +
-               ": check the host and the port, and whether it runs.";
-      },
+       version = login_.version] { return client->connect(host, port, broker, version); },
       kPatience,
       "The broker at " + login_.broker +
-          " cannot be reached: neither it nor the name server says "
-          "why.",
+          " cannot be reached: neither it nor the name server says why.",
       stop);
   if (!failure.empty() || stop.stop_requested())
     return failure;

@@ -40,14 +40,6 @@ int qos_of(const Uri &uri) {
   return qos.front() - '0';
 }
 
-// A file of a parameter; relative ones would depend on where the process was started.
-std::string path_of(const Uri &uri, const std::string &name) {
-  std::string path = uri.parameter(name, "");
-  if (!path.empty() && !path.starts_with('/'))
-    throw UriError(uri.text, "the path of " + name + " must begin with a /");
-  return path;
-}
-
 MqttTopics topics_of(const Uri &uri) {
   MqttTopics topics;
   if (!uri.parameters.contains("topics"))
@@ -104,9 +96,9 @@ std::string discovery_of(const Uri &uri, const MqttTopics &topics) {
 TlsSettings tls_of(const Uri &uri) {
   TlsSettings tls;
   tls.host = uri.host;
-  tls.ca_file = path_of(uri, "ca-file");
-  tls.cert_file = path_of(uri, "cert-file");
-  tls.key_file = path_of(uri, "key-file");
+  tls.ca_file = uri.file_parameter("ca-file");
+  tls.cert_file = uri.file_parameter("cert-file");
+  tls.key_file = uri.file_parameter("key-file");
   if (tls.cert_file.empty() != tls.key_file.empty())
     throw UriError(uri.text, "cert-file and key-file belong together: give both or none");
   const std::string insecure = uri.parameter("insecure", "");
@@ -154,7 +146,7 @@ MqttSettings mqtt_settings(const Uri &uri) {
   settings.host = uri.host;
   settings.port = uri.port.value_or(tls ? kTlsPort : kPort);
   settings.user = uri.user;
-  settings.password_file = path_of(uri, "password-file");
+  settings.password_file = uri.file_parameter("password-file");
   settings.client_id = uri.parameter("client-id", "");
   check_client_id(uri, settings.client_id);
   settings.qos = qos_of(uri);
