@@ -272,7 +272,7 @@ static GstStateChangeReturn gst_npc_count_change_state(GstElement *element,
     state->play();
   if (transition == GST_STATE_CHANGE_PAUSED_TO_READY ||
       (transition == GST_STATE_CHANGE_READY_TO_PAUSED && result == GST_STATE_CHANGE_FAILURE)) {
-    state->stop_watch();
+    state->stop_timer();
     state->stop();
   }
   return result;

@@ -48,7 +48,7 @@ GstClockTime to_clock(Time time) {
 }  // namespace
 
 void GstNpcCountState::play() {
-  watch_.play(to_clock(kPatience));
+  timer_.play(to_clock(kPatience));
 }
 
 // There was a sign of life.
@@ -60,7 +60,7 @@ void GstNpcCountState::hear() {
     heard_ = Time(static_cast<Time::rep>(now));
 }
 
-// The watch calls it when it may be that nothing comes any more. As in chain(), the stream lock is
+// The timer calls it when it may be that nothing comes any more. As in chain(), the stream lock is
 // what is held: frames that come wait until the record is out, and a flush or the state READY ends
 // the push.
 GstClockTime GstNpcCountState::look() {

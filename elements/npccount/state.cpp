@@ -91,7 +91,7 @@ GstNpcCountState::GstNpcCountState(GstNpcCount *element)
     : element_(element),
       boot_(new_boot()),
       window_(time_from(settings.interval)),
-      watch_(GST_ELEMENT(element), [this] { return look(); }) {
+      timer_(GST_ELEMENT(element), [this] { return look(); }) {
   gst_segment_init(&segment_, GST_FORMAT_TIME);
 }
 
@@ -113,7 +113,7 @@ bool GstNpcCountState::start() {
   apply_definitions(current);
   load_totals(current);
   apply_resets();
-  if (!watch_.start()) {
+  if (!timer_.start()) {
     GST_ELEMENT_ERROR(element_, RESOURCE, FAILED,
                       ("npccount cannot make a thread: end other programs, or raise the limit of "
                        "processes (ulimit -u)."),

@@ -16,7 +16,7 @@
 #include "core/window.h"
 #include "detections.h"
 #include "gstnpccount.h"
-#include "watch.h"
+#include "timer.h"
 
 namespace npc {
 
@@ -62,7 +62,7 @@ struct _GstNpcCount {
 };
 
 // C++ objects with destructors. All but `settings` belong to who holds the sink pad's stream lock:
-// the streaming thread, or the watch when that is silent. Nothing else is locked while either
+// the streaming thread, or the timer when that is silent. Nothing else is locked while either
 // pushes or posts.
 struct GstNpcCountState {
   explicit GstNpcCountState(GstNpcCount *element);
@@ -73,9 +73,9 @@ struct GstNpcCountState {
   void stop();
   /// The element plays, or pauses.
   void play();
-  void pause() { watch_.pause(); }
-  /// Ends the watch for silence. Pads must be inactive.
-  void stop_watch() { watch_.stop(); }
+  void pause() { timer_.pause(); }
+  /// Ends the timer. Pads must be inactive.
+  void stop_timer() { timer_.stop(); }
   bool set_caps(GstCaps *caps);
   bool set_segment(const GstSegment *segment);
   void flush();
@@ -152,5 +152,5 @@ struct GstNpcCountState {
   bool streaming_ = false;          // between a segment and the end of the stream
   std::optional<bool> live_;        // once upstream knows
   Time heard_{};                    // running time by the clock when the last sign of life came
-  npc::Watch watch_;
+  npc::Timer timer_;
 };

@@ -15,7 +15,7 @@
  *
  * A frame is copied, scaled, into one working picture, and goes back to the camera before detection
  * begins. Polygons of #GstNpcDetect:mask are blackened in that picture before anything looks at it.
- * The picture is overwritten with zeros when the element stops.
+ * The picture, and what detectors keep of it, is overwritten when the element stops.
  *
  * Detections below #GstNpcDetect:confidence are passed on as weak: npccount lets them extend a
  * track, never begin one.

@@ -201,7 +201,21 @@ void Picture::wipe() {
   yuv_.setTo(0);
 }
 
+/// The converter keeps lines of what it did last: those of a black frame.
+void Picture::wipe_converter() {
+  GstBuffer *black = gst_buffer_new_allocate(nullptr, info_.size, nullptr);
+  gst_buffer_memset(black, 0, 0, info_.size);
+  GstVideoFrame frame;
+  if (gst_video_frame_map(&frame, &info_, black, GST_MAP_READ)) {
+    gst_video_converter_frame(converter_, &frame, &frame_);
+    gst_video_frame_unmap(&frame);
+  }
+  gst_buffer_unref(black);
+}
+
 void Picture::forget() {
+  if (memory_ != nullptr && !quick_)
+    wipe_converter();
   wipe();
   yuv_.release();
   mat_.release();

@@ -60,6 +60,7 @@ class Picture {
 
  private:
   void copy_planes(GstVideoFrame &frame);
+  void wipe_converter();
 
   GstVideoInfo info_{};
   bool quick_ = false;  // copy_planes() does

@@ -193,16 +193,20 @@ void get_detect_property(GObject *object, guint id, GValue *value, GParamSpec *p
   }
 }
 
-void install_detect_properties(GObjectClass *klass) {
-  constexpr auto kReady = static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
-                                                   GST_PARAM_MUTABLE_READY);
-  constexpr auto kPlaying = static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
-                                                     GST_PARAM_MUTABLE_PLAYING);
-  auto install_text = [klass](Property id, const char *name, const char *nick, const char *blurb,
-                              const char *initial, GParamFlags flags) {
-    g_object_class_install_property(klass, id,
-                                    g_param_spec_string(name, nick, blurb, initial, flags));
-  };
+namespace {
+
+constexpr auto kReady =
+    static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY);
+constexpr auto kPlaying = static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
+                                                   GST_PARAM_MUTABLE_PLAYING);
+
+void install_text(GObjectClass *klass, Property id, const char *name, const char *nick,
+                  const char *blurb, const char *initial, GParamFlags flags) {
+  g_object_class_install_property(klass, id,
+                                  g_param_spec_string(name, nick, blurb, initial, flags));
+}
+
+void install_detector(GObjectClass *klass) {
   /**
    * GstNpcDetect:detector:
    *
@@ -213,36 +217,6 @@ void install_detect_properties(GObjectClass *klass) {
       klass, PROP_DETECTOR,
       g_param_spec_enum("detector", "Detector", "What looks for people and things",
                         detector_get_type(), GST_NPC_DETECT_DETECTOR_AUTO, kReady));
-  /**
-   * GstNpcDetect:model:
-   *
-   * Path of a neural network: ONNX (`.onnx`), or Darknet (`.weights`, with its `.cfg` of the same
-   * name beside it). Its output is recognised by shape: Darknet-YOLO (input RGB in 0 to 1, the
-   * frame stretched to it), YOLOX without decoding (BGR in 0 to 255, the frame's shape kept, grey
-   * below or beside it), SSD (BGR in -1 to 1, stretched).
-   */
-  install_text(
-      PROP_MODEL, "model", "Model",
-      "Path of a neural network: ONNX (.onnx: YOLOX or SSD), or Darknet (.weights, its .cfg "
-      "of the same name beside it). Empty: none, HOG is used",
-      "", kReady);
-  /**
-   * GstNpcDetect:labels:
-   *
-   * Path of a text file that names the network's classes, one a line. Without it, a network of one
-   * class finds `person`, one of 80 the classes of COCO. Characters other than letters, digits, `_`
-   * and `-` become `_`: `traffic_light`.
-   */
-  install_text(
-      PROP_LABELS, "labels", "Labels",
-      "Path of a text file that names the network's classes, one a line. Empty: person for "
-      "a network of 1 class, COCO's names for one of 80",
-      "", kReady);
-  install_text(
-      PROP_CLASSES, "classes", "Classes",
-      "Classes to look for, separated by commas; HOG knows person only, and all that motion "
-      "finds gets the one name given here",
-      "person", kReady);
   /**
    * GstNpcDetect:confidence:
    *
@@ -270,6 +244,53 @@ void install_detect_properties(GObjectClass *klass) {
           "Height in pixels to which frames are scaled for the detector, set together "
           "with input-width. 0: what the model asks for",
           0, 8192, 0, kReady));
+  /**
+   * GstNpcDetect:min-size:
+   *
+   * The smallest moving blob that `detector=motion` tells of, as a share of the frame's area.
+   */
+  g_object_class_install_property(
+      klass, PROP_MIN_SIZE,
+      g_param_spec_double("min-size", "Minimum size",
+                          "Smallest moving blob for the detector motion, as a share of the "
+                          "frame's area, 0 to 1",
+                          0.0, 1.0, DetectorSettings().least_size, kReady));
+}
+
+void install_network(GObjectClass *klass) {
+  /**
+   * GstNpcDetect:model:
+   *
+   * Path of a neural network: ONNX (`.onnx`), or Darknet (`.weights`, with its `.cfg` of the same
+   * name beside it). Its output is recognised by shape: Darknet-YOLO (input RGB in 0 to 1, the
+   * frame stretched to it), YOLOX without decoding (BGR in 0 to 255, the frame's shape kept, grey
+   * below or beside it), SSD (BGR in -1 to 1, stretched).
+   */
+  install_text(
+      klass, PROP_MODEL, "model", "Model",
+      "Path of a neural network: ONNX (.onnx: YOLOX or SSD), or Darknet (.weights, its .cfg "
+      "of the same name beside it). Empty: none, HOG is used",
+      "", kReady);
+  /**
+   * GstNpcDetect:labels:
+   *
+   * Path of a text file that names the network's classes, one a line. Without it, a network of one
+   * class finds `person`, one of 80 the classes of COCO. Characters other than letters, digits, `_`
+   * and `-` become `_`: `traffic_light`.
+   */
+  install_text(
+      klass, PROP_LABELS, "labels", "Labels",
+      "Path of a text file that names the network's classes, one a line. Empty: person for "
+      "a network of 1 class, COCO's names for one of 80",
+      "", kReady);
+  install_text(
+      klass, PROP_CLASSES, "classes", "Classes",
+      "Classes to look for, separated by commas; HOG knows person only, and all that motion "
+      "finds gets the one name given here",
+      "person", kReady);
+}
+
+void install_faces(GObjectClass *klass) {
   g_object_class_install_property(
       klass, PROP_FACES,
       g_param_spec_enum("faces", "Faces", "Whether and how faces are looked for", faces_get_type(),
@@ -281,7 +302,7 @@ void install_detect_properties(GObjectClass *klass) {
    * (ONNX): `yunet_n_320_320.onnx` of libfacedetection.train or `face_detection_yunet_2023mar.onnx`
    * of OpenCV's zoo.
    */
-  install_text(PROP_FACE_MODEL, "face-model", "Face model",
+  install_text(klass, PROP_FACE_MODEL, "face-model", "Face model",
                "Path of the cascade (XML) or of YuNet (ONNX) for faces. Empty, for a cascade: "
                "haarcascade_frontalface_alt.xml of OpenCV (Debian's package opencv-data)",
                "", kReady);
@@ -298,17 +319,9 @@ void install_detect_properties(GObjectClass *klass) {
                           "Time between searches of the whole frame for large faces in ns; people "
                           "are searched four times a second. 0: every frame",
                           0, G_MAXINT64, GST_SECOND, kPlaying));
-  /**
-   * GstNpcDetect:min-size:
-   *
-   * The smallest moving blob that `detector=motion` tells of, as a share of the frame's area.
-   */
-  g_object_class_install_property(
-      klass, PROP_MIN_SIZE,
-      g_param_spec_double("min-size", "Minimum size",
-                          "Smallest moving blob for the detector motion, as a share of the "
-                          "frame's area, 0 to 1",
-                          0.0, 1.0, DetectorSettings().least_size, kReady));
+}
+
+void install_times(GObjectClass *klass) {
   /**
    * GstNpcDetect:interval:
    *
@@ -360,6 +373,9 @@ void install_detect_properties(GObjectClass *klass) {
                           "Most time between two looks at the whole frame in ns, if motion-gate is "
                           "TRUE. 0: each look is at the whole frame",
                           0, G_MAXINT64, kDefaultFullScan, kPlaying));
+}
+
+void install_mask_and_stats(GObjectClass *klass) {
   /**
    * GstNpcDetect:mask:
    *
@@ -369,7 +385,7 @@ void install_detect_properties(GObjectClass *klass) {
    * element the old one stays, with a warning.
    */
   install_text(
-      PROP_MASK, "mask", "Mask",
+      klass, PROP_MASK, "mask", "Mask",
       "Polygons to blacken before anything looks at a frame, corners x,y in fractions of the "
       "frame: name,points=<0.1,0.1,0.4,0.1,0.4,0.6>; name,points=<...>",
       "", kPlaying);
@@ -391,6 +407,16 @@ void install_detect_properties(GObjectClass *klass) {
           "(looks of the detector); gate-time, convert-time, carry-time, face-time and "
           "detect-time (ns)",
           GST_TYPE_STRUCTURE, static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS)));
+}
+
+}  // namespace
+
+void install_detect_properties(GObjectClass *klass) {
+  install_detector(klass);
+  install_network(klass);
+  install_faces(klass);
+  install_times(klass);
+  install_mask_and_stats(klass);
 }
 
 }  // namespace npc

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// npcdetect: its settings, and what the streaming thread does.
+// npcdetect: what the streaming thread does.
 #include "state.h"
 
 #include <gst/npc/npc.h>
@@ -49,19 +49,6 @@ cv::Rect2f scaled(const cv::Rect2f &box, cv::Size from, cv::Size to) {
   return {box.x * across, box.y * down, box.width * across, box.height * down};
 }
 
-std::vector<std::string> split_classes(const std::string &text) {
-  std::vector<std::string> classes;
-  std::string name;
-  for (char c : text + ",") {
-    if (c != ',' && !g_ascii_isspace(c)) {
-      name += c;
-    } else if (!name.empty()) {
-      classes.push_back(std::exchange(name, {}));
-    }
-  }
-  return classes;
-}
-
 }  // namespace
 
 void GstNpcDetectState::post(const npc::DetectorError &error) {
@@ -89,42 +76,17 @@ bool GstNpcDetectState::start() {
     stats = npc::DetectStats();
   }
   try {
-    using Kind = npc::DetectorError::Kind;
     if (!current.mask_error.empty())
-      throw npc::DetectorError(Kind::settings,
+      throw npc::DetectorError(npc::DetectorError::Kind::settings,
                                "The property mask cannot be used. " + current.mask_error);
-    if ((current.input_width == 0) != (current.input_height == 0))
-      throw npc::DetectorError(Kind::settings,
-                               "Set both input-width and input-height, or neither of them.");
-    const npc::DetectorSettings wanted{
-        current.model, current.labels, split_classes(current.classes),
-        cv::Size(static_cast<int>(current.input_width), static_cast<int>(current.input_height)),
-        current.min_size};
-    if (wanted.classes.empty())
-      throw npc::DetectorError(Kind::settings,
-                               "The property classes names none: set for example classes=person.");
-    const bool network =
-        current.detector == GST_NPC_DETECT_DETECTOR_NETWORK ||
-        (current.detector == GST_NPC_DETECT_DETECTOR_AUTO && !current.model.empty());
-    if (network && current.model.empty())
-      throw npc::DetectorError(
-          Kind::settings,
-          "The detector network needs a model: set model to an ONNX or Darknet "
-          "file (pipelines/get-model fetches one).");
-    if (current.detector == GST_NPC_DETECT_DETECTOR_MOTION)
-      detectors_.push_back(npc::make_motion(wanted));
-    else
-      detectors_.push_back(network ? npc::make_network(wanted) : npc::make_hog(wanted));
-    if (current.faces == GST_NPC_DETECT_FACES_CASCADE)
-      faces_ = std::make_unique<npc::Faces>(npc::make_cascade(current.face_model));
-    else if (current.faces == GST_NPC_DETECT_FACES_YUNET)
-      faces_ = std::make_unique<npc::Faces>(npc::make_yunet(current.face_model));
+    detector_ = npc::make_detector(current);
+    faces_ = npc::make_faces(current);
   } catch (const npc::DetectorError &error) {
-    detectors_.clear();
+    detector_.reset();
     post(error);
     return false;
   } catch (const std::exception &error) {
-    detectors_.clear();
+    detector_.reset();
     post({npc::DetectorError::Kind::failed,
           std::string("OpenCV failed to make the detector: ") + error.what()});
     return false;
@@ -133,20 +95,18 @@ bool GstNpcDetectState::start() {
 }
 
 void GstNpcDetectState::stop() {
-  // Detectors keep copies of the picture at other sizes: what they see last is black.
   picture_.wipe();
-  std::vector<npc::Detection> ignored;
-  if (negotiated_)
-    detect(cv::Rect({}, picture_.mat().size()), npc::kDefaultConfidence, ignored);
+  if (!picture_.mat().empty())
+    guard([this] { detector_->forget(picture_.mat()); });
   face_picture_.wipe();
-  if (negotiated_ && faces_)
+  if (!face_picture_.mat().empty())
     guard([this] { faces_->forget(face_picture_.mat()); });
   picture_.forget();
   face_picture_.forget();
   faces_.reset();
   luma_.forget();
   watch_.forget();
-  detectors_.clear();
+  detector_.reset();
   negotiated_ = warned_ = false;
   pace.reset();
   reset_schedule();
@@ -158,8 +118,8 @@ bool GstNpcDetectState::set_caps(GstCaps *caps) {
     GST_ERROR_OBJECT(element_, "cannot parse caps %" GST_PTR_FORMAT, static_cast<void *>(caps));
     return false;
   }
-  const npc::PictureWish wish = detectors_.front()->wish(
-      cv::Size(GST_VIDEO_INFO_WIDTH(&info_), GST_VIDEO_INFO_HEIGHT(&info_)));
+  const npc::PictureWish wish =
+      detector_->wish(cv::Size(GST_VIDEO_INFO_WIDTH(&info_), GST_VIDEO_INFO_HEIGHT(&info_)));
   if (!picture_.configure(info_, wish.size, wish.type)) {
     GST_ERROR_OBJECT(element_, "no conversion from %" GST_PTR_FORMAT, static_cast<void *>(caps));
     return false;
@@ -174,7 +134,7 @@ bool GstNpcDetectState::set_caps(GstCaps *caps) {
   }
   pace.configure(info_);
   luma_.configure(info_);
-  reach_ = detectors_.front()->reach();
+  reach_ = detector_->reach();
   watch_.configure(wish.size, reach_);
   GST_INFO_OBJECT(element_, "frames of %" GST_PTR_FORMAT ", looked at as %dx%d %s",
                   static_cast<void *>(caps), wish.size.width, wish.size.height,
@@ -283,7 +243,7 @@ bool GstNpcDetectState::look(const npc::DetectSettings &current, npc::DetectStat
 bool GstNpcDetectState::detect(const cv::Rect &crop, double confidence,
                                std::vector<npc::Detection> &found) {
   const auto floor = static_cast<float>(confidence * kWeakShare);
-  if (!guard([&] { detectors_.front()->detect(picture_.mat()(crop), floor, found); }))
+  if (!guard([&] { detector_->detect(picture_.mat()(crop), floor, found); }))
     return false;
   for (npc::Detection &object : found)
     object.box += cv::Point2f(crop.tl());
@@ -449,7 +409,7 @@ GstFlowReturn GstNpcDetectState::chain(GstBuffer *buffer) {
   }
   warned_ = false;
 
-  detectors_.front()->set_time(seconds_of(time));
+  detector_->set_time(seconds_of(time));
   if (!look(current, spent) || !look_for_faces(time, current.confidence, spent))
     return GST_FLOW_ERROR;
   {

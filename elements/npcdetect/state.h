@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// npcdetect: its settings, and what the streaming thread does.
+// npcdetect: what the streaming thread does.
 #pragma once
 
 #include <gst/video/video.h>
@@ -10,51 +10,14 @@
 #include <vector>
 
 #include "../objectlocker.h"
-#include "detectors/detector.h"
-#include "faces.h"
 #include "gstnpcdetect.h"
 #include "pace.h"
 #include "picture.h"
 #include "schedule.h"
+#include "settings.h"
 #include "watch.h"
 
-typedef enum {
-  GST_NPC_DETECT_DETECTOR_AUTO,
-  GST_NPC_DETECT_DETECTOR_HOG,
-  GST_NPC_DETECT_DETECTOR_NETWORK,
-  GST_NPC_DETECT_DETECTOR_MOTION,
-} GstNpcDetectDetector;
-
-typedef enum {
-  GST_NPC_DETECT_FACES_OFF,
-  GST_NPC_DETECT_FACES_CASCADE,
-  GST_NPC_DETECT_FACES_YUNET,
-} GstNpcDetectFaces;
-
 namespace npc {
-
-constexpr double kDefaultConfidence = 0.5;
-constexpr GstClockTime kDefaultDetectionInterval = 200 * GST_MSECOND;
-constexpr GstClockTime kDefaultFullScan = 60 * GST_SECOND;
-
-/// The properties, as they were set. Under the object lock.
-struct DetectSettings {
-  GstNpcDetectDetector detector = GST_NPC_DETECT_DETECTOR_AUTO;
-  std::string model, labels, classes = "person";
-  double confidence = kDefaultConfidence;
-  guint input_width = 0, input_height = 0;
-  GstNpcDetectFaces faces = GST_NPC_DETECT_FACES_OFF;
-  std::string face_model;
-  GstClockTime face_interval = GST_SECOND;
-  double min_size = DetectorSettings().least_size;
-  GstClockTime interval = 0;
-  GstClockTime detection_interval = kDefaultDetectionInterval;
-  bool motion_gate = true;
-  GstClockTime full_scan = kDefaultFullScan;
-  std::string mask;
-  std::string mask_error;  // why `mask` cannot be used; empty if it can
-  std::vector<Polygon> masks;
-};
 
 /// Under the object lock.
 struct DetectStats {
@@ -137,7 +100,7 @@ struct GstNpcDetectState {
                      const std::vector<npc::Detection> &found);
 
   GstNpcDetect *element_;
-  std::vector<std::unique_ptr<npc::Detector>> detectors_;  // the first one chooses the picture
+  std::unique_ptr<npc::Detector> detector_;
   npc::Picture picture_;
   std::unique_ptr<npc::Faces> faces_;  // null: not looked for
   npc::Picture face_picture_;

@@ -64,6 +64,7 @@ bool Carrier::make_store(const CarrierSettings &settings) {
   options.size = settings.store.empty() ? std::min<std::uint64_t>(settings.store_size, kMostMemory)
                                         : settings.store_size;
   options.memory = kMostMemory;
+  options.cache = std::min(options.cache, options.size / 4);
   options.line_protocol = line_protocol_of;
   std::shared_ptr<Store> made;
   try {

@@ -340,12 +340,4 @@ Drained Store::drain(std::chrono::nanoseconds timeout) {
   return drained() ? Drained::kAll : Drained::kInterrupted;
 }
 
-void Store::interrupt(bool on) {
-  {
-    std::lock_guard lock(mutex_);
-    interrupted_ = on;
-  }
-  changed_.notify_all();
-}
-
 }  // namespace npc

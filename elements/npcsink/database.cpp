@@ -361,12 +361,13 @@ void Database::make_room(std::size_t bytes) {
   });
 }
 
-void Database::expire(std::int64_t time, std::int64_t up_to, std::size_t most) {
-  guarded([&] {
+std::size_t Database::expire(std::int64_t time, std::int64_t up_to, std::size_t most) {
+  return guarded([&] {
     Statement remove(connection_,
                      "DELETE FROM records WHERE id IN (SELECT id FROM records INDEXED BY "
                      "records_time WHERE time < ? AND id <= ? LIMIT ?)");
     remove.bind(1, time).bind(2, up_to).bind(3, static_cast<std::int64_t>(most)).step();
+    return static_cast<std::size_t>(sqlite3_changes(connection_));
   });
 }
 

@@ -58,7 +58,8 @@
  * File and journal stay below #GstNpcSink:store-size: then the oldest records go, delivered or not,
  * and those that were not are counted as dropped. An updater that is taken out of
  * #GstNpcSink:updaters holds no records back; its cursor is forgotten with the last record that it
- * has delivered. While the file cannot be written, records wait in memory, 16 MiB of them, and are
+ * has delivered. Records that come faster than the disk takes them, as from a file of records, are
+ * held up. While the file cannot be written, records wait in memory, 16 MiB of them, and are
  * delivered from there. A damaged file is set aside as `….damaged-1`, and what can be read of it
  * is copied into a new one. One store serves one sink.
  *

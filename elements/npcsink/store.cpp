@@ -13,12 +13,14 @@ namespace {
 
 using std::chrono::steady_clock;
 
-// What one transaction takes; bounds the journal and the wait for a cursor.
+// What one transaction takes or deletes; bounds the journal and the wait for a cursor.
 constexpr std::size_t kMostRecords = 1000;
 constexpr std::size_t kMostBytes = 1 << 20;
 // Age deletes no faster than twice what comes, so that a clock that is wrong for an hour costs an
 // hour of history, not all of it; and this many each time, so that it catches up after a pause.
 constexpr std::size_t kLeastExpired = 100;
+// More records at once than the disk takes, as from a file of them, wait here for so long each.
+constexpr std::chrono::milliseconds kMostHeld{100};
 
 StoreOptions absolute(StoreOptions options) {
   if (!options.path.empty())
@@ -55,7 +57,11 @@ void Store::push(Record record) {
   const std::uint64_t bytes = bytes_of(record);
   auto shared = std::make_shared<const Record>(std::move(record));
   {
-    std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
+    // Else a disk that is only slow would lose records. One that fails or hangs holds up nobody.
+    changed_.wait_for(lock, kMostHeld, [this] {
+      return waiting_bytes_ <= options_.memory / 2 || !open_ || stalled_ || interrupted_;
+    });
     inbox_.push_back(std::move(shared));
     waiting_bytes_ += bytes;
     pushed_++;
@@ -377,18 +383,21 @@ void Store::tidy() {
     for (const Cursor *cursor : cursors_)
       active.emplace(cursor->updater_, cursor->place_.position);
   }
-  const std::size_t most = std::max(kLeastExpired, 2 * std::exchange(written_since_tidy_, 0));
-  database_->begin(false);
-  try {
-    if (options_.retention.count() > 0) {
-      const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(options_.retention);
-      database_->expire(now() - age.count(), up_to, most);
+  const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(options_.retention);
+  std::size_t left = std::max(kLeastExpired, 2 * std::exchange(written_since_tidy_, 0));
+  for (bool more = true; more;) {
+    const std::size_t most = age.count() > 0 ? std::min(left, kMostRecords) : 0;
+    database_->begin(false);
+    try {
+      const std::size_t expired = database_->expire(now() - age.count(), up_to, most);
+      database_->forget_cursors(active);
+      database_->commit();
+      left -= expired;
+      more = expired == kMostRecords && left > 0;
+    } catch (...) {
+      database_->rollback();
+      throw;
     }
-    database_->forget_cursors(active);
-    database_->commit();
-  } catch (...) {
-    database_->rollback();
-    throw;
   }
   const std::int64_t first = database_->first();
   std::lock_guard lock(mutex_);
@@ -442,7 +451,11 @@ void Store::pop_window() {
 }
 
 void Store::bound_cache() {
-  while (open_ && window_.size() > unstored_ && window_bytes_ - unstored_bytes_ > options_.cache)
+  std::int64_t done = last_;
+  for (const Cursor *cursor : cursors_)
+    done = std::min(done, cursor->place_.position);
+  while (open_ && window_.size() > unstored_ &&
+         (window_.front().id <= done || window_bytes_ - unstored_bytes_ > options_.cache))
     pop_window();
 }
 
@@ -472,6 +485,14 @@ bool Store::flush(std::chrono::nanoseconds timeout) {
   return changed_.wait_for(lock,
                            std::min<std::chrono::nanoseconds>(timeout, std::chrono::hours(24)),
                            [this] { return inbox_.empty() && writing_ == 0; });
+}
+
+void Store::interrupt(bool on) {
+  {
+    std::lock_guard lock(mutex_);
+    interrupted_ = on;
+  }
+  changed_.notify_all();
 }
 
 }  // namespace npc

@@ -38,7 +38,7 @@ struct StoreOptions {
   std::chrono::nanoseconds retention = std::chrono::hours(30 * 24);
   std::uint64_t size = 256 << 20;   ///< bounds the file with its journal, in bytes
   std::uint64_t memory = 16 << 20;  ///< bounds records in memory, with and without a file
-  std::uint64_t cache = 2 << 20;    ///< bounds stored records that are kept for quick updaters
+  std::uint64_t cache = 8 << 20;    ///< bounds stored records that are kept for quick updaters
   /// Between attempts to write again, doubling from the first to the last.
   std::chrono::milliseconds retry_first{1000};
   std::chrono::milliseconds retry_last{30000};
@@ -91,7 +91,8 @@ class Store {
   Store(const Store &) = delete;
   Store &operator=(const Store &) = delete;
 
-  /// Takes a record. Never waits for the disk.
+  /// Takes a record. Waits only while half of the memory is full of records that a working disk
+  /// has not taken yet, and no longer than 100 ms.
   void push(Record record);
 
   /// Waits until all that was pushed before is stored, or known not to be storable.

@@ -97,6 +97,20 @@ TEST_F(Store, DropsARecordSeenTwice) {
   EXPECT_EQ(store_->drain(seconds(60)), npc::Drained::kAll);
 }
 
+TEST_F(Store, HoldsUpWhoIsFasterThanTheDisk) {
+  options_.memory = 64 << 10;
+  open();
+  cursor();
+  std::vector<Record> records;
+  for (int number = 0; number < 20000; number++)
+    records.push_back(numbered(number));
+  for (Record &record : records)
+    store_->push(std::move(record));
+  ASSERT_TRUE(store_->flush(seconds(60)));
+  EXPECT_EQ(store_->stats().lost, 0u);
+  EXPECT_EQ(deliver_all(), numbers(0, 20000));
+}
+
 TEST_F(Store, MakesLineProtocolOfWhatItReads) {
   options_.cache = 0;
   options_.line_protocol = [](const std::string &json) {
@@ -188,6 +202,7 @@ TEST_F(Store, NeverTakesBackThatItGaveRecordsUp) {
 
 TEST_F(Store, StaysWithinItsSize) {
   options_.size = 8 << 20;
+  options_.cache = 2 << 20;
   open();
   cursor();
   std::uint64_t most = 0;

@@ -32,7 +32,7 @@ class CounterSilence : public Counter {
       gst_test_clock_set_time(clock(), base_ + running);
   }
 
-  /// Lets the clock run to `running`, and the watch look whenever it wants to; it is done then.
+  /// Lets the clock run to `running`, and the timer look whenever it wants to; it is done then.
   void pass(GstClockTime running) {
     for (;;) {
       GstClockID pending = nullptr;
@@ -49,7 +49,7 @@ class CounterSilence : public Counter {
     set_time(due - base_);
     gst_clock_id_unref(gst_test_clock_process_next_clock_id(clock()));
   }
-  /// Lets the watch look once, without waiting until it has.
+  /// Lets the timer look once, without waiting until it has.
   void look_once() {
     GstClockID pending = nullptr;
     gst_test_clock_wait_for_next_pending_id(clock(), &pending);

@@ -40,14 +40,7 @@ class NpcDetect : public testing::Test {
     return Owned<GstBuffer>(gst_harness_try_pull(harness_.get()));
   }
 
-  guint64 stat(const char *name) {
-    GstStructure *stats = nullptr;
-    g_object_get(element_.get(), "stats", &stats, nullptr);
-    guint64 value = 0;
-    EXPECT_TRUE(gst_structure_get_uint64(stats, name, &value)) << name;
-    gst_structure_free(stats);
-    return value;
-  }
+  guint64 stat(const char *name) { return stat_of(element_.get(), name); }
 
   /// Sets a property, tries to start, and gives back the error's sentence.
   std::string start_error(const char *property, const char *value) {

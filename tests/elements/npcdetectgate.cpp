@@ -39,14 +39,7 @@ class NpcDetectGate : public testing::Test {
     return output ? strong_detections(output.get()) : std::vector<GstNpcDetection>();
   }
 
-  guint64 stat(const char *name) {
-    GstStructure *stats = nullptr;
-    g_object_get(element_.get(), "stats", &stats, nullptr);
-    guint64 value = 0;
-    EXPECT_TRUE(gst_structure_get_uint64(stats, name, &value)) << name;
-    gst_structure_free(stats);
-    return value;
-  }
+  guint64 stat(const char *name) { return stat_of(element_.get(), name); }
 
   Owned<GstHarness> harness_;
   Owned<GstElement> element_;

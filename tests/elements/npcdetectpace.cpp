@@ -73,14 +73,7 @@ class NpcDetectPace : public testing::Test {
     return Owned<GstMessage>(gst_bus_pop_filtered(bus_.get(), GST_MESSAGE_QOS));
   }
 
-  guint64 stat(const char *name) {
-    GstStructure *stats = nullptr;
-    g_object_get(element_.get(), "stats", &stats, nullptr);
-    guint64 value = 0;
-    EXPECT_TRUE(gst_structure_get_uint64(stats, name, &value)) << name;
-    gst_structure_free(stats);
-    return value;
-  }
+  guint64 stat(const char *name) { return stat_of(element_.get(), name); }
 
   Owned<GstHarness> harness_;
   Owned<GstElement> element_;

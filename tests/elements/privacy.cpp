@@ -17,10 +17,20 @@ struct Free {
   void operator()(GList *list) const { gst_plugin_feature_list_free(list); }
 };
 
-class Privacy : public testing::Test {
+/// What npcdetect may be told to look with, and how many people that finds in one frame.
+struct Way {
+  const char *name, *properties;
+  std::size_t people;
+};
+void PrintTo(const Way &way, std::ostream *out) {
+  *out << way.name;
+}
+
+class Privacy : public testing::TestWithParam<Way> {
  protected:
   void SetUp() override {
-    harness_.reset(gst_harness_new("npcdetect"));
+    harness_.reset(
+        gst_harness_new_parse((std::string("npcdetect ") + GetParam().properties).c_str()));
     element_.reset(gst_harness_find_element(harness_.get(), "npcdetect"));
     gst_harness_set_src_caps(harness_.get(), frame_caps(GST_VIDEO_FORMAT_NV12, kSize).release());
   }
@@ -53,14 +63,14 @@ int foreign_metas(GstBuffer *buffer) {
   return foreign;
 }
 
-TEST_F(Privacy, OutputHasNoMemory) {
+TEST_P(Privacy, OutputHasNoMemory) {
   Owned<GstBuffer> output = analyse(frame().release());
   EXPECT_EQ(gst_buffer_n_memory(output.get()), 0u);
   EXPECT_EQ(gst_buffer_get_size(output.get()), 0u);
-  EXPECT_EQ(strong_detections(output.get()).size(), 2u);
+  EXPECT_EQ(strong_detections(output.get()).size(), GetParam().people);
 }
 
-TEST_F(Privacy, NoForeignMetaPasses) {
+TEST_P(Privacy, NoForeignMetaPasses) {
   // Tag-less: GstBaseTransform would copy it. It holds the frame, as the original-buffer meta of
   // gst-plugins-rs does.
   static const gchar *no_tags[] = {nullptr};
@@ -85,7 +95,7 @@ TEST_F(Privacy, NoForeignMetaPasses) {
   EXPECT_EQ(GST_MINI_OBJECT_REFCOUNT_VALUE(hidden.get()), 1);
 }
 
-TEST_F(Privacy, NoPicturePassesBesideTheBuffers) {
+TEST_P(Privacy, NoPicturePassesBesideTheBuffers) {
   Owned<GstBuffer> hidden = frame();
   Owned<GstCaps> caps = frame_caps(GST_VIDEO_FORMAT_NV12, kSize);
   GstSample *sample = gst_sample_new(hidden.get(), caps.get(), nullptr, nullptr);
@@ -116,7 +126,7 @@ TEST_F(Privacy, NoPicturePassesBesideTheBuffers) {
   gst_sample_unref(sample);
 }
 
-TEST_F(Privacy, NoQueryReachesBehindIt) {
+TEST_P(Privacy, NoQueryReachesBehindIt) {
   GstQuery *query =
       gst_query_new_custom(GST_QUERY_CUSTOM, gst_structure_new_empty("give-me-the-frame"));
   bool asked = false;
@@ -134,7 +144,7 @@ TEST_F(Privacy, NoQueryReachesBehindIt) {
 
 // A camera with two buffers never waits: when detections leave, its buffer is back, and it went
 // back before detection began.
-TEST_F(Privacy, BuffersGoBackBeforeDetection) {
+TEST_P(Privacy, BuffersGoBackBeforeDetection) {
   GstVideoInfo info;
   gst_video_info_set_format(&info, GST_VIDEO_FORMAT_NV12, kSize.width, kSize.height);
   Owned<GstCaps> caps = frame_caps(GST_VIDEO_FORMAT_NV12, kSize);
@@ -176,7 +186,7 @@ TEST_F(Privacy, BuffersGoBackBeforeDetection) {
   gst_object_unref(pool);
 }
 
-TEST_F(Privacy, AFrameIsFreedBeforeItIsAnalysed) {
+TEST_P(Privacy, AFrameIsFreedBeforeItIsAnalysed) {
   struct Freed {
     GstElement *element;
     guint64 analysed = G_MAXUINT64, detect_time = G_MAXUINT64;
@@ -196,9 +206,16 @@ TEST_F(Privacy, AFrameIsFreedBeforeItIsAnalysed) {
   Owned<GstBuffer> output = analyse(input);
   EXPECT_EQ(freed.analysed, 0u);
   EXPECT_EQ(freed.detect_time, 0u);
-  EXPECT_EQ(strong_detections(output.get()).size(), 2u);
+  EXPECT_EQ(strong_detections(output.get()).size(), GetParam().people);
   gst_buffer_unmap(drawn.get(), &map);
 }
+
+INSTANTIATE_TEST_SUITE_P(
+    Each, Privacy,
+    testing::Values(Way{"Hog", "", 2},
+                    Way{"EachFrameWhole", "motion-gate=false detection-interval=0", 2},
+                    Way{"Motion", "detector=motion", 0}, Way{"Faces", "faces=cascade", 2}),
+    [](const testing::TestParamInfo<Way> &info) { return std::string(info.param.name); });
 
 // Every installed element that shows, encodes or converts video, not a chosen few.
 TEST(PrivacyLinks, NoVideoElementAcceptsDetections) {

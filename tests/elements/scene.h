@@ -3,6 +3,7 @@
 #pragma once
 
 #include <gst/video/video.h>
+#include <gtest/gtest.h>
 
 #include <opencv2/imgproc.hpp>
 #include <string>
@@ -99,6 +100,16 @@ inline std::vector<GstNpcDetection> strong_detections(GstBuffer *buffer) {
       found.push_back(detection);
   std::ranges::sort(found, {}, &GstNpcDetection::x);
   return found;
+}
+
+/// A figure of npcdetect's `stats`.
+inline guint64 stat_of(GstElement *npcdetect, const char *name) {
+  GstStructure *stats = nullptr;
+  g_object_get(npcdetect, "stats", &stats, nullptr);
+  guint64 value = 0;
+  EXPECT_TRUE(gst_structure_get_uint64(stats, name, &value)) << name;
+  gst_structure_free(stats);
+  return value;
 }
 
 /// The sentence of the first message of `type` on the harness's bus, or an empty text.

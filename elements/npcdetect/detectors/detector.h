@@ -69,6 +69,13 @@ class Detector {
   /// The time of the picture that detect() is given next, for those that learn: seconds of the
   /// stream, from anywhere.
   virtual void set_time([[maybe_unused]] double seconds) {}
+
+  /// Leaves nothing of what it was given: copies that the library keeps become those of `blank`, a
+  /// black picture as wished for. Throws DetectorError.
+  virtual void forget(const cv::Mat &blank) {
+    std::vector<Detection> ignored;
+    detect(blank, 0.5f, ignored);
+  }
 };
 
 /// How a people detector is to be made; the npcdetect properties of the same names.

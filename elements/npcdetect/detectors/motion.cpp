@@ -81,6 +81,11 @@ class Motion final : public Detector {
   }
   void set_time(double seconds) override { time_ = seconds; }
 
+  void forget(const cv::Mat &) override {
+    wipe();
+    last_.reset();
+  }
+
   void detect(const cv::Mat &picture, float floor, std::vector<Detection> &found) override {
     const std::optional<double> last = std::exchange(last_, time_);
     // Time went back, or the picture is another: another stream.
@@ -112,13 +117,28 @@ class Motion final : public Detector {
   }
 
  private:
+  void wipe() {
+    // Pictures that are far from each other make a Gaussian each: all that a pixel has room for.
+    for (int i = 0; model_ && i < kGaussians; ++i) {
+      even_.create(mask_.size(), CV_8UC3);
+      even_.setTo(cv::Scalar::all(255.0 * i / (kGaussians - 1)));
+      model_->apply(even_, mask_, i == 0 ? 1 : 0.1);
+    }
+    model_.reset();
+    for (cv::Mat *mat : {&smooth_, &even_, &mask_, &planes_[0], &planes_[1], &planes_[2], &cells_,
+                         &reference_, &background_, &darker_}) {
+      mat->setTo(0);
+      mat->release();
+    }
+  }
+
   void start(cv::Size size) {
+    wipe();
     learned_for_ = 0;
     pictures_ = 0;
     strange_for_ = 0;
     mask_ = cv::Mat::zeros(size, CV_8UC1);
     lights_.fill({});
-    reference_.release();
     model_ = cv::createBackgroundSubtractorMOG2(kHistory, kThreshold, true);
     model_->setNMixtures(kGaussians);
     blobs_.forget();
@@ -144,22 +164,22 @@ class Motion final : public Detector {
   /// Undoes what exposure and white balance did since the background was learned: `smooth_` becomes
   /// `even_`. Returns by how much the picture had to be brightened, by its most changed channel.
   float even_out(double step) {
-    cv::Mat cells, moving;
-    cv::resize(smooth_, cells, cv::Size(kCells, kCells), 0, 0, cv::INTER_AREA);
-    cells.convertTo(cells, CV_32F);
+    cv::Mat moving;
+    cv::resize(smooth_, cells_, cv::Size(kCells, kCells), 0, 0, cv::INTER_AREA);
+    cells_.convertTo(cells_, CV_32F);
     // What moved a moment ago does not tell of the light.
-    cv::resize(mask_, moving, cells.size(), 0, 0, cv::INTER_AREA);
+    cv::resize(mask_, moving, cells_.size(), 0, 0, cv::INTER_AREA);
     if (reference_.empty())
-      cells.copyTo(reference_);
-    cv::Mat planes[3], before[3], even[3];
-    cv::split(smooth_, planes);
-    cv::split(cells, even);
+      cells_.copyTo(reference_);
+    cv::Mat before[3], even[3];
+    cv::split(smooth_, planes_.data());
+    cv::split(cells_, even);
     cv::split(reference_, before);
     float most = 1;
     for (int channel = 0; channel < 3; ++channel) {
       Light &light = lights_[channel];
       light = compare_light(even[channel], before[channel], moving == 0).value_or(light);
-      planes[channel].convertTo(planes[channel], -1, light.gain, light.offset);
+      planes_[channel].convertTo(planes_[channel], -1, light.gain, light.offset);
       // The reference comes after what lasts: some of the change is left in it.
       even[channel] = kGainShare * (light.gain * even[channel] + light.offset) +
                       (1 - kGainShare) * even[channel];
@@ -167,9 +187,9 @@ class Motion final : public Detector {
       if (change > 0 && std::abs(std::log(change)) > std::abs(std::log(most)))
         most = change;
     }
-    cv::merge(planes, 3, even_);
-    cv::merge(even, 3, cells);
-    cv::accumulateWeighted(cells, reference_, step / kMemory);
+    cv::merge(planes_.data(), planes_.size(), even_);
+    cv::merge(even, 3, cells_);
+    cv::accumulateWeighted(cells_, reference_, step / kMemory);
     return most;
   }
 
@@ -186,14 +206,14 @@ class Motion final : public Detector {
   /// Where the picture is blown out, evening it out makes it darker than it was: what is darker
   /// than the background there may be the background.
   void leave_out_blown_out() {
-    cv::Mat known, background, darker;
+    cv::Mat known;
     cv::inRange(smooth_, cv::Scalar::all(0), cv::Scalar::all(kBlownOut), known);
     if (cv::countNonZero(known) == static_cast<int>(known.total()))
       return;
-    model_->getBackgroundImage(background);
-    cv::subtract(even_, background, darker);
-    cv::inRange(darker, cv::Scalar::all(0), cv::Scalar::all(kSlightly), darker);
-    mask_.setTo(0, darker & ~known);
+    model_->getBackgroundImage(background_);
+    cv::subtract(even_, background_, darker_);
+    cv::inRange(darker_, cv::Scalar::all(0), cv::Scalar::all(kSlightly), darker_);
+    mask_.setTo(0, darker_ & ~known);
   }
 
   cv::Size input_;
@@ -204,8 +224,10 @@ class Motion final : public Detector {
   std::optional<double> last_;
   cv::Ptr<cv::BackgroundSubtractorMOG2> model_;
   cv::Mat smooth_, even_, mask_;
-  std::array<Light, 3> lights_;  // of the last picture, by channel
-  cv::Mat reference_;            // brightness of the background's cells, by channel
+  std::array<cv::Mat, 3> planes_;        // of smooth_
+  cv::Mat cells_, background_, darker_;  // scratch, here so that it can be wiped
+  std::array<Light, 3> lights_;          // of the last picture, by channel
+  cv::Mat reference_;                    // brightness of the background's cells, by channel
   cv::Mat speck_, crack_;
   Blobs blobs_;
 };

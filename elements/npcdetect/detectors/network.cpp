@@ -66,22 +66,21 @@ class Network final : public Detector {
 
  private:
   std::vector<cv::Mat> run(const cv::Mat &picture) {
-    cv::Mat blob;
     switch (layout_) {
       case OutputLayout::darknet:
-        cv::dnn::blobFromImage(picture, blob, 1.0 / 255, input_, {}, true);
+        cv::dnn::blobFromImage(picture, blob_, 1.0 / 255, input_, {}, true);
         break;
       case OutputLayout::yolox:
         cv::copyMakeBorder(picture, padded_, 0, input_.height - picture.rows, 0,
                            input_.width - picture.cols, cv::BORDER_CONSTANT, cv::Scalar::all(kPad));
-        cv::dnn::blobFromImage(padded_, blob, 1.0, input_);
+        cv::dnn::blobFromImage(padded_, blob_, 1.0, input_);
         break;
       case OutputLayout::ssd:
-        cv::dnn::blobFromImage(picture, blob, 1.0 / 127.5, input_, cv::Scalar::all(127.5));
+        cv::dnn::blobFromImage(picture, blob_, 1.0 / 127.5, input_, cv::Scalar::all(127.5));
         break;
     }
     std::vector<cv::Mat> outputs;
-    model_.net.setInput(blob);
+    model_.net.setInput(blob_);
     model_.net.forward(outputs, names_);
     return outputs;
   }
@@ -148,7 +147,7 @@ class Network final : public Detector {
   std::optional<int> class_count_;
   std::vector<std::string> labels_;
   std::vector<bool> wanted_;
-  cv::Mat padded_;
+  cv::Mat padded_, blob_;
 };
 
 }  // namespace

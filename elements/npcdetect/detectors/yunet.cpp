@@ -52,13 +52,13 @@ class Sized {
   }
 
   void find(const cv::Mat &part, double scale, float floor, std::vector<Detection> &found) {
-    cv::Mat scaled;
     const cv::Size size(std::clamp(cvRound(part.cols * scale), 1, input_.width),
                         std::clamp(cvRound(part.rows * scale), 1, input_.height));
-    cv::resize(part, scaled, size, 0, 0, scale < 1 ? cv::INTER_AREA : cv::INTER_LINEAR);
-    cv::copyMakeBorder(scaled, scaled, 0, input_.height - size.height, 0, input_.width - size.width,
-                       cv::BORDER_CONSTANT);
-    const std::vector<cv::Mat> outputs = run(scaled);
+    padded_.create(input_, CV_8UC3);
+    padded_.setTo(0);
+    cv::Mat corner = padded_(cv::Rect({}, size));
+    cv::resize(part, corner, size, 0, 0, scale < 1 ? cv::INTER_AREA : cv::INTER_LINEAR);
+    const std::vector<cv::Mat> outputs = run(padded_);
     std::vector<cv::Rect2d> boxes;
     std::vector<float> confidences;
     for (std::size_t i = 0; i < kScales; ++i)
@@ -75,7 +75,8 @@ class Sized {
  private:
   std::vector<cv::Mat> run(const cv::Mat &picture) {
     std::vector<cv::Mat> outputs;
-    net_.setInput(cv::dnn::blobFromImage(picture));
+    cv::dnn::blobFromImage(picture, blob_);
+    net_.setInput(blob_);
     net_.forward(outputs, names_);
     return outputs;
   }
@@ -109,6 +110,7 @@ class Sized {
   cv::dnn::Net net_;
   cv::Size input_;
   std::vector<std::string> names_;
+  cv::Mat padded_, blob_;
 };
 
 class YuNet final : public FaceFinder {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Looks after a stream from a thread of its own, for when nothing comes that could do it.
-#include "watch.h"
+// Calls a function later, from a thread of its own.
+#include "timer.h"
 
 #include <system_error>
 #include <utility>
 
 namespace npc {
 
-bool Watch::start() {
+bool Timer::start() {
   stop();
   quit_ = false;
   try {
@@ -18,7 +18,7 @@ bool Watch::start() {
   return true;
 }
 
-void Watch::play(GstClockTime delay) {
+void Timer::play(GstClockTime delay) {
   GstClock *clock = gst_element_get_clock(element_);
   const GstClockTime base = gst_element_get_base_time(element_);
   const GstClockTime now = clock != nullptr ? gst_clock_get_time(clock) : 0;
@@ -30,12 +30,12 @@ void Watch::play(GstClockTime delay) {
   wake_.notify_all();
 }
 
-void Watch::pause() {
+void Timer::pause() {
   const std::lock_guard lock(mutex_);
   let_go();
 }
 
-void Watch::stop() {
+void Timer::stop() {
   {
     const std::lock_guard lock(mutex_);
     quit_ = true;
@@ -46,14 +46,14 @@ void Watch::stop() {
     thread_.join();
 }
 
-void Watch::let_go() {
+void Timer::let_go() {
   if (waiting_ != nullptr)
     gst_clock_id_unschedule(waiting_);
   gst_clear_object(&clock_);
 }
 
 // Waits for the next look with the lock released.
-GstClockReturn Watch::wait(std::unique_lock<std::mutex> &lock) {
+GstClockReturn Timer::wait(std::unique_lock<std::mutex> &lock) {
   const GstClockID id = gst_clock_new_single_shot_id(clock_, base_ + next_);
   waiting_ = id;
   lock.unlock();
@@ -64,7 +64,7 @@ GstClockReturn Watch::wait(std::unique_lock<std::mutex> &lock) {
   return result;
 }
 
-void Watch::run() {
+void Timer::run() {
   std::unique_lock lock(mutex_);
   while (!quit_) {
     if (clock_ == nullptr || !GST_CLOCK_TIME_IS_VALID(next_)) {

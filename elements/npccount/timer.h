@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Looks after a stream from a thread of its own, for when nothing comes that could do it.
+// Calls a function later, from a thread of its own.
 #pragma once
 
 #include <gst/gst.h>
@@ -12,14 +12,14 @@
 namespace npc {
 
 /// Calls a function at running times of an element, by its clock, while it plays.
-class Watch {
+class Timer {
  public:
-  /// What is called, on the watch's thread with no lock held.
+  /// What is called, on the timer's thread with no lock held.
   /// @return the running time at which it wants to be called next; none: not before play()
   using Look = std::function<GstClockTime()>;
 
-  Watch(GstElement *element, Look look) : element_(element), look_(std::move(look)) {}
-  ~Watch() { stop(); }
+  Timer(GstElement *element, Look look) : element_(element), look_(std::move(look)) {}
+  ~Timer() { stop(); }
 
   /// Makes the thread. @return whether that went well
   bool start();

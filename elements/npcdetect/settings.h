@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What npcdetect's properties say, and the detectors that they ask for.
+#pragma once
+
+#include <gst/gst.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "detectors/detector.h"
+#include "faces.h"
+#include "picture.h"
+
+typedef enum {
+  GST_NPC_DETECT_DETECTOR_AUTO,
+  GST_NPC_DETECT_DETECTOR_HOG,
+  GST_NPC_DETECT_DETECTOR_NETWORK,
+  GST_NPC_DETECT_DETECTOR_MOTION,
+} GstNpcDetectDetector;
+
+typedef enum {
+  GST_NPC_DETECT_FACES_OFF,
+  GST_NPC_DETECT_FACES_CASCADE,
+  GST_NPC_DETECT_FACES_YUNET,
+} GstNpcDetectFaces;
+
+namespace npc {
+
+constexpr double kDefaultConfidence = 0.5;
+constexpr GstClockTime kDefaultDetectionInterval = 200 * GST_MSECOND;
+constexpr GstClockTime kDefaultFullScan = 60 * GST_SECOND;
+
+/// The properties, as they were set. Under the object lock.
+struct DetectSettings {
+  GstNpcDetectDetector detector = GST_NPC_DETECT_DETECTOR_AUTO;
+  std::string model, labels, classes = "person";
+  double confidence = kDefaultConfidence;
+  guint input_width = 0, input_height = 0;
+  GstNpcDetectFaces faces = GST_NPC_DETECT_FACES_OFF;
+  std::string face_model;
+  GstClockTime face_interval = GST_SECOND;
+  double min_size = DetectorSettings().least_size;
+  GstClockTime interval = 0;
+  GstClockTime detection_interval = kDefaultDetectionInterval;
+  bool motion_gate = true;
+  GstClockTime full_scan = kDefaultFullScan;
+  std::string mask;
+  std::string mask_error;  // why `mask` cannot be used; empty if it can
+  std::vector<Polygon> masks;
+};
+
+/// The detector that `settings` ask for. Throws DetectorError.
+std::unique_ptr<Detector> make_detector(const DetectSettings &settings);
+
+/// What looks for faces; null if nothing is to. Throws DetectorError.
+std::unique_ptr<Faces> make_faces(const DetectSettings &settings);
+
+}  // namespace npc
