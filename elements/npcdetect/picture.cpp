@@ -13,7 +13,7 @@ namespace {
 // nine cells.
 constexpr int kCells = 192;
 // Rows of a cell that are looked at: beyond that, more of them do little against noise.
-constexpr int kRowsOfCell = 4;
+constexpr int kRowsOfCell = 2;
 // A length that compilers turn into a few instructions.
 constexpr int kChunk = 16;
 

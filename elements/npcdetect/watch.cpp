@@ -88,8 +88,6 @@ void Watch::carry() {
 /// The parts of the picture that changed, in its pixels.
 std::vector<cv::Rect> Watch::changed_parts() const {
   std::vector<cv::Rect> parts;
-  if (cv::countNonZero(gate_.changed()) == 0)
-    return parts;
   cv::Mat labels, figures, centres, joined;
   cv::dilate(gate_.changed(), joined, {});
   const int count = cv::connectedComponentsWithStats(joined, labels, figures, centres, 8, CV_16U);
@@ -152,14 +150,16 @@ void Watch::take_in_standing(std::vector<cv::Rect> &cores) const {
 std::vector<Window> Watch::plan() {
   if (gate_.share_changed(cv::Rect({}, gate_.now().size())) > kChangedMost)
     return {whole()};
+  const bool unsettled =
+      std::ranges::any_of(known_, [](const Known &one) { return !one.settled(); });
+  if (!unsettled && cv::countNonZero(gate_.changed()) == 0)
+    return {};
+  if (!reach_.crops)
+    return {whole()};
   std::vector<cv::Rect> cores = changed_parts();
   for (const Known &one : known_)
     if (!one.settled())
       cores.emplace_back(one.object.box);
-  if (cores.empty())
-    return {};
-  if (!reach_.crops)
-    return {whole()};
   for (cv::Rect &core : cores)
     core = grown(core);
   // What lies beyond the picture needs no look.
