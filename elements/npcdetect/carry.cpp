@@ -9,13 +9,13 @@ namespace npc {
 namespace {
 
 // Points of a box: at most so many across and down.
-constexpr int kAcross = 2, kDown = 5;
+constexpr int kAcross = 2, kDown = 4;
 // Fewer do not make a median.
 constexpr int kFewest = 3;
 // How far a point may be off after the way forth and back, in cells.
 constexpr float kReturn = 0.5f;
 const cv::Size kWindow(5, 5);
-constexpr int kLevels = 2;
+constexpr int kLevels = 1;
 // A twentieth of a cell is a quarter of a pixel or so: finer than any box.
 const cv::TermCriteria kEnough(cv::TermCriteria::COUNT + cv::TermCriteria::EPS, 8, 0.05);
 

@@ -182,7 +182,7 @@ void Picture::copy_planes(GstVideoFrame &frame) {
   }
   for (int i = 1; i <= 2; ++i) {
     cv::Mat one(half_picture, CV_8UC1, chroma + (i - 1) * half_picture.area());
-    scale(plane(i, half, CV_8UC1), one);
+    cv::resize(plane(i, half, CV_8UC1), one, half_picture, 0, 0, cv::INTER_NEAREST);
   }
   cv::cvtColor(yuv_, mat_,
                format == GST_VIDEO_FORMAT_I420 ? cv::COLOR_YUV2BGR_I420 : cv::COLOR_YUV2BGR_YV12);
