@@ -56,9 +56,11 @@ struct Brightness {
   uint32_t sum_of(const uint16_t *sums, int side) const {
     uint32_t total = 0;
     if (!colours) {
-      for (int i = 0; i < side; ++i, sums += stride)
-        total += sums[first];
-      return 4 * total;
+      sums += first;
+      // Two at a time: this is where most of the gate's time goes.
+      for (; side >= 2; side -= 2, sums += 2 * stride)
+        total += static_cast<uint32_t>(sums[0]) + sums[stride];
+      return 4 * (side > 0 ? total + sums[0] : total);
     }
     for (int i = 0; i < side; ++i, sums += stride)
       total += sums[first] + 2u * sums[second] + sums[third];

@@ -116,7 +116,7 @@ TEST_F(NpcDetectGate, EverythingCanBeSwitchedOff) {
     frame(kBoth);
   EXPECT_EQ(stat("full-scans"), 10u);
   EXPECT_EQ(stat("carry-time"), 0u);
-  make("npcdetect full-scan=0");
+  make("npcdetect full-scan=0 detection-interval=200000000");
   for (int i = 0; i < 10; ++i)
     frame(kBoth);
   EXPECT_EQ(stat("full-scans"), 5u);
@@ -143,7 +143,7 @@ TEST_F(NpcDetectGate, DetectionsGoAlongBetweenLooks) {
 
 TEST_F(NpcDetectGate, FrameRateDoesNotChangeHowOftenItLooks) {
   for (const int fps : {4, 15, 30, 60}) {
-    make("npcdetect motion-gate=false");
+    make("npcdetect motion-gate=false detection-interval=200000000");
     for (int i = 0; i < fps; ++i)
       ASSERT_EQ(frame(kBoth, GST_SECOND / fps).size(), 2u);
     // A frame shortly before the next second may be due already.
