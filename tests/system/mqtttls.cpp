@@ -83,7 +83,11 @@ class MqttTls : public testing::Test {
     Sink sink("mqtts://" + broker.host() + "/?" + query);
     sink.set_drain_timeout(0);
     sink.push(0, 10);
-    const std::string reason = sink.wait_for("disconnected");
+    std::string reason = sink.wait_for("disconnected");
+    // With TLS 1.3 a broker that cuts the connection may overtake its own reason: the next try
+    // brings it.
+    for (int i = 0; i < 5 && reason.starts_with("There is no MQTT broker to reach"); i++)
+      reason = sink.wait_for("disconnected");
     sink.push(10, 20);
     EXPECT_EQ(sink.number("pending"), 20u);
     EXPECT_EQ(sink.number("delivered"), 0u);
