@@ -176,7 +176,7 @@ std::vector<Store::Kept> Store::take_kept(Cursor &cursor, std::size_t most) {
     const auto next = next_in_memory(place);
     if (!next)
       return {};
-    if (place.ahead())
+    if (*next > after && place.ahead())
       place.advance(*next, 0);
     else if (*next > after)
       place.ahead_begin = place.ahead_end = *next;

@@ -267,7 +267,8 @@ void Store::write(const Work &work) {
   // sync of its own, and rides along with the next record.
   database_->begin(!work.fresh.empty() || !work.unstored.empty() || !work.refusals.empty());
   try {
-    database_->make_room(work.bytes);
+    if (work.bytes > 0 || !work.refusals.empty())
+      database_->make_room(work.bytes);
     for (const Kept &kept : work.unstored)
       database_->insert(kept.id, *kept.record);
     for (const auto &record : work.fresh)

@@ -172,6 +172,17 @@ class Shelf : public testing::Test {
     });
   }
 
+  /// The last sentence that goes with a state, once that was said.
+  std::string reason(State state) {
+    EXPECT_TRUE(said(state));
+    std::string reason;
+    for (const StoreEvent &event : events()) {
+      if (event.state == state)
+        reason = event.reason;
+    }
+    return reason;
+  }
+
   std::uint64_t bytes() const {
     std::error_code error;
     const auto journal = std::filesystem::file_size(options_.path + "-wal", error);
