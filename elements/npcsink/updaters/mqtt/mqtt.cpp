@@ -31,7 +31,7 @@ constexpr seconds kShortLife{10};
 constexpr int kMostShortLives = 5;
 // Names come from strangers: the broker is not filled with retained topics without end.
 constexpr std::size_t kMostCameras = 256;
-constexpr std::size_t kBatch = 4000;
+constexpr std::size_t kBatch = 1000;
 // Lines of so many records go in one message, where so many wait.
 constexpr std::size_t kGroup = 100;
 

@@ -376,7 +376,7 @@ Outcome MqttLink::publish(std::span<const mqtt::Message> messages, milliseconds 
       return {messages.size(), {}, {}, {}};
     const std::size_t before = confirmations_;
     turn(kStopLate);
-    if (resting_ && !lost_)
+    if (!lost_)
       acknowledge();
     const auto now = steady_clock::now();
     if (confirmations_ != before)
