@@ -28,7 +28,7 @@ typedef enum {
 namespace npc {
 
 constexpr double kDefaultConfidence = 0.5;
-constexpr GstClockTime kDefaultDetectionInterval = 150 * GST_MSECOND;
+constexpr GstClockTime kDefaultDetectionInterval = 125 * GST_MSECOND;
 constexpr GstClockTime kDefaultFullScan = 60 * GST_SECOND;
 
 /// The properties, as they were set. Under the object lock.
