@@ -19,18 +19,29 @@ constexpr std::uint64_t kMostMemory = 16 << 20;
 // How long the way out of PAUSED waits for a slow disk, whatever the updaters do.
 constexpr auto kStorePatience = std::chrono::seconds(5);
 
-std::string line_protocol_of(const std::string &json) {
+bool complete(Record &record) {
   const std::unique_ptr<GstNpcCounts, decltype(&gst_npc_counts_free)> counts(
-      gst_npc_counts_from_json(json.data(), static_cast<gssize>(json.size()), nullptr),
+      gst_npc_counts_from_json(record.json.data(), static_cast<gssize>(record.json.size()),
+                               nullptr),
       gst_npc_counts_free);
-  if (!counts)
-    return {};
-  const std::unique_ptr<gchar, decltype(&g_free)> lines(
-      gst_npc_counts_to_line_protocol(counts.get()), g_free);
-  return lines.get();
+  if (counts)
+    record = record_of(*counts, std::move(record.json));
+  return counts != nullptr;
 }
 
 }  // namespace
+
+Record record_of(const GstNpcCounts &counts, std::string json) {
+  const std::unique_ptr<gchar, decltype(&g_free)> lines(gst_npc_counts_to_line_protocol(&counts),
+                                                        g_free);
+  return {counts.site,
+          counts.camera,
+          std::move(json),
+          lines.get(),
+          counts.boot,
+          static_cast<std::int64_t>(counts.seq),
+          static_cast<std::int64_t>(counts.time)};
+}
 
 bool Carrier::open(const CarrierSettings &settings) {
   return make_store(settings) && make_delivery(settings.updaters);
@@ -65,7 +76,7 @@ bool Carrier::make_store(const CarrierSettings &settings) {
                                         : settings.store_size;
   options.memory = kMostMemory;
   options.cache = std::min(options.cache, options.size / 4);
-  options.line_protocol = line_protocol_of;
+  options.complete = complete;
   std::shared_ptr<Store> made;
   try {
     made = std::make_shared<Store>(std::move(options), [this](const StoreEvent &event) {
@@ -149,9 +160,10 @@ void Carrier::close() {
     }
   }
   if (!stats.writing && stats.unstored > 0) {
-    GST_WARNING_OBJECT(element_,
-                       "%" G_GUINT64_FORMAT " records are lost unless the store can be written now",
-                       guint64{stats.unstored});
+    GST_WARNING_OBJECT(
+        element_, "%" G_GUINT64_FORMAT " records are not stored: %s", guint64{stats.unstored},
+        stats.spooled ? "the next start finds them, unless the machine restarts before"
+                      : "they are lost unless the store can be written now");
   }
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <gst/gst.h>
+#include <gst/npc/npc.h>
 
 #include <memory>
 #include <mutex>
@@ -11,6 +12,9 @@
 #include "delivery.h"
 
 namespace npc {
+
+/// What updaters get of counts that are written as `json`.
+Record record_of(const GstNpcCounts &counts, std::string json);
 
 /// What the properties of those names say.
 struct CarrierSettings {

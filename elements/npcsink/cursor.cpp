@@ -22,7 +22,10 @@ Cursor::Cursor(std::shared_ptr<Store> store, std::string updater, bool live_only
     std::lock_guard lock(store_->mutex_);
     const auto found = store_->saved_.find(updater_);
     const bool known = !live_only_ && found != store_->saved_.end();
-    place_.position = known ? found->second : store_->last_;
+    // Before the file was read it may be known there, and what a run that was killed has left is
+    // for all who are there at the start.
+    const std::int64_t newest = store_->based_ && store_->pushed_ ? store_->last_ : store_->begin_;
+    place_.position = known ? found->second : newest;
     // The sink got new updaters, and this one stays.
     for (const Cursor *cursor : store_->cursors_) {
       if (cursor->updater_ == updater_)
@@ -248,12 +251,9 @@ std::vector<Store::Kept> Store::completed(std::vector<Database::Row> rows) const
   std::vector<Kept> kept;
   kept.reserve(rows.size());
   for (Database::Row &row : rows) {
-    if (options_.line_protocol) {
-      row.record.line_protocol = options_.line_protocol(row.record.json);
-      // No record of ours; what a reader does not understand it cannot hand on.
-      if (row.record.line_protocol.empty())
-        continue;
-    }
+    // No record of ours; what a reader does not understand it cannot hand on.
+    if (options_.complete && !options_.complete(row.record))
+      continue;
     kept.push_back({row.id, std::make_shared<const Record>(std::move(row.record))});
   }
   return kept;

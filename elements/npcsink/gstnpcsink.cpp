@@ -44,7 +44,8 @@
  *
  * #GstNpcSink:store names an SQLite file, and each record is written there before it goes anywhere:
  * a broker that is away, a power cut or a kill costs time, not records. What was received up to
- * about a tenth of a second before a power cut is on the disk. Records are kept for
+ * about a tenth of a second before a power cut is on the disk; what is not yet there is in
+ * `/dev/shm` too, so that a kill of the process takes nothing. Records are kept for
  * #GstNpcSink:store-retention after that, so the file is also the device's own database; anybody
  * may read it while the sink writes:
  * |[
@@ -59,9 +60,9 @@
  * and those that were not are counted as dropped. An updater that is taken out of
  * #GstNpcSink:updaters holds no records back; its cursor is forgotten with the last record that it
  * has delivered. Records that come faster than the disk takes them, as from a file of records, are
- * held up. While the file cannot be written, records wait in memory, 16 MiB of them, and are
- * delivered from there. A damaged file is set aside as `….damaged-1`, and what can be read of it
- * is copied into a new one. One store serves one sink.
+ * held up. While the file cannot be written, records wait in memory, 16 MiB of them, are delivered
+ * from there, and outlive the process but not the machine. A damaged file is set aside as
+ * `….damaged-1`, and what can be read of it is copied into a new one. One store serves one sink.
  *
  * Without a file the store is in memory, at most 16 MiB of it, and what waits when the element goes
  * to NULL is lost.
@@ -257,14 +258,7 @@ std::optional<npc::Record> read_record(GstNpcSink *self, GstBuffer *buffer) {
   }
   // Written anew, so that only what we know of goes out.
   const Gchar json(gst_npc_counts_to_json(counts.get()), g_free);
-  const Gchar lines(gst_npc_counts_to_line_protocol(counts.get()), g_free);
-  return npc::Record{counts->site,
-                     counts->camera,
-                     json.get(),
-                     lines.get(),
-                     counts->boot,
-                     static_cast<std::int64_t>(counts->seq),
-                     static_cast<std::int64_t>(counts->time)};
+  return npc::record_of(*counts, json.get());
 }
 
 GstStructure *make_stats(GstNpcSink *self) {

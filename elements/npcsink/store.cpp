@@ -40,6 +40,8 @@ Store::Store(StoreOptions options, Listener listener)
       listener_(std::move(listener)),
       retry_(options_.retry_first),
       next_tidy_(steady_clock::now() + options_.tidy) {
+  if (!options_.path.empty())
+    open_spool();
   try {
     open_database();
   } catch (const DatabaseError &error) {
@@ -53,6 +55,25 @@ Store::Store(StoreOptions options, Listener listener)
 
 Store::~Store() = default;
 
+// What a run that was killed has left comes first. The store works without a spool.
+void Store::open_spool() {
+  try {
+    spool_ = std::make_unique<Spool>(options_.spools, options_.path);
+  } catch (const std::runtime_error &error) {
+    last_error_ = error.what();
+    return;
+  }
+  spool_->recover([this](std::string line) {
+    Record record;
+    record.json = std::move(line);
+    if (!options_.complete || !options_.complete(record))
+      return false;
+    inbox_.push_back(std::make_shared<const Record>(std::move(record)));
+    waiting_bytes_ += bytes_of(*inbox_.back());
+    return true;
+  });
+}
+
 void Store::push(Record record) {
   const std::uint64_t bytes = bytes_of(record);
   auto shared = std::make_shared<const Record>(std::move(record));
@@ -62,9 +83,11 @@ void Store::push(Record record) {
     changed_.wait_for(lock, kMostHeld, [this] {
       return waiting_bytes_ <= options_.memory / 2 || !open_ || stalled_ || interrupted_;
     });
+    if (spool_)
+      spool_->add(shared->json);
     inbox_.push_back(std::move(shared));
     waiting_bytes_ += bytes;
-    pushed_++;
+    pushed_ = true;
     bound_memory();
   }
   work_.notify_one();
@@ -72,19 +95,21 @@ void Store::push(Record record) {
 
 void Store::run(std::stop_token stop) {
   tell_events();  // What opening it has met.
-  for (bool ending = false; !ending;) {
+  for (bool ending = false, ended = false; !ended;) {
     {
       std::unique_lock lock(mutex_);
       const auto until = open_ ? next_tidy_ : next_attempt_;
       work_.wait_until(lock, stop, until, [this] { return has_work(); });
     }
-    ending = stop.stop_requested();
-    if (ending)
+    // One last attempt.
+    if (!ending && stop.stop_requested()) {
+      ending = true;
       next_attempt_ = steady_clock::now();
+    }
     step();
     if (ending) {
       std::lock_guard lock(mutex_);
-      ending = !has_work();
+      ended = !has_work();
     }
   }
 }
@@ -179,6 +204,8 @@ void Store::install(std::int64_t file_last, std::map<std::string, std::int64_t> 
   // Else it is the file that was there, or a part of it.
   if (!based_ || file_last > stored_last)
     rebase(file_last);
+  for (const auto &[updater, position] : leaving_)
+    saved_[updater] = position;
   // What the file does not know (any more).
   for (Cursor *cursor : cursors_)
     cursor->dirty_ = !cursor->live_only_;
@@ -195,10 +222,15 @@ void Store::rebase(std::int64_t file_last) {
   for (Kept &kept : window_)
     kept.id += shift;
   last_ += shift;
+  begin_ += shift;
   for (Lost &lost : lost_ids_) {
     lost.begin += shift;
     lost.end += shift;
   }
+  // Who has left meanwhile comes back to where the file has it.
+  std::erase_if(leaving_, [this](const auto &each) { return saved_.contains(each.first); });
+  for (auto &[updater, position] : leaving_)
+    position += shift;
   bases_++;
   for (Cursor *cursor : cursors_) {
     Place &place = cursor->place_;
@@ -297,6 +329,7 @@ void Store::write(const Work &work) {
 }
 
 void Store::stored(const Work &work, const std::vector<std::int64_t> &ids) {
+  std::size_t done = ids.size();
   // Some of them may have been given up while they were written.
   while (!work.unstored.empty() && unstored_ > 0) {
     const Kept &kept = window_[window_.size() - unstored_];
@@ -304,7 +337,10 @@ void Store::stored(const Work &work, const std::vector<std::int64_t> &ids) {
       break;
     unstored_bytes_ -= bytes_of(*kept.record);
     unstored_--;
+    done++;
   }
+  if (spool_ && done > 0)
+    spool_->remove(done);
   for (std::size_t i = 0; i < ids.size(); i++) {
     const auto &record = work.fresh[i];
     waiting_bytes_ -= bytes_of(*record);
@@ -433,6 +469,8 @@ void Store::bound_memory() {
       return;
     waiting_bytes_ -= bytes_of(*inbox_.front());
     inbox_.pop_front();
+    if (spool_)
+      spool_->remove(1);
     lost_++;
     for (Cursor *cursor : cursors_)
       cursor->place_.dropped++;
@@ -444,6 +482,8 @@ void Store::pop_window() {
   const std::uint64_t bytes = bytes_of(*kept.record);
   if (window_.size() == unstored_) {
     note_lost(kept.id);
+    if (spool_)
+      spool_->remove(1);
     unstored_--;
     unstored_bytes_ -= bytes;
   }
@@ -472,6 +512,7 @@ StoreStats Store::stats() const {
   StoreStats stats;
   stats.path = options_.path;
   stats.writing = open_ && unstored_ == 0 && !stalled_;
+  stats.spooled = spool_ != nullptr;
   stats.unstored = unstored_ + inbox_.size() + writing_;
   const std::int64_t kept = last_ + 1 - first_ - static_cast<std::int64_t>(unstored_);
   stats.records = static_cast<std::uint64_t>(std::max<std::int64_t>(kept, 0));

@@ -19,6 +19,7 @@
 #include "database.h"
 #include "place.h"
 #include "record.h"
+#include "spool.h"
 #include "updaters/updater.h"
 
 namespace npc {
@@ -44,8 +45,10 @@ struct StoreOptions {
   std::chrono::milliseconds retry_last{30000};
   std::chrono::milliseconds tidy{60000};      ///< between looks for records that are too old
   std::chrono::milliseconds patience{10000};  ///< with a disk that does not answer
-  /// Makes line protocol of a record's JSON; empty if it is no record.
-  std::function<std::string(const std::string &json)> line_protocol;
+  /// Fills in what a record's JSON says. Returns false if it is no record.
+  std::function<bool(Record &record)> complete;
+  /// In memory, for what a kill of the process must not take before it is stored.
+  std::string spools = "/dev/shm";
   /// UTC in ms since 1970; the system's clock if not set.
   std::function<std::int64_t()> clock;
 };
@@ -55,6 +58,7 @@ struct StoreStats {
   bool writing = false;        ///< what comes is stored
   std::uint64_t records = 0;   ///< records that are kept
   std::uint64_t unstored = 0;  ///< records in memory only
+  bool spooled = false;        ///< those would survive the process, but not the machine
   std::uint64_t lost = 0;      ///< records given up before they were stored: memory was full
   std::uint64_t repeated = 0;  ///< records dropped because they were there already
   std::string last_error;      ///< the last failure, as a sentence; stays after success
@@ -139,6 +143,7 @@ class Store {
   void step();
   void ensure_open();
   void open_database();
+  void open_spool();
   Work collect();
   void write(const Work &work);
   void tidy();
@@ -205,9 +210,11 @@ class Store {
   std::uint64_t window_bytes_ = 0, unstored_bytes_ = 0;
   std::int64_t first_ = 1;  // of what is stored
   std::int64_t last_ = 0;
-  std::vector<Lost> lost_ids_;  // given up before they were stored, and not passed by all
+  std::int64_t begin_ = 0;        // what is behind it was not in the file at the start
+  std::unique_ptr<Spool> spool_;  // of inbox_, of what is on its way, and of what is unstored
+  std::vector<Lost> lost_ids_;    // given up before they were stored, and not passed by all
   std::uint64_t lost_ = 0, repeated_ = 0;
-  std::uint64_t pushed_ = 0;                     // so far
+  bool pushed_ = false;                          // something, by now
   std::map<std::string, std::int64_t> saved_;    // cursors in the file
   std::map<std::string, std::int64_t> leaving_;  // to be written there
   std::vector<Cursor *> cursors_;

@@ -70,6 +70,8 @@ class Shelf : public testing::Test {
     std::string name = (place / "npcstore-XXXXXX").string();
     directory_ = mkdtemp(name.data());
     options_.path = path("counts.db");
+    options_.spools = directory_;
+    options_.complete = complete;
     options_.retry_first = std::chrono::milliseconds(1);
     options_.retry_last = std::chrono::milliseconds(5);
     options_.clock = [this] { return clock_.load(); };

@@ -167,9 +167,25 @@ TEST_F(StoreFaults, SurvivesACutAnywhere) {
   EXPECT_GT(kept, 50u * 1500u);
 }
 
-// Pushes and delivers until it is killed. What is stored is said on `stored`, what was delivered is
-// in the file `delivered`.
-[[noreturn]] void live(npc::StoreOptions options, int run, int stored,
+// A record of that run.
+Record made(int run, int number) {
+  Record record = numbered(number);
+  record.boot = std::to_string(run);
+  record.json = "{\"run\":" + record.boot + ",\"seq\":" + std::to_string(number) + "}";
+  return record;
+}
+
+bool complete_made(Record &record) {
+  int run, number;
+  if (std::sscanf(record.json.c_str(), "{\"run\":%d,\"seq\":%d}", &run, &number) != 2)
+    return false;
+  record = made(run, number);
+  return true;
+}
+
+// Pushes and delivers until it is killed. What was pushed is said on `pushed`, what was delivered
+// is in the file `delivered`.
+[[noreturn]] void live(npc::StoreOptions options, int run, int pushed,
                        const std::string &delivered) {
   auto store = std::make_shared<npc::Store>(options, [](const npc::StoreEvent &) {});
   npc::Cursor cursor(store, "a", false);
@@ -184,19 +200,20 @@ TEST_F(StoreFaults, SurvivesACutAnywhere) {
     }
   }).detach();
   for (int i = 0;; i++) {
-    Record record = numbered(i);
-    record.boot = std::to_string(run);
-    store->push(record);
-    if (i % 3 == 0 && store->flush(seconds(60)) && write(stored, &i, sizeof(i)) != sizeof(i))
+    store->push(made(run, i));
+    if (write(pushed, &i, sizeof(i)) != sizeof(i))
       _exit(1);
+    if (i % 3 == 0)
+      store->flush(seconds(60));
   }
 }
 
 TEST_F(StoreFaults, LosesNothingToAKill) {
   constexpr int kRuns = 20;
   const std::string delivered = path("delivered");
+  options_.complete = complete_made;
   std::mt19937 random(std::random_device{}());
-  std::vector<int> acknowledged(kRuns, -1);
+  std::vector<int> pushed(kRuns, -1);
   for (int run = 0; run < kRuns; run++) {
     int ends[2];
     ASSERT_EQ(pipe(ends), 0);
@@ -209,13 +226,13 @@ TEST_F(StoreFaults, LosesNothingToAKill) {
     if (run % 2 == 0) {
       int number;
       ASSERT_EQ(read(ends[0], &number, sizeof(number)), ssize_t{sizeof(number)});
-      acknowledged[static_cast<std::size_t>(run)] = number;
+      pushed[static_cast<std::size_t>(run)] = number;
     }
     std::this_thread::sleep_for(milliseconds(std::uniform_int_distribution<int>(0, 60)(random)));
     kill(child, SIGKILL);
     waitpid(child, nullptr, 0);
     for (int number; read(ends[0], &number, sizeof(number)) == sizeof(number);)
-      acknowledged[static_cast<std::size_t>(run)] = number;
+      pushed[static_cast<std::size_t>(run)] = number;
     ::close(ends[0]);
   }
   open();
@@ -240,11 +257,11 @@ TEST_F(StoreFaults, LosesNothingToAKill) {
   for (int run = 0; run < kRuns; run++) {
     const auto &set = arrived[run];
     if (set.empty()) {
-      EXPECT_EQ(acknowledged[static_cast<std::size_t>(run)], -1);
+      EXPECT_EQ(pushed[static_cast<std::size_t>(run)], -1);
       continue;
     }
     EXPECT_EQ(set.size(), static_cast<std::size_t>(*set.rbegin() + 1)) << "a gap in run " << run;
-    EXPECT_GE(*set.rbegin(), acknowledged[static_cast<std::size_t>(run)]) << "in run " << run;
+    EXPECT_GE(*set.rbegin(), pushed[static_cast<std::size_t>(run)]) << "in run " << run;
   }
   EXPECT_GE(different, kRuns / 2u);
   // At most what was on its way at each kill, and what was not yet written of the cursor.

@@ -62,6 +62,56 @@ TEST_F(StoreOutages, WaitsForItsDirectory) {
   EXPECT_EQ(cursor().pending(), 0u);
 }
 
+TEST_F(StoreOutages, OutlivesTheProcess) {
+  options_.path = path("disk/counts.db");
+  fs::create_directory(path("disk"));
+  open();
+  cursor("known");
+  push(0, 10);
+  EXPECT_EQ(deliver_all("known"), numbers(0, 10));
+  close();
+  fs::rename(path("disk"), path("away"));
+  for (int run = 1; run <= 3; run++) {
+    reopen();
+    cursor("known");
+    push(10 * run, 10 * run + 10);
+    EXPECT_TRUE(store_->stats().spooled);
+    EXPECT_EQ(store_->stats().unstored, 10u * static_cast<unsigned>(run));
+  }
+  EXPECT_EQ(deliver(12, 12, "known"), numbers(10, 22));
+  fs::rename(path("away"), path("disk"));
+  EXPECT_TRUE(writing());
+  EXPECT_EQ(deliver_all("known"), numbers(22, 40));
+  EXPECT_EQ(cursor("known").dropped(), 0u);
+  EXPECT_EQ(query(options_.path, "SELECT count(*), max(seq) FROM records"),
+            std::vector<std::string>{"40|39"});
+  reopen();
+  EXPECT_EQ(store_->stats().unstored + store_->stats().repeated, 0u);
+}
+
+TEST_F(StoreOutages, GivesTheFirstUpdaterWhatAKillHasLeft) {
+  options_.path = path("later/counts.db");
+  open();
+  push(0, 10);
+  reopen();
+  fs::create_directory(path("later"));
+  EXPECT_TRUE(writing());
+  EXPECT_EQ(deliver_all("first"), numbers(0, 10));
+  push(10, 20);
+  EXPECT_EQ(deliver_all("first"), numbers(10, 20));
+  EXPECT_EQ(cursor("second").pending(), 0u);
+}
+
+TEST_F(StoreOutages, WorksWithoutASpool) {
+  options_.spools = path("nowhere");
+  open();
+  cursor();
+  EXPECT_FALSE(store_->stats().spooled);
+  EXPECT_NE(store_->stats().last_error.find("do not survive a kill"), std::string::npos);
+  push(0, 10);
+  EXPECT_EQ(deliver_all(), numbers(0, 10));
+}
+
 TEST_F(StoreOutages, FindsAnOldFileLater) {
   options_.path = path("disk/counts.db");
   fs::create_directory(path("disk"));

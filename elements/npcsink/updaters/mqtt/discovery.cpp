@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "shorthash.h"
+#include "../../shorthash.h"
 
 namespace npc {
 namespace {

@@ -13,7 +13,7 @@
 #include <sstream>
 #include <system_error>
 
-#include "shorthash.h"
+#include "../../shorthash.h"
 
 namespace npc {
 namespace {

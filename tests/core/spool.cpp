@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What a spool keeps over the end of its process, and what it refuses.
+#include <gtest/gtest.h>
+#include <rapidcheck.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include <deque>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "npcsink/spool.h"
+
+namespace {
+
+namespace fs = std::filesystem;
+using Lines = std::deque<std::string>;
+
+class Spool : public testing::Test {
+ protected:
+  Spool() {
+    std::string name = "/dev/shm/npcspool-XXXXXX";
+    folder_ = mkdtemp(name.data());
+  }
+  ~Spool() override {
+    spool_.reset();
+    fs::remove_all(folder_);
+  }
+
+  // What the last one has left, but for lines of nonsense.
+  Lines open(const std::string &store = "/counts.db") {
+    spool_.reset();
+    spool_ = std::make_unique<npc::Spool>(folder_, store);
+    Lines lines;
+    spool_->recover([&lines](std::string line) {
+      const bool good = line.starts_with("{");
+      if (good)
+        lines.push_back(std::move(line));
+      return good;
+    });
+    return lines;
+  }
+
+  std::string why_not(const std::string &store = "/counts.db") {
+    try {
+      npc::Spool spool(folder_, store);
+    } catch (const std::runtime_error &error) {
+      return error.what();
+    }
+    return {};
+  }
+
+  std::vector<fs::path> files() const {
+    return {fs::directory_iterator(folder_), fs::directory_iterator()};
+  }
+
+  std::string folder_;
+  std::unique_ptr<npc::Spool> spool_;
+};
+
+TEST_F(Spool, KeepsWhatWasNotRemoved) {
+  EXPECT_TRUE(rc::check([this] {
+    spool_.reset();
+    RC_ASSERT((open(), spool_->remove(1000), open()).empty());
+    Lines expected;
+    int made = 0;
+    const auto steps = *rc::gen::container<std::vector<int>>(rc::gen::inRange(0, 10));
+    for (const int step : steps) {
+      if (step < 6) {
+        // Some are as long as pages are.
+        expected.push_back("{" + std::to_string(made++) +
+                           std::string(*rc::gen::element<std::size_t>(0, 500, 5000), 'x'));
+        spool_->add(expected.back());
+      } else if (step < 9) {
+        const auto count = *rc::gen::inRange<std::size_t>(0, expected.size() + 1);
+        spool_->remove(count);
+        expected.erase(expected.begin(), expected.begin() + static_cast<std::ptrdiff_t>(count));
+      } else {
+        RC_ASSERT(open() == expected);
+      }
+    }
+    RC_ASSERT(open() == expected);
+  }));
+}
+
+TEST_F(Spool, IsGoneOnceAllIsStored) {
+  open();
+  spool_->add("{1");
+  ASSERT_EQ(files().size(), 1u);
+  EXPECT_EQ(fs::status(files()[0]).permissions(), fs::perms::owner_read | fs::perms::owner_write);
+  spool_.reset();
+  EXPECT_EQ(files().size(), 1u);
+  EXPECT_EQ(open(), Lines{"{1"});
+  spool_->remove(1);
+  spool_.reset();
+  EXPECT_TRUE(files().empty());
+}
+
+TEST_F(Spool, TakesNoMoreMemoryThanWhatWaits) {
+  open();
+  const std::string line = "{" + std::string(500, 'x');
+  for (int i = 0; i < 20; i++)
+    spool_->add(line);
+  for (int i = 0; i < 50000; i++) {
+    spool_->add(line);
+    spool_->remove(1);
+  }
+  struct stat status = {};
+  ASSERT_EQ(stat(files()[0].c_str(), &status), 0);
+  EXPECT_LT(status.st_blocks * 512, 256 << 10);
+  EXPECT_EQ(open(), Lines(20, line));
+}
+
+TEST_F(Spool, SkipsWhatAKillHasCutShort) {
+  open();
+  spool_->add("{1");
+  spool_->add("nonsense");
+  spool_->add("{2");
+  spool_.reset();
+  std::ofstream(files()[0], std::ios::app) << "{3 without an end";
+  EXPECT_EQ(open(), (Lines{"{1", "{2"}));
+  spool_->remove(1);
+  spool_->add("{4");
+  EXPECT_EQ(open(), (Lines{"{2", "{4"}));
+}
+
+TEST_F(Spool, IsOfOneStoreAndOneProcess) {
+  open("/a.db");
+  EXPECT_EQ(why_not("/b.db"), "");
+  EXPECT_NE(why_not("/a.db").find("another process uses it"), std::string::npos);
+  spool_->add("{1");
+  const fs::path file = files()[0];
+  spool_.reset();
+  // Two stores of one name are as rare as a collision of its hash.
+  std::fstream(file, std::ios::in | std::ios::out) << "What is not yet in another";
+  EXPECT_NE(why_not("/a.db").find("of another store"), std::string::npos);
+}
+
+TEST_F(Spool, TakesNoFileThatIsNotOfThisUser) {
+  open();
+  spool_->add("{1");
+  const fs::path file = files()[0];
+  spool_.reset();
+  fs::create_hard_link(file, folder_ + "/other");
+  EXPECT_NE(why_not().find("not a file of this user"), std::string::npos);
+  fs::remove(file);
+  fs::create_symlink(folder_ + "/other", file);
+  EXPECT_NE(why_not().find("cannot be used"), std::string::npos);
+  fs::remove(file);
+  fs::create_directory(file);
+  EXPECT_NE(why_not().find("cannot be used"), std::string::npos);
+  EXPECT_NE(why_not().find(file), std::string::npos) << "it says which file";
+}
+
+TEST_F(Spool, GoesOnWithoutMemory) {
+  const std::string small = folder_ + "/small";
+  fs::create_directory(small);
+  if (mount("tmpfs", small.c_str(), "tmpfs", 0, "size=64k") != 0)
+    GTEST_SKIP() << "only root may mount a small disk";
+  const std::string all = std::exchange(folder_, small);
+  open();
+  const std::string line = "{" + std::string(1000, 'x');
+  for (int i = 0; i < 100; i++)
+    spool_->add(line + std::to_string(i));
+  const auto kept = open();
+  EXPECT_GT(kept.size(), 20u);
+  EXPECT_LT(kept.size(), 64u);
+  EXPECT_EQ(kept.back(), line + std::to_string(kept.size() - 1));
+  // With room again it keeps what comes.
+  spool_->remove(kept.size());
+  spool_->add("{last");
+  EXPECT_EQ(open(), Lines{"{last"});
+  spool_.reset();
+  folder_ = all;
+  umount(small.c_str());
+}
+
+}  // namespace
