@@ -259,10 +259,6 @@ std::vector<Store::Kept> Store::completed(std::vector<Database::Row> rows) const
   return kept;
 }
 
-std::int64_t Store::window_begin() const {
-  return window_.empty() ? last_ + 1 : window_.front().id;
-}
-
 // All updaters of this sink have what is up to there; those of other days hold nothing.
 std::int64_t Store::delivered() const {
   std::int64_t least = last_;
@@ -271,33 +267,6 @@ std::int64_t Store::delivered() const {
       least = std::min(least, cursor->place_.position);
   }
   return least;
-}
-
-void Store::note_lost(std::int64_t id) {
-  lost_++;
-  if (!lost_ids_.empty() && lost_ids_.back().end == id) {
-    lost_ids_.back().end++;
-    return;
-  }
-  // Who has passed them has counted them.
-  std::int64_t passed = last_;
-  for (const Cursor *cursor : cursors_)
-    passed = std::min(passed, cursor->place_.position);
-  std::erase_if(lost_ids_, [passed](const Lost &lost) { return lost.end <= passed + 1; });
-  lost_ids_.push_back({id, id + 1});
-}
-
-// Records between these that nobody can have any more.
-std::int64_t Store::missing(std::int64_t after, std::int64_t up_to) const {
-  // What was deleted in the file may still be in memory.
-  const std::int64_t first = std::min(first_, window_begin());
-  std::int64_t count = std::max<std::int64_t>(std::min(up_to, first - 1) - after, 0);
-  after += count;
-  for (const Lost &lost : lost_ids_) {
-    count +=
-        std::max<std::int64_t>(std::min(up_to, lost.end - 1) - std::max(after, lost.begin - 1), 0);
-  }
-  return count;
 }
 
 // Records that wait for it but were deleted or given up. What is on its way is neither, whatever

@@ -17,6 +17,12 @@ struct Record {
   std::string boot = {};
   std::int64_t seq = 0;
   std::int64_t time = 0;  ///< end of the window, UTC, in ms since 1970
+
+  /// What it takes in memory, about.
+  std::uint64_t bytes() const {
+    return sizeof(Record) + site.size() + camera.size() + json.size() + line_protocol.size() +
+           boot.size();
+  }
 };
 
 }  // namespace npc

@@ -28,11 +28,6 @@ StoreOptions absolute(StoreOptions options) {
   return options;
 }
 
-std::uint64_t bytes_of(const Record &record) {
-  return sizeof(Record) + record.json.size() + record.line_protocol.size() + record.site.size() +
-         record.camera.size() + record.boot.size();
-}
-
 }  // namespace
 
 Store::Store(StoreOptions options, Listener listener)
@@ -69,13 +64,13 @@ void Store::open_spool() {
     if (!options_.complete || !options_.complete(record))
       return false;
     inbox_.push_back(std::make_shared<const Record>(std::move(record)));
-    waiting_bytes_ += bytes_of(*inbox_.back());
+    waiting_bytes_ += inbox_.back()->bytes();
     return true;
   });
 }
 
 void Store::push(Record record) {
-  const std::uint64_t bytes = bytes_of(record);
+  const std::uint64_t bytes = record.bytes();
   auto shared = std::make_shared<const Record>(std::move(record));
   {
     std::unique_lock lock(mutex_);
@@ -197,60 +192,11 @@ void Store::open_database() {
   changed_.notify_all();
 }
 
-void Store::install(std::int64_t file_last, std::map<std::string, std::int64_t> saved) {
-  const std::int64_t stored_last =
-      unstored_ > 0 ? window_[window_.size() - unstored_].id - 1 : last_;
-  saved_ = std::move(saved);
-  // Else it is the file that was there, or a part of it.
-  if (!based_ || file_last > stored_last)
-    rebase(file_last);
-  for (const auto &[updater, position] : leaving_)
-    saved_[updater] = position;
-  // What the file does not know (any more).
-  for (Cursor *cursor : cursors_)
-    cursor->dirty_ = !cursor->live_only_;
-  based_ = true;
-  open_ = true;
-}
-
-// The file holds records that we did not know of: ours come after them.
-void Store::rebase(std::int64_t file_last) {
-  while (window_.size() > unstored_)
-    pop_window();
-  const std::int64_t shift =
-      based_ ? file_last - last_ + static_cast<std::int64_t>(unstored_) : file_last;
-  for (Kept &kept : window_)
-    kept.id += shift;
-  last_ += shift;
-  begin_ += shift;
-  for (Lost &lost : lost_ids_) {
-    lost.begin += shift;
-    lost.end += shift;
-  }
-  // Who has left meanwhile comes back to where the file has it.
-  std::erase_if(leaving_, [this](const auto &each) { return saved_.contains(each.first); });
-  for (auto &[updater, position] : leaving_)
-    position += shift;
-  bases_++;
-  for (Cursor *cursor : cursors_) {
-    Place &place = cursor->place_;
-    place.shift(shift);
-    for (Kept &kept : cursor->taken_)
-      kept.id += shift;
-    const auto found = saved_.find(cursor->updater_);
-    if (cursor->live_only_ || found == saved_.end() || found->second >= file_last)
-      continue;
-    place.ahead_end = std::max({place.position, place.ahead_end, file_last});
-    place.ahead_begin = file_last;
-    place.position = found->second;
-  }
-}
-
 Store::Work Store::collect() {
   std::lock_guard lock(mutex_);
   Work work;
   while (!inbox_.empty() && (!open_ || unstored_ > 0)) {
-    waiting_bytes_ -= bytes_of(*inbox_.front());
+    waiting_bytes_ -= inbox_.front()->bytes();
     append_unstored(std::move(inbox_.front()));
     inbox_.pop_front();
   }
@@ -262,11 +208,11 @@ Store::Work Store::collect() {
     return work.bytes >= kMostBytes || work.fresh.size() + work.unstored.size() >= kMostRecords;
   };
   for (std::size_t i = window_.size() - unstored_; i < window_.size() && !full(); i++) {
-    work.bytes += bytes_of(*window_[i].record);
+    work.bytes += window_[i].record->bytes();
     work.unstored.push_back(window_[i]);
   }
   while (!inbox_.empty() && !full()) {
-    work.bytes += bytes_of(*inbox_.front());
+    work.bytes += inbox_.front()->bytes();
     work.fresh.push_back(std::move(inbox_.front()));
     inbox_.pop_front();
   }
@@ -335,7 +281,7 @@ void Store::stored(const Work &work, const std::vector<std::int64_t> &ids) {
     const Kept &kept = window_[window_.size() - unstored_];
     if (kept.id > work.unstored.back().id)
       break;
-    unstored_bytes_ -= bytes_of(*kept.record);
+    unstored_bytes_ -= kept.record->bytes();
     unstored_--;
     done++;
   }
@@ -343,37 +289,19 @@ void Store::stored(const Work &work, const std::vector<std::int64_t> &ids) {
     spool_->remove(done);
   for (std::size_t i = 0; i < ids.size(); i++) {
     const auto &record = work.fresh[i];
-    waiting_bytes_ -= bytes_of(*record);
+    waiting_bytes_ -= record->bytes();
     if (ids[i] == 0) {
       repeated_++;
       continue;
     }
     last_ = ids[i];
     window_.push_back({last_, record});
-    window_bytes_ += bytes_of(*record);
+    window_bytes_ += record->bytes();
   }
   writing_ = 0;
   mark_behind();
   bound_cache();
   changed_.notify_all();
-}
-
-void Store::append_unstored(std::shared_ptr<const Record> record) {
-  const std::uint64_t bytes = bytes_of(*record);
-  window_.push_back({++last_, std::move(record)});
-  window_bytes_ += bytes;
-  unstored_bytes_ += bytes;
-  unstored_++;
-  mark_behind();
-}
-
-void Store::mark_behind() {
-  for (Cursor *cursor : cursors_) {
-    if (cursor->behind_since_ || pending(*cursor) == 0)
-      continue;
-    cursor->behind_since_ = steady_clock::now();
-    cursor->behind_mark_ = last_;
-  }
 }
 
 void Store::failed(const DatabaseError &error, Work &work) {
@@ -393,7 +321,7 @@ void Store::failed(const DatabaseError &error, Work &work) {
     open_ = false;
     last_error_ = error.what();
     for (auto &record : work.fresh) {
-      waiting_bytes_ -= bytes_of(*record);
+      waiting_bytes_ -= record->bytes();
       append_unstored(std::move(record));
     }
     writing_ = 0;
@@ -457,47 +385,6 @@ void Store::tell_events() {
     listener_(event);
   }
   events_.clear();
-}
-
-void Store::bound_memory() {
-  while (window_bytes_ + waiting_bytes_ > options_.memory) {
-    if (!window_.empty()) {
-      pop_window();
-      continue;
-    }
-    if (inbox_.size() <= 1)
-      return;
-    waiting_bytes_ -= bytes_of(*inbox_.front());
-    inbox_.pop_front();
-    if (spool_)
-      spool_->remove(1);
-    lost_++;
-    for (Cursor *cursor : cursors_)
-      cursor->place_.dropped++;
-  }
-}
-
-void Store::pop_window() {
-  const Kept &kept = window_.front();
-  const std::uint64_t bytes = bytes_of(*kept.record);
-  if (window_.size() == unstored_) {
-    note_lost(kept.id);
-    if (spool_)
-      spool_->remove(1);
-    unstored_--;
-    unstored_bytes_ -= bytes;
-  }
-  window_bytes_ -= bytes;
-  window_.pop_front();
-}
-
-void Store::bound_cache() {
-  std::int64_t done = last_;
-  for (const Cursor *cursor : cursors_)
-    done = std::min(done, cursor->place_.position);
-  while (open_ && window_.size() > unstored_ &&
-         (window_.front().id <= done || window_bytes_ - unstored_bytes_ > options_.cache))
-    pop_window();
 }
 
 std::int64_t Store::now() const {

@@ -4,15 +4,13 @@
 
 #include <algorithm>
 #include <atomic>
-#include <condition_variable>
-#include <deque>
 #include <mutex>
-#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "../waiting.h"
+#include "fakeupdater.h"
 #include "npcsink/delivery.h"
 #include "numbered.h"
 
@@ -24,7 +22,9 @@ using npc::Outcome;
 using npc::Record;
 using npc::Registry;
 using npc::test::eventually;
+using npc::test::FakeUpdater;
 using npc::test::numbered;
+using npc::test::Script;
 using State = npc::UpdaterEvent::State;
 using std::chrono::hours;
 using std::chrono::milliseconds;
@@ -32,88 +32,6 @@ using std::chrono::seconds;
 
 // Room for less than 1000 records.
 constexpr std::uint64_t kSmall = 64 * 4096;
-
-// What a fake updater is told to do, and what it saw; shared with the test.
-struct Script {
-  std::mutex mutex;
-  std::condition_variable_any changed;
-  std::deque<std::string> connect_failures;  // one for each call, then success
-  std::deque<Outcome> outcomes;              // one for each delivery, then success
-  std::deque<std::string> idle_failures;
-  bool stuck = false;  // deliveries wait for a stop
-  bool throws = false;
-  bool live_only = false;
-  std::size_t batch = 250;
-  std::vector<std::string> delivered;
-  std::string first;
-  int connects = 0;
-  int closes = 0;
-
-  std::vector<std::string> seen() {
-    std::lock_guard lock(mutex);
-    return delivered;
-  }
-  int connected() {
-    std::lock_guard lock(mutex);
-    return connects;
-  }
-};
-
-template <typename T>
-T next(std::deque<T> &list) {
-  T item = list.front();
-  list.pop_front();
-  return item;
-}
-
-class FakeUpdater : public npc::Updater {
- public:
-  FakeUpdater(std::string target, Script &script) : target_(std::move(target)), script_(script) {}
-
-  std::string target() const override { return target_; }
-
-  std::string connect(const Record &first, std::stop_token) override {
-    std::lock_guard lock(script_.mutex);
-    script_.first = first.json;
-    script_.connects++;
-    if (script_.throws)
-      throw std::runtime_error("out of luck");
-    return script_.connect_failures.empty() ? std::string() : next(script_.connect_failures);
-  }
-
-  Outcome deliver(std::span<const Record> records, std::stop_token stop) override {
-    std::unique_lock lock(script_.mutex);
-    if (script_.stuck && !script_.changed.wait(lock, stop, [this] { return !script_.stuck; }))
-      return {};
-    Outcome outcome =
-        script_.outcomes.empty() ? Outcome{records.size(), {}} : next(script_.outcomes);
-    outcome.confirmed = std::min(outcome.confirmed, records.size());
-    for (const Record &record : records.first(outcome.confirmed))
-      script_.delivered.push_back(record.json);
-    return outcome;
-  }
-
-  std::size_t batch() const override {
-    std::lock_guard lock(script_.mutex);
-    return script_.batch;
-  }
-
-  bool live_only() const override { return script_.live_only; }
-
-  std::string idle() override {
-    std::lock_guard lock(script_.mutex);
-    return script_.idle_failures.empty() ? std::string() : next(script_.idle_failures);
-  }
-
-  void close() noexcept override {
-    std::lock_guard lock(script_.mutex);
-    script_.closes++;
-  }
-
- private:
-  const std::string target_;
-  Script &script_;
-};
 
 class Updaters : public testing::Test {
  protected:
