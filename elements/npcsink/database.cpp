@@ -361,6 +361,15 @@ void Database::make_room(std::size_t bytes) {
   });
 }
 
+void Database::remove_delivered(std::int64_t kept) {
+  guarded([&] {
+    Statement remove(connection_,
+                     "DELETE FROM records WHERE id <= (SELECT max(id) FROM records) - ?"
+                     " AND id <= ifnull((SELECT min(last) FROM cursors), id)");
+    remove.bind(1, kept).step();
+  });
+}
+
 std::size_t Database::expire(std::int64_t time, std::int64_t up_to, std::size_t most) {
   return guarded([&] {
     Statement remove(connection_,

@@ -65,7 +65,7 @@
  * `….damaged-1`, and what can be read of it is copied into a new one. One store serves one sink.
  *
  * Without a file the store is in memory, at most 16 MiB of it, and what waits when the element goes
- * to NULL is lost.
+ * to NULL is lost. Of what all updaters have, only the newest 500 records stay then.
  *
  * A store that fails is no error of the pipeline, unless it must not be used at all: in use by
  * another sink, of a newer version, or a database of another program. It posts an element message

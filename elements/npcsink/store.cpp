@@ -19,6 +19,8 @@ constexpr std::size_t kMostBytes = 1 << 20;
 // Age deletes no faster than twice what comes, so that a clock that is wrong for an hour costs an
 // hour of history, not all of it; and this many each time, so that it catches up after a pause.
 constexpr std::size_t kLeastExpired = 100;
+// Where nobody else can read what was delivered, so many records stay to know one that comes twice.
+constexpr std::int64_t kKeptInMemory = 500;
 // More records at once than the disk takes, as from a file of them, wait here for so long each.
 constexpr std::chrono::milliseconds kMostHeld{100};
 
@@ -253,6 +255,8 @@ void Store::write(const Work &work) {
       ids.push_back(database_->insert(next, *record) ? next++ : 0);
     for (const auto &[updater, last] : work.cursors)
       database_->set_cursor(updater, last);
+    if (options_.path.empty())
+      database_->remove_delivered(kKeptInMemory);
     for (const Refusal &refusal : work.refusals)
       database_->refuse(refusal.updater, refusal.record, refusal.why);
     database_->commit();

@@ -53,6 +53,24 @@ TEST_F(Store, WorksTheSameInMemory) {
   EXPECT_EQ(store_->stats().records, 0u);
 }
 
+TEST_F(Store, KeepsInMemoryWhatIsNotDelivered) {
+  options_.path.clear();
+  open();
+  cursor("quick");
+  cursor("slow");
+  for (int i = 0; i < 5000; i += 100) {
+    push(i, i + 100);
+    deliver_all("quick");
+  }
+  EXPECT_EQ(store_->stats().records, 5000u);
+  EXPECT_EQ(deliver_all("slow"), numbers(0, 5000));
+  push(4990, 5010);
+  EXPECT_EQ(store_->stats().repeated, 10u);
+  EXPECT_EQ(store_->stats().records, 500u);
+  EXPECT_EQ(deliver_all("slow"), numbers(5000, 5010));
+  EXPECT_EQ(cursor("quick").dropped() + cursor("slow").dropped(), 0u);
+}
+
 TEST_F(Store, BeginsWithTheNewestForANewUpdater) {
   open();
   push(0, 10);
