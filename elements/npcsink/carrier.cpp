@@ -162,7 +162,7 @@ void Carrier::close() {
   if (!stats.writing && stats.unstored > 0) {
     GST_WARNING_OBJECT(
         element_, "%" G_GUINT64_FORMAT " records are not stored: %s", guint64{stats.unstored},
-        stats.spooled ? "the next start finds them, unless the machine restarts before"
+        stats.guarded ? "the next start finds them, unless the machine restarts before"
                       : "they are lost unless the store can be written now");
   }
 }

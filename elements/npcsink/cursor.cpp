@@ -22,9 +22,10 @@ Cursor::Cursor(std::shared_ptr<Store> store, std::string updater, bool live_only
     std::lock_guard lock(store_->mutex_);
     const auto found = store_->saved_.find(updater_);
     const bool known = !live_only_ && found != store_->saved_.end();
-    // Before the file was read it may be known there, and what a run that was killed has left is
-    // for all who are there at the start.
-    const std::int64_t newest = store_->based_ && store_->pushed_ ? store_->last_ : store_->begin_;
+    // Before the file was read it may be known there, and what an earlier run has left is for all
+    // who are there at the start.
+    const bool early = !live_only_ && !(store_->based_ && store_->pushed_);
+    const std::int64_t newest = early ? store_->begin_ : store_->last_;
     place_.position = known ? found->second : newest;
     // The sink got new updaters, and this one stays.
     for (const Cursor *cursor : store_->cursors_) {

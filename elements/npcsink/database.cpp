@@ -361,12 +361,12 @@ void Database::make_room(std::size_t bytes) {
   });
 }
 
-void Database::remove_delivered(std::int64_t kept) {
+void Database::remove_delivered(std::int64_t up_to, std::int64_t kept) {
   guarded([&] {
     Statement remove(connection_,
-                     "DELETE FROM records WHERE id <= (SELECT max(id) FROM records) - ?"
+                     "DELETE FROM records WHERE id <= ? AND id <= (SELECT max(id) FROM records) - ?"
                      " AND id <= ifnull((SELECT min(last) FROM cursors), id)");
-    remove.bind(1, kept).step();
+    remove.bind(1, up_to).bind(2, kept).step();
   });
 }
 

@@ -45,7 +45,8 @@
  * #GstNpcSink:store names an SQLite file, and each record is written there before it goes anywhere:
  * a broker that is away, a power cut or a kill costs time, not records. What was received up to
  * about a tenth of a second before a power cut is on the disk; what is not yet there is in
- * `/dev/shm` too, so that a kill of the process takes nothing. Records are kept for
+ * `/dev/shm` too, so that a kill of the process takes nothing; a container must bring that folder
+ * from outside to outlive itself. Records are kept for
  * #GstNpcSink:store-retention after that, so the file is also the device's own database; anybody
  * may read it while the sink writes:
  * |[
@@ -73,7 +74,8 @@
  *
  * - `store`: #gchararray, its path
  * - `state`: #gchararray, `failing`: it cannot be written; `writing`: it can again; `replaced`: a
- *   damaged file was set aside; `losing`: memory is full too, and the oldest records are given up
+ *   damaged file was set aside; `losing`: memory is full too, and the oldest records are given up;
+ *   `unguarded`: `/dev/shm` cannot be used, so a kill takes what is not stored yet
  * - `reason`: #gchararray, a sentence, or empty
  * - `unstored`: #guint64, records in memory only
  * - `lost`: #guint64, records that were given up before they were stored
@@ -429,7 +431,8 @@ static void gst_npc_sink_install_properties(GObjectClass *klass) {
       g_param_spec_boxed(
           "stats", "Statistics",
           "Since READY: received and refused (guint64, records), store (structure: path; writing, "
-          "whether what comes is stored; records, unstored, lost, repeated, guint64; last-error, a "
+          "whether what comes is stored; records, unstored, lost, repeated, guint64; guarded, "
+          "whether what is unstored outlives the process; last-error, a "
           "sentence), updaters (array of structures: updater, its URI; delivered, pending, "
           "dropped, "
           "refused, guint64, records; oldest, guint64, age in ms of the oldest pending one; "

@@ -34,6 +34,8 @@ const char *name_of(StoreEvent::State state) {
       return "replaced";
     case StoreEvent::State::kLosing:
       return "losing";
+    case StoreEvent::State::kUnguarded:
+      return "unguarded";
   }
   return "";
 }
@@ -56,9 +58,10 @@ GstStructure *structure_of(const StoreStats &stats) {
   return gst_structure_new("npc-store-stats", "path", G_TYPE_STRING, stats.path.c_str(), "writing",
                            G_TYPE_BOOLEAN, static_cast<gboolean>(stats.writing), "records",
                            G_TYPE_UINT64, guint64{stats.records}, "unstored", G_TYPE_UINT64,
-                           guint64{stats.unstored}, "lost", G_TYPE_UINT64, guint64{stats.lost},
-                           "repeated", G_TYPE_UINT64, guint64{stats.repeated}, "last-error",
-                           G_TYPE_STRING, stats.last_error.c_str(), nullptr);
+                           guint64{stats.unstored}, "guarded", G_TYPE_BOOLEAN,
+                           static_cast<gboolean>(stats.guarded), "lost", G_TYPE_UINT64,
+                           guint64{stats.lost}, "repeated", G_TYPE_UINT64, guint64{stats.repeated},
+                           "last-error", G_TYPE_STRING, stats.last_error.c_str(), nullptr);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <iterator>
 #include <stdexcept>
 #include <system_error>
 #include <utility>
@@ -20,48 +21,67 @@ namespace {
 
 // Where lines begin: behind the largest page that there is, so that a hole can reach up to here.
 constexpr std::int64_t kFront = 65536;
+constexpr int kMostAttempts = 10;
 
 std::runtime_error unusable(const std::string &path, const std::string &why) {
-  return std::runtime_error("Records that are not stored yet do not survive a kill: \"" + path +
-                            "\" cannot be used: " + why + ".");
-}
-
-// The folder is everybody's: a file that somebody else has put there is not for us.
-bool is_ours(int descriptor) {
-  struct stat status = {};
-  return fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode) && status.st_uid == geteuid() &&
-         status.st_nlink == 1;
+  return std::runtime_error("Records that are not stored yet do not outlive this process: \"" +
+                            path + "\" cannot be used: " + why + ".");
 }
 
 }  // namespace
 
 Spool::Spool(const std::string &folder, const std::string &store)
     : path_(folder + "/npcsink-" + short_hash(store)),
-      descriptor_(open(path_.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600)),
+      head_("What is not yet in the store of npcsink " + store + "\n"),
       end_(kFront),
       done_(kFront) {
-  if (descriptor_ < 0)
-    throw unusable(path_, std::generic_category().message(errno));
-  const std::string head = "What is not yet in the store of npcsink " + store + "\n";
-  std::string found(head.size(), '\0'), why;
-  if (!is_ours(descriptor_))
-    why = "it is not a file of this user";
-  else if (flock(descriptor_, LOCK_EX | LOCK_NB) != 0)
-    why = "another process uses it";
-  else if (pread(descriptor_, found.data(), found.size(), 0) == 0 && !write(0, head))
-    why = "there is no memory for it";
-  else if (found != head && found.front() != '\0')
-    why = "it is of another store";
-  if (why.empty())
-    return;
-  close(descriptor_);
-  throw unusable(path_, why);
+  open();
 }
 
 Spool::~Spool() {
-  if (sizes_.empty())
+  if (recovered_ && lines_.empty() && has_name())
     unlink(path_.c_str());
   close(descriptor_);
+}
+
+void Spool::open() {
+  for (int attempt = 0; attempt < kMostAttempts; attempt++) {
+    descriptor_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (descriptor_ < 0)
+      throw unusable(path_, std::generic_category().message(errno));
+    struct stat status = {};
+    std::string why;
+    if (flock(descriptor_, LOCK_EX | LOCK_NB) != 0)
+      why = "another process uses it";
+    // The folder is everybody's: what somebody else has put there is not for us.
+    else if (fstat(descriptor_, &status) != 0 || !S_ISREG(status.st_mode) ||
+             status.st_uid != geteuid() || status.st_nlink > 1)
+      why = "it is not a file of this user alone";
+    else if (status.st_nlink == 1)
+      why = claim();
+    if (why.empty() && status.st_nlink == 1)
+      return;
+    close(std::exchange(descriptor_, -1));
+    if (!why.empty())
+      throw unusable(path_, why);
+    // Its last user removed it between our two steps.
+  }
+  throw unusable(path_, "it is removed again and again");
+}
+
+// Why it is none for us, or nothing. A head that was cut short is of a spool that nobody has used.
+std::string Spool::claim() const {
+  std::string found(head_.size(), '\0');
+  const ssize_t size = pread(descriptor_, found.data(), found.size(), 0);
+  found.resize(static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
+  if (!head_.starts_with(found))
+    return "it is of another store";
+  return found == head_ || write(0, head_) ? "" : "there is no memory for it";
+}
+
+bool Spool::has_name() const {
+  struct stat status = {};
+  return fstat(descriptor_, &status) == 0 && status.st_nlink > 0;
 }
 
 std::string Spool::read(std::int64_t from) const {
@@ -72,39 +92,64 @@ std::string Spool::read(std::int64_t from) const {
   return text;
 }
 
-bool Spool::write(std::int64_t at, const std::string &text) {
+bool Spool::write(std::int64_t at, const std::string &text) const {
   return pwrite(descriptor_, text.data(), text.size(), at) == static_cast<ssize_t>(text.size());
 }
 
 void Spool::recover(const std::function<bool(std::string line)> &take) {
   const std::int64_t begin = std::max<std::int64_t>(lseek(descriptor_, kFront, SEEK_DATA), kFront);
   const std::string text = read(begin);
-  // What was removed of a page are zeros; a line without an end was cut short by the kill.
+  // What was removed of a page are zeros; a line without an end was cut short by a kill.
   std::size_t from = std::min(text.find_first_not_of('\0'), text.size());
   for (std::size_t to; (to = text.find('\n', from)) != std::string::npos; from = to + 1) {
-    if (!take(text.substr(from, to - from)))
+    if (to == from || !take(text.substr(from, to - from)))
       continue;
     const std::int64_t end = begin + static_cast<std::int64_t>(to) + 1;
-    sizes_.push_back(end - std::exchange(end_, end));
+    lines_.push_back({end - std::exchange(end_, end), false});
   }
+  recovered_ = true;
 }
 
 void Spool::add(const std::string &line) {
-  const auto size = static_cast<std::int64_t>(line.size()) + 1;
+  // Whoever clears the folder, as logind does after a user, must not cost more than what was in it.
+  if (lines_.empty() && !has_name()) {
+    close(std::exchange(descriptor_, -1));
+    try {
+      open();
+    } catch (const std::runtime_error &) {
+      // Nothing can be written, which whole() tells.
+    }
+  }
   const bool written = write(end_, line + "\n");
-  sizes_.push_back(written ? size : 0);
-  end_ += sizes_.back();
+  lines_.push_back({written ? static_cast<std::int64_t>(line.size()) + 1 : 0, !written});
+  end_ += lines_.back().size;
+  missing_ += !written;
 }
 
 void Spool::remove(std::size_t count) {
-  for (; count > 0 && !sizes_.empty(); count--) {
-    done_ += sizes_.front();
-    sizes_.pop_front();
+  for (; count > 0 && !lines_.empty(); count--) {
+    done_ += lines_.front().size;
+    missing_ -= lines_.front().missing;
+    lines_.pop_front();
   }
-  if (sizes_.empty() && ftruncate(descriptor_, kFront) == 0)
+  if (lines_.empty() && ftruncate(descriptor_, kFront) == 0)
     done_ = end_ = kFront;
   else
     fallocate(descriptor_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, kFront, done_ - kFront);
+}
+
+void Spool::remove_behind(std::size_t before) {
+  if (before == 0 || before >= lines_.size())
+    return remove(before == 0 ? 1 : 0);
+  const auto line = lines_.begin() + static_cast<std::ptrdiff_t>(before);
+  std::int64_t at = done_;
+  for (auto each = lines_.begin(); each != line; ++each)
+    at += each->size;
+  // Empty lines are none.
+  write(at, std::string(static_cast<std::size_t>(line->size), '\n'));
+  std::prev(line)->size += line->size;
+  missing_ -= line->missing;
+  lines_.erase(line);
 }
 
 }  // namespace npc

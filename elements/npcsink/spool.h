@@ -20,8 +20,8 @@ class Spool {
   Spool(const Spool &) = delete;
   Spool &operator=(const Spool &) = delete;
 
-  /// Hands out what a process that was killed has left, oldest first. What `take` accepts counts
-  /// as added. To be called first.
+  /// Hands out what the last one has left, oldest first. What `take` accepts counts as added. To be
+  /// called first.
   void recover(const std::function<bool(std::string line)> &take);
 
   /// Adds a line. If there is no memory for it, it is counted only.
@@ -29,16 +29,32 @@ class Spool {
 
   /// Removes the oldest of what was added.
   void remove(std::size_t count);
+  /// Removes a single one, behind `before` older ones that stay.
+  void remove_behind(std::size_t before);
+
+  /// Whether all that was added would be found again.
+  bool whole() const { return missing_ == 0; }
 
  private:
+  struct Line {
+    std::int64_t size;
+    bool missing;
+  };
+
+  void open();
+  std::string claim() const;
+  bool has_name() const;
   std::string read(std::int64_t from) const;
-  bool write(std::int64_t at, const std::string &text);
+  bool write(std::int64_t at, const std::string &text) const;
 
   const std::string path_;
-  const int descriptor_;
+  const std::string head_;
+  int descriptor_ = -1;
   std::int64_t end_;   // of the lines
   std::int64_t done_;  // up to where they are not needed any more
-  std::deque<std::int64_t> sizes_;
+  std::deque<Line> lines_;
+  std::size_t missing_ = 0;
+  bool recovered_ = false;
 };
 
 }  // namespace npc

@@ -37,8 +37,6 @@ Store::Store(StoreOptions options, Listener listener)
       listener_(std::move(listener)),
       retry_(options_.retry_first),
       next_tidy_(steady_clock::now() + options_.tidy) {
-  if (!options_.path.empty())
-    open_spool();
   try {
     open_database();
   } catch (const DatabaseError &error) {
@@ -47,17 +45,22 @@ Store::Store(StoreOptions options, Listener listener)
     Work nothing;
     failed(error, nothing);
   }
+  if (!options_.path.empty())
+    open_spool();
   thread_ = start_thread("npc-store", [this](std::stop_token stop) { run(stop); });
 }
 
 Store::~Store() = default;
 
-// What a run that was killed has left comes first. The store works without a spool.
+// What an earlier run has left comes first. The store works without a spool.
 void Store::open_spool() {
   try {
-    spool_ = std::make_unique<Spool>(options_.spools, options_.path);
+    std::error_code error;
+    // However its path is written.
+    const auto real = std::filesystem::weakly_canonical(options_.path, error);
+    spool_ = std::make_unique<Spool>(options_.spools, error ? options_.path : real.string());
   } catch (const std::runtime_error &error) {
-    last_error_ = error.what();
+    tell(StoreEvent::State::kUnguarded, error.what());
     return;
   }
   spool_->recover([this](std::string line) {
@@ -67,6 +70,7 @@ void Store::open_spool() {
       return false;
     inbox_.push_back(std::make_shared<const Record>(std::move(record)));
     waiting_bytes_ += inbox_.back()->bytes();
+    recovered_++;
     return true;
   });
 }
@@ -237,10 +241,11 @@ Store::Work Store::collect() {
 }
 
 void Store::write(const Work &work) {
-  std::int64_t next;
+  std::int64_t next, done;
   {
     std::lock_guard lock(mutex_);
     next = last_ + 1;
+    done = passed();
   }
   std::vector<std::int64_t> ids;
   // A cursor that a power cut takes back only means that records are sent twice: it is not worth a
@@ -256,7 +261,7 @@ void Store::write(const Work &work) {
     for (const auto &[updater, last] : work.cursors)
       database_->set_cursor(updater, last);
     if (options_.path.empty())
-      database_->remove_delivered(kKeptInMemory);
+      database_->remove_delivered(done, kKeptInMemory);
     for (const Refusal &refusal : work.refusals)
       database_->refuse(refusal.updater, refusal.record, refusal.why);
     database_->commit();
@@ -296,11 +301,12 @@ void Store::stored(const Work &work, const std::vector<std::int64_t> &ids) {
     waiting_bytes_ -= record->bytes();
     if (ids[i] == 0) {
       repeated_++;
-      continue;
+    } else {
+      last_ = ids[i];
+      window_.push_back({last_, record});
+      window_bytes_ += record->bytes();
     }
-    last_ = ids[i];
-    window_.push_back({last_, record});
-    window_bytes_ += record->bytes();
+    named();
   }
   writing_ = 0;
   mark_behind();
@@ -403,7 +409,7 @@ StoreStats Store::stats() const {
   StoreStats stats;
   stats.path = options_.path;
   stats.writing = open_ && unstored_ == 0 && !stalled_;
-  stats.spooled = spool_ != nullptr;
+  stats.guarded = spool_ && spool_->whole();
   stats.unstored = unstored_ + inbox_.size() + writing_;
   const std::int64_t kept = last_ + 1 - first_ - static_cast<std::int64_t>(unstored_);
   stats.records = static_cast<std::uint64_t>(std::max<std::int64_t>(kept, 0));

@@ -58,7 +58,7 @@ struct StoreStats {
   bool writing = false;        ///< what comes is stored
   std::uint64_t records = 0;   ///< records that are kept
   std::uint64_t unstored = 0;  ///< records in memory only
-  bool spooled = false;        ///< those would survive the process, but not the machine
+  bool guarded = false;        ///< all of those outlive the process, but not the machine
   std::uint64_t lost = 0;      ///< records given up before they were stored: memory was full
   std::uint64_t repeated = 0;  ///< records dropped because they were there already
   std::string last_error;      ///< the last failure, as a sentence; stays after success
@@ -67,10 +67,11 @@ struct StoreStats {
 /// The store changed its state.
 struct StoreEvent {
   enum class State {
-    kWriting,   ///< it writes again
-    kFailing,   ///< it cannot write, or for a new reason
-    kReplaced,  ///< a damaged file was replaced
-    kLosing,    ///< memory is full: records are given up, said at the first and each doubling
+    kWriting,    ///< it writes again
+    kFailing,    ///< it cannot write, or for a new reason
+    kReplaced,   ///< a damaged file was replaced
+    kLosing,     ///< memory is full: records are given up, said at the first and each doubling
+    kUnguarded,  ///< what is not stored yet would not outlive the process
   };
   State state;
   StoreStats stats;
@@ -162,7 +163,9 @@ class Store {
   void pop_window();
   void note_lost(std::int64_t id);
   void bound_cache();
+  void named();
   std::int64_t window_begin() const;
+  std::int64_t passed() const;
   std::int64_t delivered() const;
   std::int64_t missing(std::int64_t after, std::int64_t up_to) const;
   std::uint64_t gone(const Cursor &cursor) const;
@@ -211,6 +214,7 @@ class Store {
   std::int64_t first_ = 1;  // of what is stored
   std::int64_t last_ = 0;
   std::int64_t begin_ = 0;        // what is behind it was not in the file at the start
+  std::size_t recovered_ = 0;     // records of an earlier run that have no id yet
   std::unique_ptr<Spool> spool_;  // of inbox_, of what is on its way, and of what is unstored
   std::vector<Lost> lost_ids_;    // given up before they were stored, and not passed by all
   std::uint64_t lost_ = 0, repeated_ = 0;
@@ -232,7 +236,8 @@ class Store {
 class Cursor {
  public:
   /// `updater` names the place in the store. If it is new there, or if `live_only`, it begins at
-  /// the newest record.
+  /// the newest record. As long as the file was never read, no other one is known to be new: it
+  /// gets all that is in memory.
   Cursor(std::shared_ptr<Store> store, std::string updater, bool live_only);
   ~Cursor();
   Cursor(const Cursor &) = delete;

@@ -62,6 +62,7 @@ void Store::append_unstored(std::shared_ptr<const Record> record) {
   window_bytes_ += bytes;
   unstored_bytes_ += bytes;
   unstored_++;
+  named();
   mark_behind();
 }
 
@@ -84,8 +85,10 @@ void Store::bound_memory() {
       return;
     waiting_bytes_ -= inbox_.front()->bytes();
     inbox_.pop_front();
+    // Behind what is on its way to the file.
     if (spool_)
-      spool_->remove(1);
+      spool_->remove_behind(writing_);
+    recovered_ -= recovered_ > writing_;
     lost_++;
     for (Cursor *cursor : cursors_)
       cursor->place_.dropped++;
@@ -107,12 +110,29 @@ void Store::pop_window() {
 }
 
 void Store::bound_cache() {
-  std::int64_t done = last_;
-  for (const Cursor *cursor : cursors_)
-    done = std::min(done, cursor->place_.position);
+  const std::int64_t done = passed();
   while (open_ && window_.size() > unstored_ &&
          (window_.front().id <= done || window_bytes_ - unstored_bytes_ > options_.cache))
     pop_window();
+}
+
+// The oldest record without an id has one now, or was there already.
+void Store::named() {
+  if (recovered_ == 0)
+    return;
+  recovered_--;
+  for (Cursor *cursor : cursors_) {
+    if (cursor->live_only_)
+      cursor->place_.position = last_;
+  }
+}
+
+// All updaters that are there have what is up to there.
+std::int64_t Store::passed() const {
+  std::int64_t done = last_;
+  for (const Cursor *cursor : cursors_)
+    done = std::min(done, cursor->place_.position);
+  return done;
 }
 
 std::int64_t Store::window_begin() const {
@@ -126,10 +146,7 @@ void Store::note_lost(std::int64_t id) {
     return;
   }
   // Who has passed them has counted them.
-  std::int64_t passed = last_;
-  for (const Cursor *cursor : cursors_)
-    passed = std::min(passed, cursor->place_.position);
-  std::erase_if(lost_ids_, [passed](const Lost &lost) { return lost.end <= passed + 1; });
+  std::erase_if(lost_ids_, [done = passed()](const Lost &lost) { return lost.end <= done + 1; });
   lost_ids_.push_back({id, id + 1});
 }
 

@@ -6,11 +6,13 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
+#include <atomic>
 #include <deque>
 #include <filesystem>
 #include <fstream>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "npcsink/spool.h"
@@ -48,6 +50,7 @@ class Spool : public testing::Test {
   std::string why_not(const std::string &store = "/counts.db") {
     try {
       npc::Spool spool(folder_, store);
+      spool.recover([](const std::string &) { return true; });
     } catch (const std::runtime_error &error) {
       return error.what();
     }
@@ -70,11 +73,16 @@ TEST_F(Spool, KeepsWhatWasNotRemoved) {
     int made = 0;
     const auto steps = *rc::gen::container<std::vector<int>>(rc::gen::inRange(0, 10));
     for (const int step : steps) {
-      if (step < 6) {
+      if (step < 5) {
         // Some are as long as pages are.
         expected.push_back("{" + std::to_string(made++) +
                            std::string(*rc::gen::element<std::size_t>(0, 500, 5000), 'x'));
         spool_->add(expected.back());
+      } else if (step < 7) {
+        const auto before = *rc::gen::inRange<std::size_t>(0, expected.size() + 1);
+        spool_->remove_behind(before);
+        if (before < expected.size())
+          expected.erase(expected.begin() + static_cast<std::ptrdiff_t>(before));
       } else if (step < 9) {
         const auto count = *rc::gen::inRange<std::size_t>(0, expected.size() + 1);
         spool_->remove(count);
@@ -136,8 +144,45 @@ TEST_F(Spool, IsOfOneStoreAndOneProcess) {
   const fs::path file = files()[0];
   spool_.reset();
   // Two stores of one name are as rare as a collision of its hash.
-  std::fstream(file, std::ios::in | std::ios::out) << "What is not yet in another";
-  EXPECT_NE(why_not("/a.db").find("of another store"), std::string::npos);
+  for (const char head : {'X', '\0'}) {
+    std::fstream(file, std::ios::in | std::ios::out) << head;
+    EXPECT_NE(why_not("/a.db").find("of another store"), std::string::npos);
+  }
+  fs::resize_file(file, 0);
+  EXPECT_EQ(open("/a.db"), Lines());
+}
+
+TEST_F(Spool, OutlivesWhoeverClearsItsFolder) {
+  open();
+  spool_->add("{1");
+  fs::remove(files()[0]);
+  spool_->remove(1);
+  spool_->add("{2");
+  EXPECT_EQ(open(), Lines{"{2"});
+  // Nor does one that ends take another's file away.
+  fs::remove(files()[0]);
+  std::ofstream(folder_ + "/elsewhere") << "x";
+  spool_->remove(1);
+  spool_.reset();
+  EXPECT_EQ(files().size(), 1u);
+}
+
+TEST_F(Spool, IsNeverWithoutAName) {
+  std::atomic<bool> done = false;
+  std::thread other([&] {
+    while (!done)
+      why_not();
+  });
+  for (int i = 0; i < 5000; i++) {
+    try {
+      npc::Spool mine(folder_, "/counts.db");
+      mine.recover([](const std::string &) { return false; });
+      ASSERT_EQ(files().size(), 1u);
+    } catch (const std::runtime_error &) {
+    }
+  }
+  done = true;
+  other.join();
 }
 
 TEST_F(Spool, TakesNoFileThatIsNotOfThisUser) {
@@ -166,6 +211,7 @@ TEST_F(Spool, GoesOnWithoutMemory) {
   const std::string line = "{" + std::string(1000, 'x');
   for (int i = 0; i < 100; i++)
     spool_->add(line + std::to_string(i));
+  EXPECT_FALSE(spool_->whole());
   const auto kept = open();
   EXPECT_GT(kept.size(), 20u);
   EXPECT_LT(kept.size(), 64u);
@@ -173,6 +219,7 @@ TEST_F(Spool, GoesOnWithoutMemory) {
   // With room again it keeps what comes.
   spool_->remove(kept.size());
   spool_->add("{last");
+  EXPECT_TRUE(spool_->whole());
   EXPECT_EQ(open(), Lines{"{last"});
   spool_.reset();
   folder_ = all;

@@ -69,6 +69,11 @@ TEST_F(Store, KeepsInMemoryWhatIsNotDelivered) {
   EXPECT_EQ(store_->stats().records, 500u);
   EXPECT_EQ(deliver_all("slow"), numbers(5000, 5010));
   EXPECT_EQ(cursor("quick").dropped() + cursor("slow").dropped(), 0u);
+
+  reopen();
+  cursor("lamp", true);
+  push(0, 6000);
+  EXPECT_EQ(deliver_all("lamp"), numbers(0, 6000));
 }
 
 TEST_F(Store, BeginsWithTheNewestForANewUpdater) {

@@ -75,7 +75,7 @@ TEST_F(StoreOutages, OutlivesTheProcess) {
     reopen();
     cursor("known");
     push(10 * run, 10 * run + 10);
-    EXPECT_TRUE(store_->stats().spooled);
+    EXPECT_TRUE(store_->stats().guarded);
     EXPECT_EQ(store_->stats().unstored, 10u * static_cast<unsigned>(run));
   }
   EXPECT_EQ(deliver(12, 12, "known"), numbers(10, 22));
@@ -102,12 +102,68 @@ TEST_F(StoreOutages, GivesTheFirstUpdaterWhatAKillHasLeft) {
   EXPECT_EQ(cursor("second").pending(), 0u);
 }
 
+TEST_F(StoreOutages, GivesTheLiveNothingThatAnEarlierRunHasLeft) {
+  for (const bool away : {false, true}) {
+    options_.path = path(away ? "away/counts.db" : "later/counts.db");
+    open();
+    push(0, 10);
+    close();
+    if (!away)
+      fs::create_directory(path("later"));
+    open();
+    cursor("lamp", true);
+    push(10, 15);
+    EXPECT_EQ(deliver_all("lamp"), numbers(10, 15));
+  }
+}
+
+TEST_F(StoreOutages, KnowsItsSpoolHoweverItsPathIsWritten) {
+  options_.path = path("later/counts.db");
+  open();
+  push(0, 10);
+  close();
+  options_.path = path("later/.././later/counts.db");
+  fs::create_directory(path("later"));
+  open();
+  EXPECT_EQ(deliver_all(), numbers(0, 10));
+}
+
+// What is given up is not what is just being written.
+TEST_F(StoreOutages, GuardsWhatIsOnItsWayToTheDisk) {
+  options_.memory = 20000;
+  open();
+  cursor();
+  push(0, 1);
+  {
+    Writer other(options_.path);
+    store_->interrupt(true);
+    for (int number = 1; number < 100; number++)
+      store_->push(numbered(number));
+    ASSERT_TRUE(said(State::kFailing));
+    ASSERT_TRUE(store_->flush(seconds(60)));
+    ASSERT_GT(store_->stats().lost, 0u);
+    ASSERT_GT(store_->stats().unstored, 0u);
+    // As a kill leaves it.
+    for (const auto &file : fs::directory_iterator(directory_)) {
+      if (file.path().filename().string().starts_with("npcsink-"))
+        fs::copy_file(file.path(), path("left"));
+    }
+  }
+  const auto in_memory = deliver_all();
+  std::string left;
+  std::getline(std::ifstream(path("left")), left, '\1');
+  std::size_t guarded = 0;
+  for (const std::int64_t number : in_memory)
+    guarded += left.find(numbered(static_cast<int>(number)).json + "\n") != std::string::npos;
+  EXPECT_GE(guarded + 1, in_memory.size());
+}
+
 TEST_F(StoreOutages, WorksWithoutASpool) {
   options_.spools = path("nowhere");
   open();
   cursor();
-  EXPECT_FALSE(store_->stats().spooled);
-  EXPECT_NE(store_->stats().last_error.find("do not survive a kill"), std::string::npos);
+  EXPECT_FALSE(store_->stats().guarded);
+  EXPECT_NE(reason(State::kUnguarded).find("do not outlive this process"), std::string::npos);
   push(0, 10);
   EXPECT_EQ(deliver_all(), numbers(0, 10));
 }
