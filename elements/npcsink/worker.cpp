@@ -86,6 +86,9 @@ Outcome Worker::step(std::stop_token stop) {
     return outcome;
   if (!first_)
     first_ = batch.front();
+  const std::uint64_t pending = cursor_.pending();
+  updater_->set_backlog(
+      {pending - std::min<std::uint64_t>(pending, batch.size()), cursor_.dropped()});
 
   bool open = stats().connected;
   if (!open) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <cstdint>
 #include <deque>
 #include <mutex>
 #include <span>
@@ -28,6 +29,7 @@ struct Script {
   bool live_only = false;
   std::size_t batch = 250;
   std::vector<std::string> delivered;
+  std::vector<std::uint64_t> backlogs;  // that it was told of
   std::string first;
   int connects = 0;
   int closes = 0;
@@ -83,6 +85,11 @@ class FakeUpdater : public Updater {
   }
 
   bool live_only() const override { return script_.live_only; }
+
+  void set_backlog(const Backlog &backlog) override {
+    std::lock_guard lock(script_.mutex);
+    script_.backlogs.push_back(backlog.pending);
+  }
 
   std::string idle() override {
     std::lock_guard lock(script_.mutex);

@@ -333,6 +333,19 @@ TEST_F(Updaters, SayHowFarTheyAreBehind) {
     EXPECT_GE(said[i], 2 * said[i - 1]);
 }
 
+TEST_F(Updaters, AreToldWhatWaitsBehind) {
+  one_.batch = 4;
+  make("one:a");
+  push(0, 10);
+  ASSERT_TRUE(store_->flush(seconds(30)));
+  delivery_->start();
+  EXPECT_EQ(delivery_->drain(seconds(30)), Drained::kAll);
+  delivery_->stop();
+  ASSERT_GE(one_.backlogs.size(), 3u);
+  one_.backlogs.resize(3);
+  EXPECT_EQ(one_.backlogs, (std::vector<std::uint64_t>{6, 2, 0}));
+}
+
 TEST_F(Updaters, SayHowLongTheyAreBehind) {
   options_.backlog_age = milliseconds(1);
   store_options_.clock = [] { return numbered(0).time + 5000; };

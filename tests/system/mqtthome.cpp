@@ -124,7 +124,7 @@ TEST_F(MqttHome, IsDescribedByTheKeyTables) {
             (std::set<std::string>{"people", "moving", "faces", "occupancy", "line_door_in",
                                    "line_door_out", "line_back-2_in", "line_back-2_out",
                                    "zone_queue_people", "zone_queue_dwell", "problem", "uptime",
-                                   "delay", "reconnects"}));
+                                   "delay", "pending", "dropped", "reconnects"}));
   const Json &in = found.at("cmps").at("line_back-2_in");
   EXPECT_EQ(in.at("stat_cla"), "total_increasing");
   EXPECT_EQ(in.at("val_tpl"), "{{ value_json.lines['back-2']['in_total'] }}");
@@ -137,7 +137,8 @@ TEST_F(MqttHome, IsDescribedByTheKeyTables) {
 
   const Json health = Json::parse(retained(broker_, kHealth));
   EXPECT_EQ(health.at("will"), kStatus);
-  for (const char *number : {"time", "uptime", "delivered", "delay", "reconnects"})
+  for (const char *number :
+       {"time", "uptime", "delivered", "delay", "pending", "dropped", "reconnects"})
     EXPECT_TRUE(health.at(number).is_number_unsigned()) << health;
 }
 

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -34,6 +35,12 @@ struct Outcome {
   std::vector<Refused> refused{};
 };
 
+/// What waits for an updater besides the records that it is handed next.
+struct Backlog {
+  std::uint64_t pending = 0;  ///< records
+  std::uint64_t dropped = 0;  ///< records given up before they could be delivered
+};
+
 /// Takes records to one place. All calls come from one thread, the updater's own, so they may wait;
 /// when `stop` is requested they return as soon as they can. What fails is tried again by the
 /// caller, for ever: an updater keeps no queue and does not retry.
@@ -50,6 +57,9 @@ class Updater {
 
   /// Delivers records in their order. After a failure the way is closed.
   virtual Outcome deliver(std::span<const Record> records, std::stop_token stop) = 0;
+
+  /// For what an updater tells the far side about itself. Called before each of the others.
+  virtual void set_backlog(const Backlog &) {}
 
   /// The most records that deliver() gains from.
   virtual std::size_t batch() const { return 250; }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "../../shorthash.h"
 
@@ -88,9 +89,13 @@ class Builder {
       return;
     diagnose(measure("uptime", "Uptime", "s", "value_json.uptime"))["dev_cla"] = "duration";
     diagnose(measure("delay", "Delivery delay", "ms", "value_json.delay"))["dev_cla"] = "duration";
-    total("reconnects", "Reconnects", "value_json.reconnects");
-    components_["reconnects"].erase("unit_of_meas");
-    diagnose(components_["reconnects"]);
+    diagnose(measure("pending", "Waiting records", "records", "value_json.pending"));
+    for (const auto &[key, name] :
+         {std::pair("dropped", "Dropped records"), std::pair("reconnects", "Reconnects")}) {
+      total(key, name, std::string("value_json.") + key);
+      components_[key].erase("unit_of_meas");
+      diagnose(components_[key]);
+    }
   }
 
   Json &diagnose(Json &component) {

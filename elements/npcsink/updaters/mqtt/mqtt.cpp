@@ -43,6 +43,7 @@ class MqttUpdater : public Updater {
   std::string connect(const Record &first, std::stop_token stop) override;
   Outcome deliver(std::span<const Record> records, std::stop_token stop) override;
   std::size_t batch() const override { return kBatch; }
+  void set_backlog(const Backlog &backlog) override { backlog_ = backlog; }
   std::string idle() override;
   void close() noexcept override;
 
@@ -75,6 +76,7 @@ class MqttUpdater : public Updater {
   mqtt::Version version_ = mqtt::Version::k5;
   std::string client_id_;
   std::uint64_t connections_ = 0;
+  Backlog backlog_;
   steady_clock::time_point connected_{};
   int short_lives_ = 0;
   steady_clock::time_point health_due_{};
@@ -209,7 +211,7 @@ std::string MqttUpdater::report_health(std::stop_token stop) {
     return {};
   health_due_ = now + kHealthInterval;
   const MqttHealth health = {std::chrono::duration_cast<seconds>(now - made_), connections_ - 1,
-                             cameras_.front().status_topic(), version_};
+                             backlog_, cameras_.front().status_topic(), version_};
   MqttMessages messages;
   for (const MqttCamera &camera : cameras_)
     camera.add_health(messages, health);

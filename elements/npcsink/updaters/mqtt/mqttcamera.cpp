@@ -85,6 +85,8 @@ void MqttCamera::add_health(MqttMessages &messages, const MqttHealth &health) co
       {"uptime", health.uptime.count()},
       {"delivered", delivered_},
       {"delay", delay_},
+      {"pending", health.backlog.pending},
+      {"dropped", health.backlog.dropped},
       {"reconnects", health.reconnects},
       {"protocol", health.version == mqtt::Version::k5 ? "5" : "3.1.1"},
       {"will", health.will_topic},

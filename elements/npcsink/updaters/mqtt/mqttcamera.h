@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "../../record.h"
+#include "../updater.h"
 #include "discovery.h"
 #include "mqttmessage.h"
 #include "mqttsettings.h"
@@ -37,6 +37,7 @@ class MqttMessages {
 struct MqttHealth {
   std::chrono::seconds uptime;  ///< of the updater
   std::uint64_t reconnects;
+  Backlog backlog;
   const std::string &will_topic;
   mqtt::Version version;
 };
