@@ -36,8 +36,9 @@
  * ## Limits
  *
  * The HOG detector needs no model. It finds upright people who are seen from the side or a little
- * from above, unoccluded, and at least an eighth of the frame's height tall. A neural network finds
- * more, and is usually faster: see #GstNpcDetect:model. Neither finds people from straight above.
+ * from above, unoccluded, and at least an eighth of the frame's height tall; a fifth if the frame
+ * has 240 rows only. A neural network finds more, and is usually faster: see #GstNpcDetect:model.
+ * Neither finds people from straight above.
  *
  * For that there is `detector=motion`. It learns the background for a second, and then tells of
  * whatever is not part of it and has moved, under the one name in #GstNpcDetect:classes: `person`
@@ -45,7 +46,6 @@
  * two who come as one for one, and wants a camera that stands still. What stops becomes background
  * after half a minute. Changes of exposure are evened out; when most of the frame changes, the
  * background is learned anew.
- *
  *
  * Faces are looked for in the upper part of the people found, and once a second, for large ones, in
  * the whole frame (#GstNpcDetect:face-interval). In between they go with their people. They are
