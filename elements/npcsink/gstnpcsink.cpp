@@ -75,6 +75,7 @@
  * - `store`: #gchararray, its path
  * - `state`: #gchararray, `failing`: it cannot be written; `writing`: it can again; `replaced`: a
  *   damaged file was set aside; `losing`: memory is full too, and the oldest records are given up;
+ *   `clock-jumped`: the system's clock, by which records get old, moved by a minute or more;
  *   `unguarded`: `/dev/shm` cannot be used, so a kill takes what is not stored yet
  * - `reason`: #gchararray, a sentence, or empty
  * - `unstored`: #guint64, records in memory only

@@ -34,6 +34,8 @@ const char *name_of(StoreEvent::State state) {
       return "replaced";
     case StoreEvent::State::kLosing:
       return "losing";
+    case StoreEvent::State::kClockJumped:
+      return "clock-jumped";
     case StoreEvent::State::kUnguarded:
       return "unguarded";
   }

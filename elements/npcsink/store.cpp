@@ -2,7 +2,10 @@
 // The thread of the store: writes what came, and gets over what fails.
 #include "store.h"
 
+#include <time.h>
+
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <utility>
 
@@ -21,8 +24,27 @@ constexpr std::size_t kMostBytes = 1 << 20;
 constexpr std::size_t kLeastExpired = 100;
 // Where nobody else can read what was delivered, so many records stay to know one that comes twice.
 constexpr std::int64_t kKeptInMemory = 500;
+// A time server that only corrects a clock moves it by less.
+constexpr std::chrono::milliseconds kLeastJump{60000};
 // More records at once than the disk takes, as from a file of them, wait here for so long each.
 constexpr std::chrono::milliseconds kMostHeld{100};
+
+// Since the machine was started, with the time that it slept.
+std::chrono::milliseconds since_boot() {
+  timespec now = {};
+  clock_gettime(CLOCK_BOOTTIME, &now);
+  return std::chrono::milliseconds(std::int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1000000);
+}
+
+std::string in_words(std::chrono::milliseconds span) {
+  const std::int64_t seconds = std::abs(span.count() / 1000);
+  for (const auto &[length, unit] :
+       {std::pair(86400, " days"), std::pair(3600, " hours"), std::pair(60, " minutes")}) {
+    if (seconds >= 2 * length)
+      return std::to_string(seconds / length) + unit;
+  }
+  return std::to_string(seconds) + " seconds";
+}
 
 StoreOptions absolute(StoreOptions options) {
   if (!options.path.empty())
@@ -45,6 +67,7 @@ Store::Store(StoreOptions options, Listener listener)
     Work nothing;
     failed(error, nothing);
   }
+  watch_clock();
   if (!options_.path.empty())
     open_spool();
   thread_ = start_thread("npc-store", [this](std::stop_token stop) { run(stop); });
@@ -348,8 +371,19 @@ void Store::failed(const DatabaseError &error, Work &work) {
   }
 }
 
+void Store::watch_clock() {
+  const std::chrono::milliseconds boot_time = std::chrono::milliseconds(now()) - since_boot();
+  const auto jump = boot_time - std::exchange(boot_time_, boot_time).value_or(boot_time);
+  if (std::chrono::abs(jump) < kLeastJump)
+    return;
+  tell(StoreEvent::State::kClockJumped, "The system's clock jumped " + in_words(jump) +
+                                            (jump.count() > 0 ? " ahead" : " back") +
+                                            ": from now on records get old by its new time.");
+}
+
 void Store::tidy() {
   next_tidy_ = steady_clock::now() + options_.tidy;
+  watch_clock();
   std::map<std::string, std::int64_t> active;
   std::int64_t up_to;
   {

@@ -67,11 +67,12 @@ struct StoreStats {
 /// The store changed its state.
 struct StoreEvent {
   enum class State {
-    kWriting,    ///< it writes again
-    kFailing,    ///< it cannot write, or for a new reason
-    kReplaced,   ///< a damaged file was replaced
-    kLosing,     ///< memory is full: records are given up, said at the first and each doubling
-    kUnguarded,  ///< what is not stored yet would not outlive the process
+    kWriting,      ///< it writes again
+    kFailing,      ///< it cannot write, or for a new reason
+    kReplaced,     ///< a damaged file was replaced
+    kLosing,       ///< memory is full: records are given up, said at the first and each doubling
+    kClockJumped,  ///< the system's clock, by which records get old
+    kUnguarded,    ///< what is not stored yet would not outlive the process
   };
   State state;
   StoreStats stats;
@@ -148,6 +149,7 @@ class Store {
   Work collect();
   void write(const Work &work);
   void tidy();
+  void watch_clock();
   void failed(const DatabaseError &error, Work &work);
   void tell(StoreEvent::State state, const std::string &reason);
   void tell_events();
@@ -189,6 +191,7 @@ class Store {
   std::string said_;
   std::uint64_t lost_said_ = 0;
   std::size_t written_since_tidy_ = 0;
+  std::optional<std::chrono::milliseconds> boot_time_;  // by the system's clock
   bool damaged_ = false;
   std::vector<StoreEvent> events_;
 

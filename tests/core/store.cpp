@@ -317,7 +317,16 @@ TEST_F(Age, OutlivesAClockThatJumps) {
   open();
   ASSERT_TRUE(eventually([this] { return count() < 5000; }));
   EXPECT_EQ(count() % 100, 0) << "it goes by hundreds";
+  EXPECT_EQ(states(), std::vector<State>{}) << "it was so from the start";
   clock_ = before;
+  EXPECT_EQ(reason(State::kClockJumped),
+            "The system's clock jumped 4383 days back: from now on records get old by its new "
+            "time.");
+  clock_ = before + 5430000;
+  EXPECT_TRUE(eventually([this] {
+    return reason(State::kClockJumped).starts_with("The system's clock jumped 90 minutes ahead:");
+  }));
+  EXPECT_EQ(states().size(), 2u);
   push_at(clock_, 5000, 5001);
   EXPECT_GT(count(), 1000);
 
