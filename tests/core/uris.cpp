@@ -123,6 +123,9 @@ INSTANTIATE_TEST_SUITE_P(
             "discovery needs the topic state"},
         Bad{"mqtt://host/?discovery=homeassistant&discovery-prefix=a/%23",
             "discovery-prefix must be"},
+        Bad{"mqtt://host/?discovery=homeassistant&discovery-prefix=%ff",
+            "discovery-prefix must be"},
+        Bad{"mqtt://caf%e9@host/", "the user name must be UTF-8"},
         Bad{"mqtt://host/?discovery-prefix=a", "means nothing without discovery"},
         Bad{"mqtt://host/?client-id=a/b", "client-id may have"},
         Bad{"mqtt://host/"

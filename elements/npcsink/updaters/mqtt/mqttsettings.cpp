@@ -2,6 +2,7 @@
 // From the URI to settings, and the files that it names.
 #include "mqttsettings.h"
 
+#include <mosquitto.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -31,6 +32,10 @@ void check_client_id(const Uri &uri, const std::string &id) {
       });
   if (!valid)
     throw UriError(uri.text, "client-id may have 1 to 64 letters, digits, -, _ and .");
+}
+
+bool is_utf8(const std::string &text) {
+  return mosquitto_validate_utf8(text.data(), static_cast<int>(text.size())) == MOSQ_ERR_SUCCESS;
 }
 
 int qos_of(const Uri &uri) {
@@ -85,10 +90,10 @@ std::string discovery_of(const Uri &uri, const MqttTopics &topics) {
   if (!topics.state)
     throw UriError(uri.text, "discovery needs the topic state: add it to topics");
   if (prefix.size() > kMostText || prefix.front() == '/' || prefix.back() == '/' ||
-      prefix.find_first_of("+#$") != std::string::npos) {
+      prefix.find_first_of("+#$") != std::string::npos || !is_utf8(prefix)) {
     throw UriError(uri.text,
-                   "discovery-prefix must be a topic without +, # and $, and without a / at its "
-                   "ends");
+                   "discovery-prefix must be a topic in UTF-8 without +, # and $, and without a / "
+                   "at its ends");
   }
   return prefix;
 }
@@ -155,8 +160,8 @@ MqttSettings mqtt_settings(const Uri &uri) {
   settings.discovery_prefix = discovery_of(uri, settings.topics);
   if (!settings.password_file.empty() && settings.user.empty())
     throw UriError(uri.text, "a password needs a user; write " + uri.scheme + "://user@host");
-  if (settings.user.size() > kMostText)
-    throw UriError(uri.text, "the user name is longer than 1024 bytes");
+  if (settings.user.size() > kMostText || !is_utf8(settings.user))
+    throw UriError(uri.text, "the user name must be UTF-8, and at most 1024 bytes of it");
   if (tls)
     settings.tls = tls_of(uri);
   return settings;
