@@ -180,7 +180,13 @@ TEST_F(FileUpdater, WaitsForAReaderOfAPipe) {
   }));
   reader = open(path("pipe").c_str(), O_RDONLY | O_CLOEXEC);
   ASSERT_GE(reader, 0);
-  EXPECT_EQ(read_from(reader, lines(10, 11).size()), lines(10, 11));
+  // Until the updater has opened it again, the pipe is at its end.
+  std::string text;
+  const std::string expected = lines(10, 11);
+  EXPECT_TRUE(eventually([&] {
+    text += read_from(reader, expected.size() - text.size());
+    return text == expected;
+  }));
   close(reader);
 }
 

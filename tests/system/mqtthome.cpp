@@ -104,8 +104,9 @@ class MqttHome : public testing::Test {
   }
   Json config() const { return Json::parse(retained(broker_, kConfig)); }
   void publish(const std::string &topic, const std::string &payload) {
-    Process publisher({"mosquitto_pub", "-p", std::to_string(broker_.port()), "-q", "1", "-t",
-                       topic, "-m", payload},
+    // No name: a small system may not know localhost.
+    Process publisher({"mosquitto_pub", "-h", "127.0.0.1", "-p", std::to_string(broker_.port()),
+                       "-q", "1", "-t", topic, "-m", payload},
                       directory_ / "log");
     ASSERT_EQ(publisher.wait(), 0);
   }

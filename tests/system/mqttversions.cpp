@@ -40,8 +40,8 @@ class MqttVersions : public testing::Test {
 TEST_F(MqttVersions, PropertiesAreSeen) {
   TemporaryDirectory directory;
   Process subscriber(
-      {"mosquitto_sub", "-p", std::to_string(broker_.port()), "-V", "5", "-t", "npc/+/+/counts",
-       "-t", "npc/+/+/influx", "-C", "2", "-W", "30", "-F", "%t|%C|%E|%F|%P"},
+      {"mosquitto_sub", "-h", "127.0.0.1", "-p", std::to_string(broker_.port()), "-V", "5", "-t",
+       "npc/+/+/counts", "-t", "npc/+/+/influx", "-C", "2", "-W", "30", "-F", "%t|%C|%E|%F|%P"},
       directory / "output");
   ASSERT_TRUE(
       eventually([&] { return broker_.log().find("Sending SUBACK") != std::string::npos; }));
