@@ -31,10 +31,12 @@ class Certificates {
     shell(
         "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=theirs -keyout other.key "
         "-out other.pem");
-    sign("good", "IP:127.0.0.1", "2");
-    sign("elsewhere", "DNS:elsewhere.example", "2");
-    sign("expired", "IP:127.0.0.1", "-1");
-    sign("client", "DNS:camera", "2");
+    sign("good", "IP:127.0.0.1", "-days 2");
+    sign("elsewhere", "DNS:elsewhere.example", "-days 2");
+    // Each version of OpenSSL knows one of these.
+    sign("expired", "IP:127.0.0.1", "-days -1",
+         "-not_before 20200101000000Z -not_after 20200102000000Z");
+    sign("client", "DNS:camera", "-days 2");
   }
   std::string operator/(const std::string &name) const { return directory_ / name; }
 
@@ -44,12 +46,15 @@ class Certificates {
                     directory_ / "openssl.log");
     EXPECT_EQ(process.wait(), 0) << command << content_of(directory_ / "openssl.log");
   }
-  void sign(const std::string &name, const std::string &alternative, const std::string &days) {
+  void sign(const std::string &name, const std::string &alternative, const std::string &valid,
+            const std::string &or_valid = {}) {
     std::ofstream(directory_ / (name + ".cnf")) << "subjectAltName=" << alternative << "\n";
     shell("openssl req -newkey rsa:2048 -nodes -subj /CN=" + name + " -keyout " + name +
           ".key -out " + name + ".csr");
-    shell("openssl x509 -req -in " + name + ".csr -CA ca.pem -CAkey ca.key -CAcreateserial -days " +
-          days + " -extfile " + name + ".cnf -out " + name + ".pem");
+    const std::string certify = "openssl x509 -req -in " + name +
+                                ".csr -CA ca.pem -CAkey ca.key -CAcreateserial -extfile " + name +
+                                ".cnf -out " + name + ".pem ";
+    shell(certify + valid + (or_valid.empty() ? "" : " || " + certify + or_valid));
   }
 
   TemporaryDirectory directory_;

@@ -138,6 +138,8 @@ std::string MqttUpdater::connect(const Record &first, std::stop_token stop) {
   link_ = std::make_unique<MqttLink>(std::move(login));
   failure = link_->open(patience_, stop);
   if (!failure.empty() || stop.stop_requested()) {
+    if (link_->taken_over())
+      give_way(failure, kGiveWay);
     link_.reset();
     version_ = mqtt::Version::k5;
     short_lives_ = 0;

@@ -164,7 +164,7 @@ std::string MqttLink::shake_hands(Patience &patience, std::stop_token stop, bool
   }
   if (ended) {
     // Old brokers hang up on what they do not know.
-    *too_new = !client_->tls || client_->tls->failure().empty();
+    *too_new = !taken_over_ && (!client_->tls || client_->tls->failure().empty());
     return why_lost_;
   }
   return "The broker at " + login_.broker +
