@@ -183,9 +183,13 @@ TEST_F(MqttTls, SaysWhichFileIsMissing) {
 TEST_F(MqttTls, SaysThatThereIsNoTls) {
   Mosquitto broker;
   ASSERT_TRUE(broker.start());
-  EXPECT_EQ(refusal(broker, "ca-file=" + file("ca.pem")),
-            "The broker at " + broker.host() +
-                " ended the connection during TLS's handshake: check the port, or write mqtt://.");
+  const std::string why = refusal(broker, "ca-file=" + file("ca.pem"));
+  const std::string begin = "The broker at " + broker.host() + " ended the connection ";
+  const std::string end = ": check the port, or write mqtt://.";
+  // Not every libmosquitto tells how far it came.
+  EXPECT_TRUE(why == begin + "during TLS's handshake" + end ||
+              why == begin + "instead of answering" + end)
+      << why;
 }
 
 // Not a test: what the next one runs in a process of its own, with everything logged.

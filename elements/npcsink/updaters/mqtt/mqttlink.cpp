@@ -323,6 +323,9 @@ std::string MqttLink::why_ended(int result) const {
     case MOSQ_ERR_NOMEM:
       return "There is no memory for the connection to the broker at " + login_.broker + ".";
     default:
+      if (!connack_ && client_->tls)
+        return broker +
+               " ended the connection instead of answering: check the port, or write mqtt://.";
       return connack_ ? "The connection to the broker at " + login_.broker + " was lost."
                       : broker +
                             " ended the connection instead of answering: check the host and "
