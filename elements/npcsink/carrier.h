@@ -48,7 +48,7 @@ class Carrier {
   /// READY to NULL.
   void close();
 
-  /// Hands a record over. Never waits.
+  /// Hands a record over. Waits no longer than Store::push() does.
   void push(Record record);
   /// Ends drain(), now and from now on until `on` is false.
   void interrupt(bool on);

@@ -100,7 +100,7 @@ class Database {
   void refuse(const std::string &updater, const Record &record, const std::string &why);
   /// Deletes the oldest records until `bytes` more of them fit.
   void make_room(std::size_t bytes);
-  /// Deletes records up to that id that no cursor is before, but for the newest `kept`.
+  /// Deletes records up to that id that all cursors have passed, but for the newest `kept`.
   void remove_delivered(std::int64_t up_to, std::int64_t kept);
   /// Deletes at most `most` records up to that id that are from before `time`. Returns how many.
   std::size_t expire(std::int64_t time, std::int64_t up_to, std::size_t most);

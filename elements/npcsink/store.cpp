@@ -329,7 +329,7 @@ void Store::stored(const Work &work, const std::vector<std::int64_t> &ids) {
       window_.push_back({last_, record});
       window_bytes_ += record->bytes();
     }
-    named();
+    pass_recovered();
   }
   writing_ = 0;
   mark_behind();

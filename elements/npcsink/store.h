@@ -165,7 +165,7 @@ class Store {
   void pop_window();
   void note_lost(std::int64_t id);
   void bound_cache();
-  void named();
+  void pass_recovered();
   std::int64_t window_begin() const;
   std::int64_t passed() const;
   std::int64_t delivered() const;

@@ -62,7 +62,7 @@ void Store::append_unstored(std::shared_ptr<const Record> record) {
   window_bytes_ += bytes;
   unstored_bytes_ += bytes;
   unstored_++;
-  named();
+  pass_recovered();
   mark_behind();
 }
 
@@ -116,8 +116,9 @@ void Store::bound_cache() {
     pop_window();
 }
 
-// The oldest record without an id has one now, or was there already.
-void Store::named() {
+// The oldest record without an id has one now, or was in the file already: one of an earlier run is
+// not for who only shows what is now.
+void Store::pass_recovered() {
   if (recovered_ == 0)
     return;
   recovered_--;
