@@ -213,6 +213,12 @@ std::vector<Store::Kept> Store::take_stored(Cursor &cursor, std::size_t most) {
     }
     try {
       rows = database_->read(after, most);
+      std::erase_if(rows, [end](const Database::Row &row) { return row.id > end; });
+      // SQLite does not notice a text that lost its end with the file.
+      if (!rows.empty() && options_.complete && !options_.complete(rows.front().record))
+        throw DatabaseError(DatabaseError::Kind::kDamaged,
+                            "The store \"" + options_.path + "\" is damaged: record " +
+                                std::to_string(rows.front().id) + " in it cannot be read.");
     } catch (const DatabaseError &error) {
       {
         std::lock_guard lock(mutex_);
@@ -222,7 +228,6 @@ std::vector<Store::Kept> Store::take_stored(Cursor &cursor, std::size_t most) {
       work_.notify_one();
       return {};
     }
-    std::erase_if(rows, [end](const Database::Row &row) { return row.id > end; });
     // While nothing can be deleted: from here on it is on its way.
     std::lock_guard lock(mutex_);
     for (const Database::Row &row : rows)
@@ -247,14 +252,13 @@ std::vector<Store::Kept> Store::take_stored(Cursor &cursor, std::size_t most) {
   return kept;
 }
 
-// Without the lock: making line protocol takes its time.
+// As many as can be read. Without the lock: making line protocol takes its time.
 std::vector<Store::Kept> Store::completed(std::vector<Database::Row> rows) const {
   std::vector<Kept> kept;
   kept.reserve(rows.size());
   for (Database::Row &row : rows) {
-    // No record of ours; what a reader does not understand it cannot hand on.
     if (options_.complete && !options_.complete(row.record))
-      continue;
+      break;
     kept.push_back({row.id, std::make_shared<const Record>(std::move(row.record))});
   }
   return kept;

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <stdexcept>
@@ -17,6 +18,9 @@ struct sqlite3;
 struct sqlite3_stmt;
 
 namespace npc {
+
+/// Fills in what a record's JSON says. Returns false if it is no record.
+using Completer = std::function<bool(Record &record)>;
 
 /// Why the file cannot be used: a sentence for the user.
 class DatabaseError : public std::runtime_error {
@@ -128,9 +132,10 @@ class Database {
   std::unique_ptr<Statement> insert_, read_, cursor_;
 };
 
-/// Puts a new file in the place of a damaged one, with what could still be read of it, and keeps
-/// the damaged one under another name. Returns a sentence about it. Throws DatabaseError.
-std::string replace_damaged(const std::string &path, std::uint64_t size);
+/// Puts a new file in the place of a damaged one, with the records that could still be read and
+/// completed, and keeps the damaged one under another name. Returns a sentence about it. Throws
+/// DatabaseError.
+std::string replace_damaged(const std::string &path, std::uint64_t size, const Completer &complete);
 
 /// Does what a replace_damaged() that was killed has left to do. To be called before a store is
 /// opened.

@@ -204,7 +204,7 @@ void Store::open_database() {
       lock_ = std::make_unique<StoreLock>(path);
     finish_replacement(path);
     if (damaged_) {
-      const std::string sentence = replace_damaged(path, options_.size);
+      const std::string sentence = replace_damaged(path, options_.size, options_.complete);
       damaged_ = false;
       tell(StoreEvent::State::kReplaced, sentence);
     }

@@ -45,8 +45,7 @@ struct StoreOptions {
   std::chrono::milliseconds retry_last{30000};
   std::chrono::milliseconds tidy{60000};      ///< between looks for records that are too old
   std::chrono::milliseconds patience{10000};  ///< with a disk that does not answer
-  /// Fills in what a record's JSON says. Returns false if it is no record.
-  std::function<bool(Record &record)> complete;
+  Completer complete;                         ///< none: records are taken as the file has them
   /// In memory, for what a kill of the process must not take before it is stored.
   std::string spools = "/dev/shm";
   /// UTC in ms since 1970; the system's clock if not set.

@@ -55,7 +55,8 @@ void rename(const std::string &from, const std::string &to) {
 // Copies from a database that breaks off anywhere.
 class Salvage {
  public:
-  Salvage(const std::string &damaged, Database &whole) : whole_(whole) {
+  Salvage(const std::string &damaged, Database &whole, const Completer &complete)
+      : whole_(whole), complete_(complete) {
     // Read-write, because the journal beside it may have to be read first.
     if (sqlite3_open_v2(damaged.c_str(), &connection_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
                         nullptr) != SQLITE_OK)
@@ -113,11 +114,13 @@ class Salvage {
 
   bool add(Statement &row) {
     const std::int64_t id = row.number(0);
-    const Record record{row.text(1), row.text(2),   row.text(6),  {},
-                        row.text(3), row.number(4), row.number(5)};
+    Record record{row.text(1), row.text(2),   row.text(6),  {},
+                  row.text(3), row.number(4), row.number(5)};
     // Zeros where a page was.
     if (id <= 0 || record.json.empty())
       return false;
+    if (complete_ && !complete_(record))
+      return true;
     copied_ += whole_.insert(id, record);
     if (copied_ % kRowsAtOnce == 0) {
       whole_.commit();
@@ -127,6 +130,7 @@ class Salvage {
   }
 
   Database &whole_;
+  const Completer &complete_;
   sqlite3 *connection_ = nullptr;
   std::uint64_t copied_ = 0;
 };
@@ -156,7 +160,8 @@ StoreLock::~StoreLock() {
   close(descriptor_);
 }
 
-std::string replace_damaged(const std::string &path, std::uint64_t size) {
+std::string replace_damaged(const std::string &path, std::uint64_t size,
+                            const Completer &complete) {
   // Made in whole before anything is moved, so that a kill or a power cut loses nothing more.
   const std::string fresh = path + kFresh;
   std::error_code error;
@@ -165,7 +170,7 @@ std::string replace_damaged(const std::string &path, std::uint64_t size) {
   std::uint64_t copied = 0;
   {
     Database whole(fresh, size);
-    copied = Salvage(path, whole).run();
+    copied = Salvage(path, whole, complete).run();
   }
   const std::string kept = aside(path);
   rename(path, kept);

@@ -117,6 +117,36 @@ TEST_F(StoreFaults, ReadsOnWhenAPageBreaksInMidRun) {
   EXPECT_EQ(cursor("quick").dropped(), 0u);
 }
 
+// SQLite has no checksums: a text whose end was lost with the file's is whole to it.
+TEST_F(StoreFaults, SetsAFileWithABrokenRecordAside) {
+  options_.cache = 0;
+  open();
+  cursor("slow");
+  cursor("quick");
+  push(0, 1000);
+  EXPECT_EQ(deliver_all("quick"), numbers(0, 1000));
+  reopen();
+  cursor("slow");
+  cursor("quick");
+  const std::string text = numbered(700).json;
+  change(options_.path,
+         "UPDATE records SET record = CAST(zeroblob(14) AS TEXT) WHERE record = '" + text + "'");
+  Numbers whole = numbers(0, 1000);
+  whole.erase(whole.begin() + 700);
+  EXPECT_EQ(deliver_all("slow"), whole);
+  EXPECT_EQ(reason(State::kFailing),
+            "The store \"" + options_.path + "\" is damaged: record 701 in it cannot be read.");
+  EXPECT_EQ(reason(State::kReplaced), "The store \"" + options_.path +
+                                          "\" was damaged. It is kept as \"" + options_.path +
+                                          ".damaged-1\"; 999 records of it are in the new one.");
+  EXPECT_EQ(cursor("slow").dropped(), 1u);
+  EXPECT_EQ(cursor("quick").dropped(), 0u);
+  push(1000, 1010);
+  EXPECT_EQ(deliver_all("slow"), numbers(1000, 1010));
+  EXPECT_EQ(deliver_all("quick"), numbers(1000, 1010));
+  EXPECT_TRUE(writing());
+}
+
 // Each cut of the file or its journal leaves the records before it, in order, and a store that
 // works.
 TEST_F(StoreFaults, SurvivesACutAnywhere) {

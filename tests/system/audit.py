@@ -207,8 +207,9 @@ def cut_once(trial, number, original, everything):
     seen = set(trial.far.arrivals())
     replaced = "replaced" in stream.store_messages()
     if expected - seen:
-        raise AssertionError(f"{where}: {len(expected - seen)} of {len(known or ())} that SQLite "
-                             f"still reads were not delivered, replaced: {replaced}")
+        raise AssertionError(f"{where}: of {len(known or ())} that SQLite still reads were not "
+                             f"delivered: {sorted(expected - seen)[:5]}, replaced: {replaced}, "
+                             f"at the end: {end['updaters']}")
     if known is None and not replaced:
         raise AssertionError(f"{where}: damaged, and not set aside: {stream.said()}")
     if seen - taken - everything:

@@ -380,14 +380,16 @@ class Stream:
 
 
 def records_in(store):
-    """What SQLite itself reads in a store, or None if it is damaged. Works on the file."""
+    """The whole records that SQLite itself reads in a store, or None if it finds damage. Works on
+    the file. It has no checksums: a record may have lost its end all the same."""
     database = sqlite3.connect(store)
     try:
         if database.execute("PRAGMA integrity_check").fetchone()[0] != "ok":
             return None
         if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'records'").fetchone():
             return set()
-        return set(database.execute("SELECT site, camera, boot, seq FROM records"))
+        return set(database.execute("SELECT site, camera, boot, seq FROM records"
+                                    " WHERE json_valid(record)"))
     except sqlite3.Error:
         return None
     finally:
