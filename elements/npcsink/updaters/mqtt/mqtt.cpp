@@ -32,8 +32,10 @@ constexpr int kMostShortLives = 5;
 // Names come from strangers: the broker is not filled with retained topics without end.
 constexpr std::size_t kMostCameras = 256;
 constexpr std::size_t kBatch = 1000;
-// Lines of so many records go in one message, where so many wait.
+// Lines of so many records go in one message, where so many wait, but not more text than a broker
+// may be expected to take: AWS's ends the connection at 128 KiB.
 constexpr std::size_t kGroup = 100;
+constexpr std::size_t kGroupText = 64 * 1024;
 
 class MqttUpdater : public Updater {
  public:
@@ -56,8 +58,10 @@ class MqttUpdater : public Updater {
   std::string publish(const MqttMessages &messages, std::stop_token stop);
   std::string announce(std::stop_token stop);
   std::string answer(std::stop_token stop);
+  std::size_t group_at_front(std::span<const Record> records) const;
   void add_group(std::span<const Record> records, std::vector<Message> &messages);
   MqttMessages states_after(std::span<const Record> records, std::vector<MqttCamera *> *changed);
+  Outcome publish_groups(std::span<const Record> records, std::stop_token stop);
   Outcome publish_records(std::span<const Record> records, std::stop_token stop);
   std::string report_health(std::stop_token stop);
   void end(std::string *why);
@@ -76,6 +80,8 @@ class MqttUpdater : public Updater {
   mqtt::Version version_ = mqtt::Version::k5;
   std::string client_id_;
   std::uint64_t connections_ = 0;
+  std::size_t most_in_group_ = kGroup;  // that this broker takes, as far as it says
+  std::size_t group_ = kGroup;
   Backlog backlog_;
   steady_clock::time_point connected_{};
   int short_lives_ = 0;
@@ -249,6 +255,16 @@ std::string MqttUpdater::welcome(std::span<const Record> records, std::stop_toke
   return publish(messages, stop);
 }
 
+std::size_t MqttUpdater::group_at_front(std::span<const Record> records) const {
+  std::size_t size = 0;
+  std::size_t text = 0;
+  do {
+    text += records[size].line_protocol.size() + 1;
+  } while (++size < std::min(group_, records.size()) &&
+           text + records[size].line_protocol.size() <= kGroupText);
+  return size;
+}
+
 // A group's records, one by one, and then their lines in one message for each camera.
 void MqttUpdater::add_group(std::span<const Record> records, std::vector<Message> &messages) {
   std::vector<std::pair<const std::string *, std::string *>> lines;  // by topic
@@ -310,13 +326,15 @@ Outcome MqttUpdater::deliver(std::span<const Record> records, std::stop_token st
   return outcome;
 }
 
-Outcome MqttUpdater::publish_records(std::span<const Record> records, std::stop_token stop) {
+Outcome MqttUpdater::publish_groups(std::span<const Record> records, std::stop_token stop) {
   std::vector<Message> messages;
-  std::vector<std::size_t> ends;  // of the groups, in messages
+  std::vector<std::pair<std::size_t, std::size_t>> ends;  // of groups: in messages, in records
   texts_.clear();
-  for (std::size_t begin = 0; begin < records.size(); begin += kGroup) {
-    add_group(records.subspan(begin, std::min(kGroup, records.size() - begin)), messages);
-    ends.push_back(messages.size());
+  for (std::size_t begin = 0; begin < records.size();) {
+    const std::size_t size = group_at_front(records.subspan(begin));
+    add_group(records.subspan(begin, size), messages);
+    begin += size;
+    ends.emplace_back(messages.size(), begin);
   }
   std::vector<MqttCamera *> changed;
   const MqttMessages retained = states_after(records, &changed);
@@ -325,9 +343,12 @@ Outcome MqttUpdater::publish_records(std::span<const Record> records, std::stop_
 
   Outcome outcome = link_->publish(messages, kStall, kForever, stop);
   const bool all = outcome.confirmed == messages.size();
-  const auto groups = static_cast<std::size_t>(
-      std::upper_bound(ends.begin(), ends.end(), outcome.confirmed) - ends.begin());
-  outcome.confirmed = std::min(groups * kGroup, records.size());
+  std::size_t confirmed = 0;
+  for (const auto &[in_messages, in_records] : ends) {
+    if (in_messages <= outcome.confirmed)
+      confirmed = in_records;
+  }
+  outcome.confirmed = confirmed;
   for (const Record &record : records.first(outcome.confirmed)) {
     if (MqttCamera *camera = camera_of(record); camera != nullptr)
       camera->add_delivered(1);
@@ -336,6 +357,28 @@ Outcome MqttUpdater::publish_records(std::span<const Record> records, std::stop_
     if (all)
       camera->note_delay();
   }
+  return outcome;
+}
+
+// A broker that takes each of the records may not take the lines of many in one message. It says
+// so, or it just ends the connection.
+Outcome MqttUpdater::publish_records(std::span<const Record> records, std::stop_token stop) {
+  Outcome outcome = publish_groups(records, stop);
+  std::size_t confirmed = outcome.confirmed;
+  while (link_->too_large() && settings_.topics.influx && group_ > 1 &&
+         confirmed < records.size()) {
+    most_in_group_ = group_ = group_ / 2;
+    outcome.pause = {};
+    if (link_->lost())
+      break;
+    outcome = publish_groups(records.subspan(confirmed), stop);
+    confirmed += outcome.confirmed;
+  }
+  outcome.confirmed = confirmed;
+  if (link_->lost())
+    group_ = std::max<std::size_t>(1, group_ / 4);
+  else if (outcome.failure.empty() && records.size() >= group_)
+    group_ = std::min(most_in_group_, 2 * group_);
   return outcome;
 }
 

@@ -15,8 +15,6 @@
 #include <mutex>
 #include <utility>
 
-#include "mqttreasons.h"
-
 namespace npc {
 namespace {
 
@@ -249,8 +247,7 @@ void MqttLink::fill(std::span<const mqtt::Message> messages) {
                                             five ? message.properties->list() : nullptr);
     if (result != MOSQ_ERR_SUCCESS) {
       if (result == MOSQ_ERR_OVERSIZE_PACKET || result == MOSQ_ERR_PAYLOAD_SIZE)
-        refusal_ = "A message for " + std::string(message.topic) +
-                   " is too large for the broker at " + login_.broker + ": allow it larger ones.";
+        refusal_ = {next_, MQTT_RC_PACKET_TOO_LARGE};
       else
         lose(why_ended(result));
       return;
@@ -282,8 +279,8 @@ void MqttLink::on_publish(int id, int code) {
   flights_.erase(flight);
   if (code < 0x80)
     confirm(message);
-  else if (message != kForgotten)
-    refusal_ = mqtt::refused_message(static_cast<std::uint8_t>(code), login_.broker);
+  else if (message != kForgotten && !refusal_)
+    refusal_ = {message, static_cast<std::uint8_t>(code)};
 }
 
 void MqttLink::on_message(const mosquitto_message &message) {
@@ -368,12 +365,12 @@ Outcome MqttLink::publish(std::span<const mqtt::Message> messages, milliseconds 
     flight.message = kForgotten;
   confirmed_.assign(messages.size(), 0);
   next_ = front_ = 0;
-  refusal_.clear();
+  refusal_.reset();
 
   auto last = steady_clock::now();
   const auto end = last + total;
   bool in_time = true;
-  while (!lost_ && in_time && refusal_.empty() && !stop.stop_requested()) {
+  while (!lost_ && in_time && !refusal_ && !stop.stop_requested()) {
     fill(messages);
     if (front_ == messages.size() && !mosquitto_want_write(client_->handle))
       return {messages.size(), {}, {}, {}};
@@ -388,11 +385,12 @@ Outcome MqttLink::publish(std::span<const mqtt::Message> messages, milliseconds 
   }
   Outcome outcome;
   outcome.confirmed = front_;
-  if (lost_) {
-    outcome.failure = why_lost_;
-  } else if (!refusal_.empty()) {
-    outcome.failure = refusal_;
+  if (refusal_) {
+    outcome.failure =
+        mqtt::refused_message(refusal_->code, login_.broker, messages[refusal_->message].topic);
     outcome.pause = kRefusalPause;
+  } else if (lost_) {
+    outcome.failure = why_lost_;
   } else if (!in_time) {
     outcome.failure = "The broker at " + login_.broker + " does not confirm: it may hang.";
   }

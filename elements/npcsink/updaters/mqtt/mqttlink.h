@@ -17,6 +17,7 @@
 #include "../../patience.h"
 #include "../updater.h"
 #include "mqttmessage.h"
+#include "mqttreasons.h"
 #include "tls.h"
 
 namespace npc {
@@ -54,6 +55,9 @@ class MqttLink {
   Outcome publish(std::span<const mqtt::Message> messages, std::chrono::milliseconds stall,
                   std::chrono::milliseconds total, std::stop_token stop);
 
+  /// Whether the last publish() failed because a message was too large for the broker.
+  bool too_large() const { return refusal_ && mqtt::is_too_large(refusal_->code); }
+
   /// Subscribes, and waits until what is retained there has arrived. Returns why it failed, as a
   /// sentence, or nothing.
   std::string subscribe(std::span<const std::string> filters, std::stop_token stop);
@@ -77,6 +81,11 @@ class MqttLink {
   struct Flight {
     int id;
     std::size_t message;  // its place in the batch, or kForgotten
+  };
+
+  struct Refusal {
+    std::size_t message;
+    std::uint8_t code;  // of PUBACK
   };
 
   std::string make_client();
@@ -109,7 +118,7 @@ class MqttLink {
   std::size_t next_ = 0;         // the first that is not on its way
   std::size_t front_ = 0;        // the first that is not confirmed
   std::size_t confirmations_ = 0;
-  std::string refusal_;  // why the broker does not take a message
+  std::optional<Refusal> refusal_;
 
   bool subscribed_ = false;
   bool caught_up_ = false;  // with what is retained

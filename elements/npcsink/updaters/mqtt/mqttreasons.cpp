@@ -66,15 +66,23 @@ std::string refusal(std::uint8_t code, const Parties &parties) {
   }
 }
 
-std::string refused_message(std::uint8_t code, const std::string &broker) {
+bool is_too_large(std::uint8_t code) {
+  return code == 0x95;
+}
+
+std::string refused_message(std::uint8_t code, const std::string &broker, const char *topic) {
   switch (code) {
     case 0x87:
-      return broker_at(broker) +
-             " does not let us publish: allow this user npc/# in its access list.";
+      return broker_at(broker) + " does not let us publish on " + topic +
+             ": allow this user to write there in its access list.";
+    case 0x95:
+      return "A message for " + std::string(topic) + " is too large for the broker at " + broker +
+             ": allow it larger ones.";
     case 0x97:
       return broker_at(broker) + " takes no more messages now: a quota is used up.";
     default:
-      return broker_at(broker) + " refused a message with code " + number(code) + ".";
+      return broker_at(broker) + " refused a message for " + topic + " with code " + number(code) +
+             ".";
   }
 }
 

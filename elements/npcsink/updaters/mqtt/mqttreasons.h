@@ -18,8 +18,10 @@ struct Parties {
 bool is_unknown_version(std::uint8_t code);
 /// Why CONNACK is a no.
 std::string refusal(std::uint8_t code, const Parties &parties);
-/// Why a message was not taken.
-std::string refused_message(std::uint8_t code, const std::string &broker);
+/// Whether a code of PUBACK says that the message is too large.
+bool is_too_large(std::uint8_t code);
+/// Why a message for `topic` was not taken.
+std::string refused_message(std::uint8_t code, const std::string &broker, const char *topic);
 /// Whether a code of DISCONNECT says that another client has our id.
 bool is_taken_over(std::uint8_t code);
 /// Why the broker said goodbye.

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Brokers that do not take everything, and strangers who publish what they should not.
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <string>
+
+#include "mosquitto.h"
+#include "sink.h"
+
+namespace {
+
+using npc::test::Mosquitto;
+using npc::test::retained;
+using npc::test::Sink;
+using npc::test::TemporaryDirectory;
+
+class MqttLimits : public testing::Test {
+ protected:
+  void SetUp() override {
+    for (const char *program : {"mosquitto", "mosquitto_sub", "mosquitto_pub"}) {
+      if (!npc::test::have_program(program))
+        GTEST_SKIP() << program << " is not installed";
+    }
+  }
+
+  // Mosquitto's configuration with an access list of these lines.
+  std::string access_list(const std::string &lines) const {
+    std::ofstream(directory_ / "access") << lines;
+    return "allow_anonymous true\nacl_file " + (directory_ / "access") + "\n";
+  }
+
+  TemporaryDirectory directory_;
+};
+
+// With the first, libmosquitto knows the limit from CONNACK; with the second, Mosquitto ends the
+// connection behind a PUBACK that may not arrive.
+TEST_F(MqttLimits, ABacklogFitsWhereARecordFits) {
+  for (const char *limit : {"max_packet_size 1500", "message_size_limit 1500"}) {
+    Mosquitto broker("allow_anonymous true\n" + std::string(limit) + "\n");
+    Sink sink("mqtt://" + broker.host());
+    sink.push(0, 500);
+    sink.wait_for("disconnected");
+    ASSERT_TRUE(broker.start());
+    EXPECT_TRUE(sink.drain()) << limit << ": " << sink.last_error();
+    EXPECT_EQ(retained(broker, "npc/home/door/state"), npc::test::record_json(499));
+  }
+}
+
+TEST_F(MqttLimits, SaysWhichTopicIsTooLarge) {
+  for (const char *limit : {"max_packet_size 100", "message_size_limit 100"}) {
+    Mosquitto broker("allow_anonymous true\n" + std::string(limit) + "\n");
+    ASSERT_TRUE(broker.start());
+    Sink sink("mqtt://" + broker.host() + "/?topics=counts");
+    sink.hurry();
+    sink.push(0, 1);
+    EXPECT_EQ(sink.wait_for("disconnected"),
+              "A message for npc/home/door/counts is too large for the broker at " + broker.host() +
+                  ": allow it larger ones.");
+    EXPECT_EQ(sink.number("pending"), 1u);
+  }
+}
+
+TEST_F(MqttLimits, SaysWhichTopicIsNotAllowed) {
+  Mosquitto broker(access_list("topic readwrite npc/home/gate/#\n"));
+  ASSERT_TRUE(broker.start());
+  Sink sink("mqtt://" + broker.host());
+  sink.hurry();
+  sink.push(0, 1);
+  EXPECT_EQ(sink.wait_for("disconnected"),
+            "The broker at " + broker.host() +
+                " does not let us publish on npc/home/door/status: allow this user to write there "
+                "in its access list.");
+  EXPECT_EQ(sink.number("pending"), 1u);
+}
+
+}  // namespace
