@@ -22,6 +22,7 @@ using npc::test::Subscriber;
 using npc::test::TemporaryDirectory;
 
 constexpr const char *kConfig = "homeassistant/device/npc_home_door/config";
+constexpr const char *kGateConfig = "homeassistant/device/npc_home_gate/config";
 constexpr const char *kStatus = "npc/home/door/status";
 constexpr const char *kHealth = "npc/home/door/health";
 
@@ -188,7 +189,8 @@ TEST_F(MqttHome, TellsEverythingAgainWhenHomeAssistantStarts) {
   publish("ha/status", "online");
   EXPECT_TRUE(watcher.wait_for(kStatus, "online"));
   EXPECT_TRUE(eventually([&] { return watcher.payloads(kHealth).size() == 1; }));
-  EXPECT_EQ(watcher.payloads("ha/device/npc_home_door/config").size(), 1u);
+  EXPECT_TRUE(
+      eventually([&] { return watcher.payloads("ha/device/npc_home_door/config").size() == 1; }));
   EXPECT_EQ(watcher.payloads("npc/home/door/state").size(), 1u);
   EXPECT_EQ(watcher.payloads("npc/home/door/counts").size(), 0u);
 }
@@ -206,9 +208,11 @@ TEST_F(MqttHome, TellsEverythingAgainToABrokerThatForgot) {
   EXPECT_EQ(retained(broker_, kStatus), "online");
   EXPECT_EQ(Json::parse(retained(broker_, "npc/home/door/state")).at("seq"), 0);
   EXPECT_EQ(Json::parse(retained(broker_, kHealth)).at("reconnects"), 1);
+  // It comes last.
+  ASSERT_TRUE(eventually([&] { return !retained(broker_, kGateConfig).empty(); }));
   EXPECT_TRUE(keys_of(config()).contains("line_door_in"));
   // The will is about the first camera: the second is there only if the first is.
-  const Json gate = Json::parse(retained(broker_, "homeassistant/device/npc_home_gate/config"));
+  const Json gate = Json::parse(retained(broker_, kGateConfig));
   EXPECT_EQ(gate.at("avty"),
             Json::parse(R"([{"t":"npc/home/gate/status"},{"t":"npc/home/door/status"}])"));
   EXPECT_EQ(gate.at("avty_mode"), "all");

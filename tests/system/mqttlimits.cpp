@@ -5,11 +5,13 @@
 #include <fstream>
 #include <string>
 
+#include "../waiting.h"
 #include "mosquitto.h"
 #include "sink.h"
 
 namespace {
 
+using npc::test::eventually;
 using npc::test::Mosquitto;
 using npc::test::retained;
 using npc::test::Sink;
@@ -72,6 +74,28 @@ TEST_F(MqttLimits, SaysWhichTopicIsNotAllowed) {
                 " does not let us publish on npc/home/door/status: allow this user to write there "
                 "in its access list.");
   EXPECT_EQ(sink.number("pending"), 1u);
+}
+
+// What is not set up for Home Assistant holds up nobody else.
+TEST_F(MqttLimits, RecordsGoWhereDiscoveryMayNot) {
+  Mosquitto broker(access_list("topic readwrite #\n"));
+  ASSERT_TRUE(broker.start());
+  Sink sink("mqtt://" + broker.host() + "/?discovery=homeassistant");
+  sink.push(0, 1);
+  ASSERT_TRUE(eventually([&] { return sink.number("delivered") == 1; }));
+  broker.kill();
+  sink.wait_for("disconnected");
+  access_list("topic readwrite npc/#\n");
+  ASSERT_TRUE(broker.start());
+  sink.push(1, 100);
+  EXPECT_TRUE(sink.drain());
+  EXPECT_EQ(sink.number("delivered"), 100u);
+  EXPECT_TRUE(eventually([&] {
+    return sink.last_error() ==
+           "The broker at " + broker.host() +
+               " does not let us publish on homeassistant/device/npc_home_door/config: allow this "
+               "user to write there in its access list.";
+  })) << sink.last_error();
 }
 
 }  // namespace

@@ -57,6 +57,7 @@ class MqttUpdater : public Updater {
   std::string log_in(const Record &first, MqttLogin *login);
   std::string publish(const MqttMessages &messages, std::stop_token stop);
   std::string announce(std::stop_token stop);
+  std::string discover(std::stop_token stop);
   std::string answer(std::stop_token stop);
   std::size_t group_at_front(std::span<const Record> records) const;
   void add_group(std::span<const Record> records, std::vector<Message> &messages);
@@ -204,13 +205,21 @@ std::string MqttUpdater::publish(const MqttMessages &messages, std::stop_token s
 std::string MqttUpdater::announce(std::stop_token stop) {
   MqttMessages messages;
   for (MqttCamera &camera : cameras_) {
-    camera.add_discovery(messages, cameras_.front().status_topic(), true);
     camera.add_status(messages, "online");
     camera.add_state(messages);
+    camera.forget_discovery();
   }
   std::string failure = publish(messages, stop);
   health_due_ = {};
   return failure.empty() ? report_health(stop) : failure;
+}
+
+// Last of all: a broker that refuses Home Assistant its topics gets the records nevertheless.
+std::string MqttUpdater::discover(std::stop_token stop) {
+  MqttMessages messages;
+  for (MqttCamera &camera : cameras_)
+    camera.add_discovery(messages, cameras_.front().status_topic());
+  return publish(messages, stop);
 }
 
 std::string MqttUpdater::report_health(std::stop_token stop) {
@@ -306,7 +315,6 @@ MqttMessages MqttUpdater::states_after(std::span<const Record> records,
     if (!camera.take_last())
       continue;
     changed->push_back(&camera);
-    camera.add_discovery(retained, cameras_.front().status_topic(), false);
     camera.add_state(retained);
   }
   return retained;
@@ -321,6 +329,8 @@ Outcome MqttUpdater::deliver(std::span<const Record> records, std::stop_token st
     outcome.failure = answer(stop);
   if (outcome.failure.empty() && !stop.stop_requested())
     outcome.failure = report_health(stop);
+  if (outcome.failure.empty() && !stop.stop_requested())
+    outcome.failure = discover(stop);
   if (!outcome.failure.empty())
     end(&outcome.failure);
   return outcome;
@@ -409,6 +419,8 @@ std::string MqttUpdater::idle() {
   std::string failure = link_->lost() ? link_->why_lost() : answer(stop_);
   if (failure.empty())
     failure = report_health(stop_);
+  if (failure.empty())
+    failure = discover(stop_);
   if (!failure.empty())
     end(&failure);
   return failure;

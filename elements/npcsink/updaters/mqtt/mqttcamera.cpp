@@ -59,7 +59,7 @@ bool MqttCamera::take_last() {
   last_ = nullptr;
   if (std::optional<Glance> glance = glance_at(state_); glance.has_value()) {
     time_ = glance->time;
-    places_changed_ = places_changed_ || glance->places != places_;
+    discovery_due_ = discovery_due_ || glance->places != places_;
     places_ = std::move(glance->places);
   }
   return true;
@@ -95,8 +95,8 @@ void MqttCamera::add_health(MqttMessages &messages, const MqttHealth &health) co
   messages.add(health_topic_, json.dump(), qos_, kJson);
 }
 
-void MqttCamera::add_discovery(MqttMessages &messages, const std::string &will_topic, bool again) {
-  if (settings_.discovery_prefix.empty() || state_.empty() || (!again && !places_changed_))
+void MqttCamera::add_discovery(MqttMessages &messages, const std::string &will_topic) {
+  if (settings_.discovery_prefix.empty() || state_.empty() || !discovery_due_)
     return;
   Device device = {
       site_,   camera_, {status_topic_}, state_topic_, settings_.topics.health ? health_topic_ : "",
@@ -111,7 +111,7 @@ void MqttCamera::add_discovery(MqttMessages &messages, const std::string &will_t
     messages.add(config_topic_, discovery_config(device, removed), qos_, kJson);
   messages.add(config_topic_, discovery_config(device, {}), qos_, kJson);
   listed_ = components;
-  places_changed_ = false;
+  discovery_due_ = false;
 }
 
 }  // namespace npc

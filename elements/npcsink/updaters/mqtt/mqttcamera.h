@@ -73,9 +73,11 @@ class MqttCamera {
   void add_status(MqttMessages &messages, const char *text) const;
   void add_state(MqttMessages &messages) const;
   void add_health(MqttMessages &messages, const MqttHealth &health) const;
-  /// Adds the discovery if it has changed, or `again`. The camera is only there if the one that the
-  /// will of the connection is about is.
-  void add_discovery(MqttMessages &messages, const std::string &will_topic, bool again);
+  /// Adds the discovery if it has changed since it was added. The camera is only there if the one
+  /// that the will of the connection is about is.
+  void add_discovery(MqttMessages &messages, const std::string &will_topic);
+  /// What was added may be lost.
+  void forget_discovery() { discovery_due_ = true; }
 
  private:
   const std::string site_;
@@ -94,7 +96,7 @@ class MqttCamera {
   std::string state_;
   std::int64_t time_ = 0;  // of the state, ms
   Places places_;
-  bool places_changed_ = true;
+  bool discovery_due_ = true;
   Components listed_;
   std::uint64_t delivered_ = 0;
   std::int64_t delay_ = 0;  // ms
