@@ -2,7 +2,9 @@
 // Brokers that do not take everything, and strangers who publish what they should not.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "../waiting.h"
@@ -13,8 +15,10 @@ namespace {
 
 using npc::test::eventually;
 using npc::test::Mosquitto;
+using npc::test::Process;
 using npc::test::retained;
 using npc::test::Sink;
+using npc::test::Subscriber;
 using npc::test::TemporaryDirectory;
 
 class MqttLimits : public testing::Test {
@@ -96,6 +100,43 @@ TEST_F(MqttLimits, RecordsGoWhereDiscoveryMayNot) {
                " does not let us publish on homeassistant/device/npc_home_door/config: allow this "
                "user to write there in its access list.";
   })) << sink.last_error();
+}
+
+// A small one may be ours, of an earlier run.
+TEST_F(MqttLimits, AStrangersLargeMessageIsNotRead) {
+  Mosquitto broker;
+  ASSERT_TRUE(broker.start());
+  constexpr const char *kConfig = "homeassistant/device/npc_home_door/config";
+  const auto publish_components = [&](int count) {
+    nlohmann::json config;
+    for (int i = 0; i < count; i++)
+      config["cmps"]["strange" + std::to_string(i)] = {{"p", "sensor"}, {"uniq_id", "strange"}};
+    std::ofstream(directory_ / "config") << config.dump();
+    Process publisher({"mosquitto_pub", "-h", "127.0.0.1", "-p", std::to_string(broker.port()),
+                       "-q", "1", "-r", "-t", kConfig, "-f", directory_ / "config"},
+                      directory_ / "log");
+    ASSERT_EQ(publisher.wait(), 0);
+  };
+  const Subscriber watcher(broker, {"-t", kConfig});
+  // Ours that remove what they found.
+  const auto removals = [&watcher] {
+    const auto payloads = watcher.payloads(kConfig);
+    return std::count_if(payloads.begin(), payloads.end(), [](const std::string &payload) {
+      return payload.find("npcsink") != std::string::npos &&
+             payload.find("strange") != std::string::npos;
+    });
+  };
+  for (const int count : {100, 20000}) {
+    publish_components(count);
+    Sink sink("mqtt://" + broker.host() + "/?discovery=homeassistant");
+    sink.push(0, 1);
+    EXPECT_TRUE(sink.drain());
+    EXPECT_EQ(sink.number("failed"), 0u) << sink.last_error();
+    const std::string config = retained(broker, kConfig);
+    EXPECT_EQ(config.find("strange"), std::string::npos);
+    EXPECT_TRUE(watcher.wait_for(kConfig, config));
+    EXPECT_EQ(removals(), 1) << count;
+  }
 }
 
 }  // namespace

@@ -35,6 +35,9 @@ constexpr std::size_t kWindow = 100;
 constexpr milliseconds kStopLate{50};
 // The broker need not keep more than this for us, and what comes is small.
 constexpr std::size_t kMostArrived = 4096;
+// Of a message from elsewhere: a device is not to run out of memory because of what strangers
+// publish. Our own discovery, the largest that we read, is a fraction of it.
+constexpr std::uint32_t kMostPacket = 256 * 1024;
 constexpr std::size_t kForgotten = static_cast<std::size_t>(-1);
 // No topic of ours or anybody's.
 constexpr const char *kNowhere = "npc/nowhere";
@@ -116,8 +119,10 @@ std::string MqttLink::make_client() {
 std::string MqttLink::Client::connect(const std::string &host, std::uint16_t port,
                                       const std::string &broker, Version version) {
   mosquitto_property *properties = nullptr;
-  if (version == Version::k5)
+  if (version == Version::k5) {
     mosquitto_property_add_int32(&properties, MQTT_PROP_SESSION_EXPIRY_INTERVAL, kSessionExpiry);
+    mosquitto_property_add_int32(&properties, MQTT_PROP_MAXIMUM_PACKET_SIZE, kMostPacket);
+  }
   const int result = mosquitto_connect_bind_v5(
       handle, host.c_str(), port, static_cast<int>(kKeepAlive.count()), nullptr, properties);
   const int error = errno;
@@ -284,7 +289,8 @@ void MqttLink::on_publish(int id, int code) {
 }
 
 void MqttLink::on_message(const mosquitto_message &message) {
-  if (arrived_.size() >= kMostArrived)
+  // MQTT 3.1.1 has no way to tell the broker.
+  if (arrived_.size() >= kMostArrived || static_cast<std::size_t>(message.payloadlen) > kMostPacket)
     return;
   arrived_.push_back(
       {message.topic,
