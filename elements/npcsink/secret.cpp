@@ -21,12 +21,22 @@ std::string named_file(std::string_view what, const std::string &path) {
 
 }  // namespace
 
-std::string check_secret_file(std::string_view what, const std::string &path) {
+std::string check_file(std::string_view what, const std::string &path) {
   struct stat status = {};
   if (stat(path.c_str(), &status) != 0 || access(path.c_str(), R_OK) != 0)
     return named_file(what, path) + " cannot be read: " + std::generic_category().message(errno) +
            ".";
-  if (S_ISREG(status.st_mode) && (status.st_mode & (S_IROTH | S_IWOTH)) != 0)
+  // A pipe would be waited for for ever.
+  if (!S_ISREG(status.st_mode))
+    return named_file(what, path) + " is not a file, but a directory, a pipe or a device.";
+  return {};
+}
+
+std::string check_secret_file(std::string_view what, const std::string &path) {
+  if (std::string failure = check_file(what, path); !failure.empty())
+    return failure;
+  struct stat status = {};
+  if (stat(path.c_str(), &status) != 0 || (status.st_mode & (S_IROTH | S_IWOTH)) != 0)
     return named_file(what, path) + " is open to everybody on this machine: run chmod o-rwx " +
            path + ".";
   return {};

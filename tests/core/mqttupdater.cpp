@@ -4,12 +4,14 @@
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <tuple>
 
 #include "../system/mosquitto.h"
 #include "../waiting.h"
@@ -129,6 +131,19 @@ TEST_F(MqttUpdater, SaysThatThePasswordFileIsEmpty) {
                 "\" must hold a password of 1 to 4096 bytes, without control characters, in "
                 "its first line.");
   std::filesystem::remove(name);
+}
+
+// To open one would wait for its writer, and a stop for that.
+TEST_F(MqttUpdater, SaysThatAPipeIsNoFile) {
+  const npc::test::TemporaryDirectory directory;
+  const std::string pipe = directory / "pipe";
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  for (const auto &[scheme, parameter, what] :
+       {std::tuple("mqtt", "password-file", "password"), std::tuple("mqtts", "ca-file", "CA")}) {
+    start(std::string(scheme) + "://me@" + server_.host() + "/?" + parameter + "=" + pipe);
+    EXPECT_EQ(failure(), "The " + std::string(what) + " file \"" + pipe +
+                             "\" is not a file, but a directory, a pipe or a device.");
+  }
 }
 
 // Nothing is shared between them, and nothing is left behind.

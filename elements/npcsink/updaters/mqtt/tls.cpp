@@ -2,12 +2,8 @@
 // OpenSSL's settings for a broker, and what its codes mean, as sentences.
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
-#include <unistd.h>
 
-#include <cerrno>
 #include <charconv>
-#include <cstring>
-#include <system_error>
 #include <utility>
 
 #include "../../secret.h"
@@ -25,18 +21,14 @@ std::string quoted(std::string_view what, const std::string &name) {
   return std::string(what) + " \"" + name + "\"";
 }
 
-std::string unreadable(std::string_view what, const std::string &name) {
-  return quoted(what, name) + " cannot be read: " + std::generic_category().message(errno) + ".";
-}
-
 bool is_address(const std::string &host) {
   return host.find(':') != std::string::npos ||
          host.find_first_not_of("0123456789.") == std::string::npos;
 }
 
 std::string load_identity(SSL_CTX *context, const TlsSettings &tls) {
-  if (access(tls.cert_file.c_str(), R_OK) != 0)
-    return unreadable("The certificate file", tls.cert_file);
+  if (std::string failure = check_file("The certificate file", tls.cert_file); !failure.empty())
+    return failure;
   if (SSL_CTX_use_certificate_chain_file(context, tls.cert_file.c_str()) != 1)
     return quoted("The certificate file", tls.cert_file) + " holds no certificate in PEM.";
   if (std::string failure = check_secret_file("The key file", tls.key_file); !failure.empty())
@@ -126,8 +118,8 @@ std::string TlsContext::prepare() {
   SSL_CTX_set_min_proto_version(context_, TLS1_2_VERSION);
   SSL_CTX_set_default_passwd_cb(context_, no_pass_phrase);
   if (!settings_.ca_file.empty()) {
-    if (access(settings_.ca_file.c_str(), R_OK) != 0)
-      return unreadable("The CA file", settings_.ca_file);
+    if (std::string failure = check_file("The CA file", settings_.ca_file); !failure.empty())
+      return failure;
     if (SSL_CTX_load_verify_locations(context_, settings_.ca_file.c_str(), nullptr) != 1)
       return quoted("The CA file", settings_.ca_file) + " holds no certificate in PEM.";
   } else if (SSL_CTX_set_default_verify_paths(context_) != 1) {
