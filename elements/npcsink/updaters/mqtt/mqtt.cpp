@@ -401,7 +401,9 @@ void MqttUpdater::end(std::string *why) {
   } else if (short_lives_ >= kMostShortLives) {
     *why = "The broker at " + broker_ +
            " ends each connection soon after it was made: if there is another client of the id \"" +
-           client_id_ + "\", give each its own with client-id=.";
+           client_id_ +
+           "\", give each its own with client-id=; if not, the broker's log may say what it does "
+           "not allow.";
     give_way(*why, kGiveWayPerhaps);
   }
   // A broker that only hangs gets our DISCONNECT, and drops the will: it must read offline first.
