@@ -1,10 +1,18 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Home Assistant's discovery, and what is retained, with a real broker in between.
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
+#include <thread>
+#include <utility>
 
 #include "../waiting.h"
 #include "mosquitto.h"
@@ -174,6 +182,117 @@ TEST_F(MqttHome, ALineThatIsGoneLosesItsEntities) {
   for (const std::size_t last : {0, 2, 4})
     expect_valid(Json::parse(all[last]));
   EXPECT_EQ(Json::parse(all[4]), config());
+}
+
+// In front of a real broker, sends what is retained only when it has seen something published
+// there: brokers that look it up beside the connection answer a subscription before they are done.
+class LateBroker {
+ public:
+  LateBroker(int port, std::string until)
+      : to_(port),
+        until_(std::move(until)),
+        socket_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address = loopback(0);
+    socklen_t size = sizeof(address);
+    EXPECT_EQ(bind(socket_, reinterpret_cast<sockaddr *>(&address), size), 0);
+    EXPECT_EQ(getsockname(socket_, reinterpret_cast<sockaddr *>(&address), &size), 0);
+    EXPECT_EQ(listen(socket_, 8), 0);
+    port_ = ntohs(address.sin_port);
+    thread_ = std::thread([this] { serve(); });
+  }
+  ~LateBroker() {
+    shutdown(socket_, SHUT_RDWR);
+    thread_.join();
+    close(socket_);
+  }
+  std::string host() const { return "127.0.0.1:" + std::to_string(port_); }
+
+ private:
+  static sockaddr_in loopback(int port) {
+    sockaddr_in address = {};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(static_cast<std::uint16_t>(port));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    return address;
+  }
+
+  void serve() {
+    const int client = accept4(socket_, nullptr, nullptr, SOCK_CLOEXEC);
+    if (client < 0)
+      return;
+    const int server = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const sockaddr_in address = loopback(to_);
+    EXPECT_EQ(::connect(server, reinterpret_cast<const sockaddr *>(&address), sizeof(address)), 0);
+    pollfd files[2] = {{client, POLLIN, 0}, {server, POLLIN, 0}};
+    std::string unread, seen, late;
+    for (char bytes[65536]; poll(files, 2, 60000) > 0;) {
+      const bool from_client = files[0].revents != 0;
+      const ssize_t size = recv(from_client ? client : server, bytes, sizeof(bytes), 0);
+      if (size <= 0)
+        break;
+      if (!from_client) {
+        unread.append(bytes, static_cast<std::size_t>(size));
+        std::string now;
+        for (std::string packet; !(packet = take_packet(unread)).empty();)
+          (is_retained(packet) && !late_enough_ ? late : now) += packet;
+        send(client, now.data(), now.size(), MSG_NOSIGNAL);
+        continue;
+      }
+      send(server, bytes, static_cast<std::size_t>(size), MSG_NOSIGNAL);
+      seen.append(bytes, static_cast<std::size_t>(size));
+      if (!late_enough_ && seen.find(until_) != std::string::npos) {
+        late_enough_ = true;
+        send(client, late.data(), late.size(), MSG_NOSIGNAL);
+      }
+    }
+    close(server);
+    close(client);
+  }
+
+  static bool is_retained(const std::string &packet) { return (packet.front() & 0xf1) == 0x31; }
+  // The packet at the front, or nothing if it is not complete.
+  static std::string take_packet(std::string &unread) {
+    std::size_t length = 0;
+    for (std::size_t i = 1; i < unread.size(); i++) {
+      const auto byte = static_cast<unsigned char>(unread[i]);
+      length |= static_cast<std::size_t>(byte & 0x7f) << (7 * (i - 1));
+      if ((byte & 0x80) != 0)
+        continue;
+      if (unread.size() < i + 1 + length)
+        return {};
+      std::string packet = unread.substr(0, i + 1 + length);
+      unread.erase(0, packet.size());
+      return packet;
+    }
+    return {};
+  }
+
+  const int to_;
+  const std::string until_;
+  const int socket_;
+  int port_ = 0;
+  bool late_enough_ = false;
+  std::thread thread_;
+};
+
+TEST_F(MqttHome, ALineThatIsGoneIsFoundByABrokerThatIsLate) {
+  {
+    Sink sink(uri());
+    sink.push(record_with(0, {"door", "old"}));
+    EXPECT_TRUE(sink.drain());
+  }
+  Subscriber watcher(broker_, {"-t", kConfig});
+  LateBroker late(broker_.port(), "\"cmps\":");
+  Sink sink("mqtt://" + late.host() + "/?discovery=homeassistant");
+  sink.push(record_with(1, {"door"}));
+  const Json platform = {{"p", "sensor"}};
+  EXPECT_TRUE(eventually([&] {
+    const auto all = watcher.payloads(kConfig);
+    return std::any_of(all.begin(), all.end(), [&](const std::string &config) {
+      return Json::parse(config).at("cmps").value("line_old_in", Json()) == platform;
+    });
+  }));
+  EXPECT_TRUE(eventually([&] { return !keys_of(config()).contains("line_old_in"); }));
 }
 
 TEST_F(MqttHome, TellsEverythingAgainWhenHomeAssistantStarts) {

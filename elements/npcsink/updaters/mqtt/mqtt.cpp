@@ -245,8 +245,12 @@ std::string MqttUpdater::answer(std::stop_token stop) {
       continue;
     }
     for (MqttCamera &camera : cameras_) {
-      if (arrived.topic == camera.config_topic())
-        camera.set_listed(arrived.payload);
+      if (arrived.topic != camera.config_topic())
+        continue;
+      camera.set_listed(arrived.payload);
+      // It may come after ours was sent, from a broker that is late.
+      if (arrived.retained)
+        camera.forget_discovery();
     }
   }
   return asked ? announce(stop) : std::string();
