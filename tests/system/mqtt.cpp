@@ -260,6 +260,13 @@ TEST_F(Mqtt, SaysThatThePasswordIsWrongAndGoesOn) {
   EXPECT_EQ(nobody.wait_for("disconnected"), "The broker at " + broker.host() +
                                                  " wants a user name and a password: write "
                                                  "mqtt://user@host/?password-file=/path/to/file.");
+
+  Sink forgetful("mqtt://me@" + broker.host());
+  forgetful.set_drain_timeout(0);
+  forgetful.push(0, 1);
+  EXPECT_EQ(forgetful.wait_for("disconnected"),
+            "The broker at " + broker.host() +
+                " refused the user without a password: add password-file=/path/to/file.");
 }
 
 TEST_F(Mqtt, IsNotHeldUpByAFrozenBroker) {

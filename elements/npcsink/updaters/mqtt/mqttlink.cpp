@@ -219,7 +219,7 @@ void MqttLink::on_connect(int code, const mosquitto_property *properties) {
 std::string MqttLink::accept(int code, const mosquitto_property *properties) const {
   if (code != 0) {
     return mqtt::refusal(static_cast<std::uint8_t>(code),
-                         {login_.broker, login_.client_id, login_.user});
+                         {login_.broker, login_.client_id, login_.user, !login_.password.empty()});
   }
   std::uint8_t retains = 1;
   mosquitto_property_read_byte(properties, MQTT_PROP_RETAIN_AVAILABLE, &retains, false);
@@ -303,7 +303,8 @@ void MqttLink::on_disconnect(int code) {
   if (code >= 0x80) {
     const auto reason = static_cast<std::uint8_t>(code);
     taken_over_ = mqtt::is_taken_over(reason);
-    lose(mqtt::farewell(reason, {login_.broker, login_.client_id, login_.user}));
+    lose(mqtt::farewell(reason,
+                        {login_.broker, login_.client_id, login_.user, !login_.password.empty()}));
   } else {
     lose(why_ended(code));
   }

@@ -42,6 +42,8 @@ std::string refusal(std::uint8_t code, const Parties &parties) {
     case 0x86:
     case 0x87:
     case 0x8c:
+      if (!parties.user.empty() && !parties.has_password)
+        return broker + " refused the user without a password: add password-file=/path/to/file.";
       return broker + (parties.user.empty()
                            ? " wants a user name and a password: write "
                              "mqtt://user@host/?password-file=/path/to/file."

@@ -12,6 +12,7 @@ struct Parties {
   const std::string &broker;  ///< its host and port
   const std::string &client_id;
   const std::string &user;  ///< may be empty
+  bool has_password;
 };
 
 /// Whether a code of CONNACK says that the broker does not know this version of MQTT.
