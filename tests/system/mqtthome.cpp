@@ -32,6 +32,7 @@ using npc::test::TemporaryDirectory;
 constexpr const char *kConfig = "homeassistant/device/npc_home_door/config";
 constexpr const char *kGateConfig = "homeassistant/device/npc_home_gate/config";
 constexpr const char *kStatus = "npc/home/door/status";
+constexpr const char *kState = "npc/home/door/state";
 constexpr const char *kHealth = "npc/home/door/health";
 
 // What Home Assistant's device discovery knows, abbreviated. In each list the required keys first,
@@ -110,6 +111,14 @@ class MqttHome : public testing::Test {
   }
   std::string uri(const std::string &more = {}) const {
     return "mqtt://" + broker_.host() + "/?discovery=homeassistant" + more;
+  }
+  // Waits until a mosquitto_sub has subscribed.
+  bool is_watched() const {
+    return eventually([this] {
+      const std::string log = broker_.log();
+      return log.find("Sending SUBACK to auto-") != std::string::npos ||
+             log.find("Sending SUBACK to mosq-") != std::string::npos;
+    });
   }
   Json config() const { return Json::parse(retained(broker_, kConfig)); }
   void publish(const std::string &topic, const std::string &payload) {
@@ -300,11 +309,7 @@ TEST_F(MqttHome, TellsEverythingAgainWhenHomeAssistantStarts) {
   sink.push(record_with(0, {"door"}));
   EXPECT_TRUE(sink.drain());
   Subscriber watcher(broker_, {"-t", "npc/#", "-t", "ha/#", "-R"});
-  ASSERT_TRUE(eventually([&] {
-    const std::string log = broker_.log();
-    return log.rfind("Sending SUBACK to auto-") != std::string::npos ||
-           log.rfind("Sending SUBACK to mosq-") != std::string::npos;
-  })) << broker_.log();
+  ASSERT_TRUE(is_watched()) << broker_.log();
   publish("ha/status", "online");
   EXPECT_TRUE(watcher.wait_for(kStatus, "online"));
   EXPECT_TRUE(eventually([&] { return watcher.payloads(kHealth).size() == 1; }));
@@ -312,6 +317,22 @@ TEST_F(MqttHome, TellsEverythingAgainWhenHomeAssistantStarts) {
       eventually([&] { return watcher.payloads("ha/device/npc_home_door/config").size() == 1; }));
   EXPECT_EQ(watcher.payloads("npc/home/door/state").size(), 1u);
   EXPECT_EQ(watcher.payloads("npc/home/door/counts").size(), 0u);
+}
+
+// While no record comes that would make us read.
+TEST_F(MqttHome, HearsHomeAssistantBehindMuchElse) {
+  Sink sink(uri());
+  sink.push(record_with(0, {"door"}));
+  EXPECT_TRUE(sink.drain());
+  Process strangers({"mosquitto_pub", "-h", "127.0.0.1", "-p", std::to_string(broker_.port()), "-q",
+                     "1", "-t", "homeassistant/status", "-m", "strange", "--repeat", "2000"},
+                    directory_ / "log");
+  ASSERT_EQ(strangers.wait(), 0);
+  Subscriber watcher(broker_, {"-t", kState, "-R"});
+  ASSERT_TRUE(is_watched()) << broker_.log();
+  publish("homeassistant/status", "online");
+  EXPECT_TRUE(eventually([&] { return watcher.payloads(kState).size() == 1; }));
+  EXPECT_EQ(sink.number("failed"), 0u);
 }
 
 TEST_F(MqttHome, TellsEverythingAgainToABrokerThatForgot) {

@@ -337,17 +337,20 @@ std::string MqttLink::why_ended(int result) const {
   }
 }
 
-// Waits for the broker for at most so long, and does what is to be done.
-void MqttLink::turn(milliseconds most) {
+// Waits for the broker for at most so long, and does what is to be done. Returns whether something
+// came.
+bool MqttLink::turn(milliseconds most) {
   mosquitto *handle = client_->handle;
   const int socket = mosquitto_socket(handle);
+  bool came = false;
   int result = socket < 0 ? MOSQ_ERR_CONN_LOST : MOSQ_ERR_SUCCESS;
   if (result == MOSQ_ERR_SUCCESS) {
     const bool writing = mosquitto_want_write(handle);
     pollfd file = {socket, static_cast<short>(POLLIN | (writing ? POLLOUT : 0)), 0};
     poll(&file, 1, static_cast<int>(most.count()));
     // Reading first: a broker that ends the connection says why, and cannot be written to.
-    if ((file.revents & ~POLLOUT) != 0)
+    came = (file.revents & ~POLLOUT) != 0;
+    if (came)
       result = mosquitto_loop_read(handle, 1);
     if (result == MOSQ_ERR_SUCCESS && (file.revents & POLLOUT) != 0)
       result = mosquitto_loop_write(handle, 1);
@@ -357,6 +360,7 @@ void MqttLink::turn(milliseconds most) {
   // What the broker said of it in on_disconnect() is better than a code.
   if (result != MOSQ_ERR_SUCCESS)
     lose(why_ended(result));
+  return came;
 }
 
 // Tells the far side at once that what was read has arrived: it may hold back more until then.
@@ -438,7 +442,9 @@ std::string MqttLink::subscribe(std::span<const std::string> filters, std::stop_
 }
 
 void MqttLink::look() {
-  turn(milliseconds(0));
+  // A message at a time: behind those of strangers waits the answer to our ping.
+  for (std::size_t i = 0; i < kMostArrived && turn(milliseconds(0)) && !lost_; i++) {
+  }
 }
 
 std::vector<mqtt::Arrived> MqttLink::take_arrived() {

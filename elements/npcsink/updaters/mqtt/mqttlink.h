@@ -97,7 +97,7 @@ class MqttLink {
   void on_disconnect(int code);
   void fill(std::span<const mqtt::Message> messages);
   void confirm(std::size_t message);
-  void turn(std::chrono::milliseconds most);
+  bool turn(std::chrono::milliseconds most);
   void acknowledge();
   bool await(const bool &happened, std::stop_token stop);
   void lose(std::string why);

@@ -31,7 +31,7 @@ void check_client_id(const Uri &uri, const std::string &id) {
                std::strchr("-_.", c) != nullptr;
       });
   if (!valid)
-    throw UriError(uri.text, "client-id may have 1 to 64 letters, digits, -, _ and .");
+    throw UriError(uri.text, "client-id may have 1 to 64 letters, digits, ., - and _");
 }
 
 bool is_utf8(const std::string &text) {
