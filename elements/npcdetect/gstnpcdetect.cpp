@@ -37,8 +37,8 @@
  *
  * The HOG detector needs no model. It finds upright people who are seen from the side or a little
  * from above, unoccluded, and at least an eighth of the frame's height tall; a fifth if the frame
- * has 240 rows only. A neural network finds more, and is usually faster: see #GstNpcDetect:model.
- * Neither finds people from straight above.
+ * has 240 rows only. A neural network finds more, if its input is large enough: see
+ * #GstNpcDetect:model and #GstNpcDetect:input-width. Neither finds people from straight above.
  *
  * For that there is `detector=motion`. It learns the background for a second, and then tells of
  * whatever is not part of it and has moved, under the one name in #GstNpcDetect:classes: `person`
