@@ -354,6 +354,9 @@ TEST_F(NpcDetect, RefusesBadSettingsWithASentence) {
   EXPECT_NE(start_error("input-width", "320").find("both input-width"), std::string::npos);
   EXPECT_NE(start_error("mask", "a,points=<0,0,1>").find("three corners"), std::string::npos);
   EXPECT_NE(start_error("mask", "a,points=<0,0,1,1,nan,1>").find("0 to 1"), std::string::npos);
+  // Its corners in the wrong order: two triangles of four would be seen.
+  EXPECT_NE(start_error("mask", "a,points=<0,0,1,0,0,1,1,1>").find("crosses or touches itself"),
+            std::string::npos);
   EXPECT_NE(start_error("mask", "<<<").find("write name,points"), std::string::npos);
 }
 
