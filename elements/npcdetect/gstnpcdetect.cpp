@@ -121,7 +121,7 @@ static gboolean gst_npc_detect_sink_event(GstPad *pad, GstObject *parent, GstEve
       if (segment->format != GST_FORMAT_TIME) {
         GST_ELEMENT_ERROR(parent, STREAM, FORMAT,
                           ("npcdetect looks at frames in time: the stream before it must be timed, "
-                           "as that of a camera or a decoder is."),
+                           "as that of a camera or a decoder is; appsrc needs format=time."),
                           ("segment in format %s", gst_format_get_name(segment->format)));
         gst_event_unref(event);
         return FALSE;
