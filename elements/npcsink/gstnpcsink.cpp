@@ -88,10 +88,11 @@
  * longer if the far side asks for it. News of an updater is an element message named `npc-updater`:
  *
  * - `updater`: #gchararray, its URI
- * - `state`: #gchararray, `connected`; `disconnected`, also for each new reason; `backlog`: 1000
- *   records wait, or one for a minute, and again each time it doubles; `caught-up`: a backlog is
- *   delivered; `refused`: the far side never takes a record, which was set aside in the store, once
- *   for each reason; `dropped`: records were given up undelivered, and again each time it doubles
+ * - `state`: #gchararray, `connected`, after a delivery that failed only when one has worked;
+ *   `disconnected`, also for each new reason; `backlog`: 1000 records wait, or one for a minute,
+ *   and again each time it doubles; `caught-up`: a backlog is delivered; `refused`: the far side
+ *   never takes a record, which was set aside in the store, once for each reason; `dropped`:
+ *   records were given up undelivered, and again each time it doubles
  * - `reason`: #gchararray, why, a sentence; or empty
  * - `pending`: #guint64, records that wait
  * - `oldest`: #guint64, the age in ms of the oldest of them, by the system's clock
