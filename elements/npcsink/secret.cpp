@@ -26,7 +26,10 @@ std::string check_secret_file(std::string_view what, const std::string &path) {
   if (stat(path.c_str(), &status) != 0 || access(path.c_str(), R_OK) != 0)
     return named_file(what, path) + " cannot be read: " + std::generic_category().message(errno) +
            ".";
-  if (S_ISREG(status.st_mode) && (status.st_mode & (S_IROTH | S_IWOTH)) != 0)
+  // The opening of a pipe waits for its writer, and no stop would end that.
+  if (!S_ISREG(status.st_mode))
+    return named_file(what, path) + " is not a file: name one that can be read again and again.";
+  if ((status.st_mode & (S_IROTH | S_IWOTH)) != 0)
     return named_file(what, path) + " is open to everybody on this machine: run chmod o-rwx " +
            path + ".";
   return {};

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Which URIs of updaters are understood, and what is said of the others.
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <string>
 
+#include "npcsink/secret.h"
 #include "npcsink/updaters/updater.h"
 
 namespace {
@@ -221,6 +224,18 @@ TEST(Redact, HidesPasswordsAndNothingElse) {
        {"", "mqtt://host:1883", "mqtt://user@host:1883/?password-file=/run/npc@door/pw",
         "file:///a:b@c", "mqtt://[::1]:1883/?client-id=a@b", "user:secret", "://", "a://:"})
     EXPECT_EQ(npc::redact(harmless), harmless);
+}
+
+TEST(Secrets, AreReadFromFilesOnly) {
+  const std::string pipe = testing::TempDir() + "npc-secret-" + std::to_string(getpid());
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  for (const std::string &path : {pipe, std::string("/dev"), std::string("/dev/zero")}) {
+    std::string secret;
+    EXPECT_EQ(npc::read_secret(path, "password", &secret),
+              "The password file \"" + path +
+                  "\" is not a file: name one that can be read again and again.");
+  }
+  unlink(pipe.c_str());
 }
 
 }  // namespace
