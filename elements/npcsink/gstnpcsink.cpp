@@ -4,7 +4,7 @@
 /**
  * SECTION:element-npcsink
  * @title: npcsink
- * @short_description: sends counts to brokers and files
+ * @short_description: sends counts to brokers, databases, programs, files and GPIO lines
  * @see_also: npccount
  *
  * Takes a stream of counts records (`application/x-npc-counts`) and hands each of them to all
@@ -482,7 +482,8 @@ static void gst_npc_sink_class_init(GstNpcSinkClass *klass) {
   gst_element_class_add_static_pad_template(element_class, &sink_template);
   gst_element_class_set_static_metadata(
       element_class, "Counts sink", "Sink/Network",
-      "Sends counts of people and things to MQTT brokers and files, and loses none to an outage",
+      "Sends counts to MQTT brokers, InfluxDB, sockets, files and GPIO lines, and loses none to an "
+      "outage",
       "The No-picture Camera developers");
 
   GstBaseSinkClass *base_class = GST_BASE_SINK_CLASS(klass);
