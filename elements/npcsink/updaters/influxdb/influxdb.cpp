@@ -2,7 +2,9 @@
 // Addresses, credentials and the connection to InfluxDB.
 #include "influxdb.h"
 
+#include <filesystem>
 #include <optional>
+#include <system_error>
 #include <utility>
 
 #include "../../secret.h"
@@ -95,6 +97,10 @@ std::string InfluxUpdater::connect(const Record &, std::stop_token stop) {
   if (rest_ && Clock::now() < rest_->end && rest_->secret == secret_)
     return rest_->why;
   rest_.reset();
+  // The opening of a pipe waits for its writer, and no stop would end that.
+  std::error_code ignored;
+  if (!settings_.ca_file.empty() && !std::filesystem::is_regular_file(settings_.ca_file, ignored))
+    return "The ca-file \"" + settings_.ca_file + "\" cannot be read, or holds no certificates.";
 
   HttpSettings http;
   http.server = place_.server;
