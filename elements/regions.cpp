@@ -82,7 +82,12 @@ bool read_polygons(const char *text, std::vector<Corners> &polygons, std::string
   return read_places(
       text, "name,points=<x,y,x,y,x,y>; name,points=<...>",
       [&](const std::string &name, const GstStructure *place, std::string &fault) {
-        return read_corners(name, place, polygons.emplace_back(), fault);
+        Corners &corners = polygons.emplace_back();
+        if (!read_corners(name, place, corners, fault))
+          return false;
+        if (crosses_itself(corners))
+          fault = name + " crosses or touches itself: list its corners in order, each once.";
+        return fault.empty();
       },
       error);
 }

@@ -8,16 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "polygon.h"
+
 namespace npc {
-
-/// A point in fractions of the frame: 0 to 1, origin at the upper left.
-struct Corner {
-  double x = 0;
-  double y = 0;
-
-  bool operator==(const Corner &) const = default;
-};
-using Corners = std::vector<Corner>;
 
 /// Reads one place, whose name is not that of the structure: returns false with `error` set to a
 /// sentence for the user.
@@ -40,8 +33,8 @@ bool read_number(const GValue *value, double &number);
 bool read_corners(const std::string &name, const GstStructure *place, Corners &corners,
                   std::string &error);
 
-/// Reads polygons: `name,points=<x,y,x,y,x,y>; ...`. Returns false with `error` set to a sentence
-/// for the user.
+/// Reads polygons that do not cross themselves: `name,points=<x,y,x,y,x,y>; ...`. Returns false
+/// with `error` set to a sentence for the user.
 bool read_polygons(const char *text, std::vector<Corners> &polygons, std::string &error);
 
 }  // namespace npc

@@ -30,6 +30,7 @@ constexpr guint kBarWidth = 20;
 struct Options {
   gchar *clip = nullptr;
   gchar *model = nullptr;
+  gchar *input = nullptr;
   gchar *mqtt = nullptr;
   gboolean faces = FALSE;
   gboolean fast = FALSE;
@@ -42,6 +43,7 @@ struct Options {
   ~Options() {
     g_free(clip);
     g_free(model);
+    g_free(input);
     g_free(mqtt);
   }
 };
@@ -51,6 +53,8 @@ bool parse_options(int argc, char **argv, Options &options) {
       {"clip", 0, 0, G_OPTION_ARG_FILENAME, &options.clip, "a video instead of a camera", "FILE"},
       {"model", 0, 0, G_OPTION_ARG_FILENAME, &options.model, "a neural network instead of HOG",
        "FILE"},
+      {"input", 0, 0, G_OPTION_ARG_STRING, &options.input, "the size the model looks at",
+       "WIDTHxHEIGHT"},
       {"mqtt", 0, 0, G_OPTION_ARG_STRING, &options.mqtt, "send the records to a broker too", "URL"},
       {"faces", 0, 0, G_OPTION_ARG_NONE, &options.faces, "count faces too", nullptr},
       {"fast", 0, 0, G_OPTION_ARG_NONE, &options.fast, "a clip as fast as it can be analysed",
@@ -72,6 +76,12 @@ bool parse_options(int argc, char **argv, Options &options) {
     g_printerr("npc-try: '%s' is not an option. See --help.\n", argv[1]);
     return false;
   }
+  if (options.input != nullptr &&
+      !g_regex_match_simple("^[1-9][0-9]{0,3}x[1-9][0-9]{0,3}$", options.input, G_REGEX_DEFAULT,
+                            G_REGEX_MATCH_DEFAULT)) {
+    g_printerr("npc-try: --input is a size in pixels, such as 640x480.\n");
+    return false;
+  }
   return true;
 }
 
@@ -89,6 +99,11 @@ Words make_line(const Options &options, const Camera &source) {
   add({"!", "npcdetect", "name=detect"});
   if (options.model != nullptr)
     add({std::string("model=") + options.model});
+  if (options.input != nullptr) {
+    const std::string size = options.input;
+    const auto by = size.find('x');
+    add({"input-width=" + size.substr(0, by), "input-height=" + size.substr(by + 1)});
+  }
   if (options.faces)
     add({"faces=cascade"});
   add({"!", "npccount", "camera=try", "!", "npcsink", "name=sink"});

@@ -37,8 +37,8 @@
  *
  * The HOG detector needs no model. It finds upright people who are seen from the side or a little
  * from above, unoccluded, and at least an eighth of the frame's height tall; a fifth if the frame
- * has 240 rows only. A neural network finds more, and is usually faster: see #GstNpcDetect:model.
- * Neither finds people from straight above.
+ * has 240 rows only. A neural network finds more, if its input is large enough: see
+ * #GstNpcDetect:model and #GstNpcDetect:input-width. Neither finds people from straight above.
  *
  * For that there is `detector=motion`. It learns the background for a second, and then tells of
  * whatever is not part of it and has moved, under the one name in #GstNpcDetect:classes: `person`
@@ -118,6 +118,14 @@ static gboolean gst_npc_detect_sink_event(GstPad *pad, GstObject *parent, GstEve
     case GST_EVENT_SEGMENT: {
       const GstSegment *segment;
       gst_event_parse_segment(event, &segment);
+      if (segment->format != GST_FORMAT_TIME) {
+        GST_ELEMENT_ERROR(parent, STREAM, FORMAT,
+                          ("npcdetect looks at frames in time: the stream before it must be timed, "
+                           "as that of a camera or a decoder is; appsrc needs format=time."),
+                          ("segment in format %s", gst_format_get_name(segment->format)));
+        gst_event_unref(event);
+        return FALSE;
+      }
       state->pace.set_segment(segment);
       state->reset_schedule();
       break;
@@ -133,17 +141,13 @@ static gboolean gst_npc_detect_sink_event(GstPad *pad, GstObject *parent, GstEve
   return plain == nullptr || gst_pad_event_default(pad, parent, plain);
 }
 
-static gboolean gst_npc_detect_sink_query(GstPad *pad, GstObject *parent, GstQuery *query) {
-  if (GST_QUERY_TYPE(query) == GST_QUERY_ALLOCATION) {
-    // Strides are honoured, so that no one needs to copy a frame; the pool is the camera's.
-    gst_query_add_allocation_meta(query, GST_VIDEO_META_API_TYPE, nullptr);
-    return TRUE;
-  }
-  return gst_pad_query_default(pad, parent, query);
-}
-
-static gboolean gst_npc_detect_src_query(GstPad *pad, GstObject *parent, GstQuery *query) {
+// Neither way: a question from upstream can hold a picture as well as an answer from there.
+static gboolean gst_npc_detect_query(GstPad *pad, GstObject *parent, GstQuery *query) {
   switch (GST_QUERY_TYPE(query)) {
+    case GST_QUERY_ALLOCATION:
+      // Strides are honoured, so that no one needs to copy a frame; the pool is the camera's.
+      gst_query_add_allocation_meta(query, GST_VIDEO_META_API_TYPE, nullptr);
+      return TRUE;
     case GST_QUERY_CAPS:
     case GST_QUERY_ACCEPT_CAPS:
       return gst_pad_query_default(pad, parent, query);
@@ -206,11 +210,11 @@ static void gst_npc_detect_init(GstNpcDetect *self) {
   self->sinkpad = gst_pad_new_from_static_template(&sink_template, "sink");
   gst_pad_set_chain_function(self->sinkpad, GST_DEBUG_FUNCPTR(gst_npc_detect_chain));
   gst_pad_set_event_function(self->sinkpad, GST_DEBUG_FUNCPTR(gst_npc_detect_sink_event));
-  gst_pad_set_query_function(self->sinkpad, GST_DEBUG_FUNCPTR(gst_npc_detect_sink_query));
+  gst_pad_set_query_function(self->sinkpad, GST_DEBUG_FUNCPTR(gst_npc_detect_query));
   gst_element_add_pad(GST_ELEMENT(self), self->sinkpad);
   self->srcpad = gst_pad_new_from_static_template(&src_template, "src");
   gst_pad_use_fixed_caps(self->srcpad);
   gst_pad_set_event_function(self->srcpad, GST_DEBUG_FUNCPTR(gst_npc_detect_src_event));
-  gst_pad_set_query_function(self->srcpad, GST_DEBUG_FUNCPTR(gst_npc_detect_src_query));
+  gst_pad_set_query_function(self->srcpad, GST_DEBUG_FUNCPTR(gst_npc_detect_query));
   gst_element_add_pad(GST_ELEMENT(self), self->srcpad);
 }

@@ -5,6 +5,22 @@
 #include <algorithm>
 
 namespace npc {
+namespace {
+
+// Cameras number their frames; parsers of raw video count bytes in the same place. No camera makes
+// more than a thousand frames a second.
+constexpr GstClockTime kShortestFrame = GST_MSECOND;
+
+/// How many frames after `last` the later `arrival` is, by their numbers; 0 if those say nothing.
+guint64 numbers_between(const Arrival &last, const Arrival &arrival) {
+  if (arrival.offset == GST_BUFFER_OFFSET_NONE || last.offset == GST_BUFFER_OFFSET_NONE ||
+      arrival.offset <= last.offset)
+    return 0;
+  const guint64 steps = arrival.offset - last.offset;
+  return (arrival.pts - last.pts) / steps >= kShortestFrame ? steps : 0;
+}
+
+}  // namespace
 
 void Pace::configure(const GstVideoInfo &info) {
   const gint numerator = GST_VIDEO_INFO_FPS_N(&info);
@@ -48,10 +64,9 @@ Loss Pace::lost_before(const Arrival &arrival, bool due, GstClockTime interval) 
   const GstClockTime passed = arrival.pts - last_->pts;
   guint64 frames = 0;
   // A camera that exposes longer sends fewer frames and loses none: its numbers say so.
-  const bool numbered = arrival.offset != GST_BUFFER_OFFSET_NONE &&
-                        last_->offset != GST_BUFFER_OFFSET_NONE && arrival.offset > last_->offset;
-  if (numbered)
-    frames = arrival.offset - last_->offset - 1;
+  const guint64 steps = numbers_between(*last_, arrival);
+  if (steps > 0)
+    frames = steps - 1;
   else if (GST_CLOCK_TIME_IS_VALID(duration_) && passed > duration_ + duration_ / 2)
     frames = (passed + duration_ / 2) / duration_ - 1;
   if (frames == 0)

@@ -104,15 +104,41 @@ void scale(const cv::Mat &from, cv::Mat &to) {
   cv::resize(from, to, to.size(), 0, 0, much ? cv::INTER_AREA : cv::INTER_LINEAR);
 }
 
+/// A buffer's own meta may announce a larger frame than the caps do (padding), but not a smaller
+/// one.
+bool is_meta_of(const GstVideoMeta *meta, const GstVideoInfo &info) {
+  return meta == nullptr || (meta->format == GST_VIDEO_INFO_FORMAT(&info) &&
+                             meta->width >= static_cast<guint>(GST_VIDEO_INFO_WIDTH(&info)) &&
+                             meta->height >= static_cast<guint>(GST_VIDEO_INFO_HEIGHT(&info)));
+}
+
+/// Whether the strides and places of planes that a meta announced are those of memory that is
+/// there: GStreamer checks them only where there is no meta.
+bool is_in_memory(const GstVideoFrame &frame, const GstVideoInfo &info) {
+  for (guint plane = 0; plane < GST_VIDEO_FRAME_N_PLANES(&frame); ++plane) {
+    gint components[GST_VIDEO_MAX_COMPONENTS];
+    gst_video_format_info_component(info.finfo, plane, components);
+    gint64 row = 0;
+    for (int i = 0; i < GST_VIDEO_MAX_COMPONENTS && components[i] >= 0; ++i)
+      row = std::max(row, static_cast<gint64>(GST_VIDEO_INFO_COMP_WIDTH(&info, components[i])) *
+                              GST_VIDEO_INFO_COMP_PSTRIDE(&info, components[i]));
+    const gint64 rows = GST_VIDEO_INFO_COMP_HEIGHT(&info, components[0]);
+    const gint64 stride = GST_VIDEO_FRAME_PLANE_STRIDE(&frame, plane);
+    const GstMapInfo &map = frame.map[plane];
+    const gint64 skipped = static_cast<const guint8 *>(frame.data[plane]) - map.data;
+    if (stride < row || skipped < 0 ||
+        skipped + (rows - 1) * stride + row > static_cast<gint64>(map.size))
+      return false;
+  }
+  return true;
+}
+
 }  // namespace
 
-MappedFrame::MappedFrame(const GstVideoInfo &info, GstBuffer *buffer)
-    : mapped_(gst_video_frame_map(&frame_, &info, buffer, GST_MAP_READ)) {
-  // A buffer's own meta may announce a larger frame than the caps do (padding), but not a smaller
-  // one.
-  good_ = mapped_ && GST_VIDEO_FRAME_WIDTH(&frame_) >= GST_VIDEO_INFO_WIDTH(&info) &&
-          GST_VIDEO_FRAME_HEIGHT(&frame_) >= GST_VIDEO_INFO_HEIGHT(&info) &&
-          GST_VIDEO_FRAME_FORMAT(&frame_) == GST_VIDEO_INFO_FORMAT(&info);
+MappedFrame::MappedFrame(const GstVideoInfo &info, GstBuffer *buffer) {
+  const GstVideoMeta *meta = gst_buffer_get_video_meta(buffer);
+  mapped_ = is_meta_of(meta, info) && gst_video_frame_map(&frame_, &info, buffer, GST_MAP_READ);
+  good_ = mapped_ && (meta == nullptr || is_in_memory(frame_, info));
 }
 
 bool Picture::configure(const GstVideoInfo &info, cv::Size size, int type) {

@@ -235,14 +235,16 @@ void install_detector(GObjectClass *klass) {
       g_param_spec_uint(
           "input-width", "Input width",
           "Width in pixels to which frames are scaled for the detector; a multiple of 32 for most "
-          "networks. 0: what the model asks for; for HOG, that of 720 rows",
+          "networks. 0: what the model asks for; for HOG and motion, what goes with the height",
           0, 8192, 0, kReady));
   g_object_class_install_property(
       klass, PROP_INPUT_HEIGHT,
       g_param_spec_uint(
           "input-height", "Input height",
           "Height in pixels to which frames are scaled for the detector, set together "
-          "with input-width. 0: what the model asks for",
+          "with input-width. 0: what the model asks for; for HOG 720, but at most twice the "
+          "frame's; "
+          "for motion the frame's, but at most 240",
           0, 8192, 0, kReady));
   /**
    * GstNpcDetect:min-size:
@@ -381,8 +383,8 @@ void install_mask_and_stats(GObjectClass *klass) {
    *
    * Polygons that are blackened before anything looks at a frame, in #GstStructure syntax, corners
    * in fractions of the frame from its upper left: `window,points=<0.1,0.1,0.4,0.1,0.4,0.6>;
-   * desk,points=<...>`. A mask that cannot be read stops the element from starting; in a running
-   * element the old one stays, with a warning.
+   * desk,points=<...>`. Sides must not cross or touch. A mask that cannot be read stops the element
+   * from starting; in a running element the old one stays, with a warning.
    */
   install_text(
       klass, PROP_MASK, "mask", "Mask",

@@ -2,6 +2,8 @@
 // Neural networks: outputs known by their shape, labels, and model files that are not what they
 // should be.
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmath>
 #include <cstdlib>
@@ -125,6 +127,18 @@ TEST(Labels, BecomeNames) {
   EXPECT_EQ(coco_labels()[79], "toothbrush");
 }
 
+// A pipe has no end for as long as somebody may write to it.
+TEST(Labels, OfAPipeAreNotWaitedFor) {
+  std::string pattern = (fs::temp_directory_path() / "npc-labels-XXXXXX").string();
+  ASSERT_NE(mkdtemp(pattern.data()), nullptr);
+  const fs::path pipe = fs::path(pattern) / "labels";
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  alarm(20);
+  EXPECT_THROW(read_labels(pipe.string()), DetectorError);
+  alarm(0);
+  fs::remove_all(pattern);
+}
+
 /// A directory for bad files, gone at the end.
 class ModelFiles : public testing::Test {
  protected:
@@ -169,7 +183,7 @@ TEST_F(ModelFiles, ThatAreNoneAreRefusedWithASentence) {
   EXPECT_SAYS(refusal(directory_), "neither ONNX");
   EXPECT_SAYS(refusal(write("empty.onnx", "")), "cannot read the model");
   EXPECT_SAYS(refusal(write("text.onnx", "this is not a model")), "cannot read the model");
-  EXPECT_SAYS(refusal(write("alone.weights", "x")), "alone.cfg");
+  EXPECT_SAYS(refusal(write("alone.weights", "x")), "alone.cfg beside the model");
   write("broken.cfg", "[net]\nwidth=320\nheight=320\nchannels=3\n[nonsense]\n");
   EXPECT_SAYS(refusal(write("broken.weights", std::string(100, '\0'))), "cannot read the model");
 }

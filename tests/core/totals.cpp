@@ -107,6 +107,15 @@ TEST_F(StateFile, WhatIsNoPlainFileIsLeftAlone) {
   EXPECT_NE(fault_.find("is a folder or a device"), std::string::npos) << fault_;
 }
 
+// To replace a pipe, or as root /dev/null, by a file would break it for all who use it.
+TEST_F(StateFile, WhatIsNoPlainFileIsNotReplaced) {
+  ASSERT_EQ(mkfifo(path_.c_str(), 0600), 0);
+  EXPECT_FALSE(save_totals(path_, {{"door", {1, 2}}}, fault_));
+  EXPECT_NE(fault_.find("state-file"), std::string::npos) << fault_;
+  EXPECT_TRUE(fs::is_fifo(path_));
+  EXPECT_FALSE(fs::exists(path_.string() + ".new"));
+}
+
 TEST_F(StateFile, WhereNothingCanBeWrittenIsASentence) {
   EXPECT_FALSE(save_totals(folder_ / "none" / "state.json", {}, fault_));
   EXPECT_EQ(fault_, "The totals cannot be written to the state file " + folder_.string() +

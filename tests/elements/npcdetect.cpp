@@ -194,6 +194,44 @@ TEST_F(NpcDetect, AShortBufferIsLeftOutWithOneWarning) {
   expect_both_people(analyse(make_frame(draw_scene(kSize), GST_VIDEO_FORMAT_NV12)).get(), kSize);
 }
 
+// What a meta says of a frame may be wrong too.
+TEST_F(NpcDetect, AFrameThatIsNotWhereItsMetaSaysIsLeftOut) {
+  for (GstVideoFormat format : {GST_VIDEO_FORMAT_NV12, GST_VIDEO_FORMAT_BGR}) {
+    set_caps(format);
+    auto push_with = [&](cv::Size size, gint (*stride)(gint), gsize skip) {
+      Owned<GstBuffer> frame = make_frame(draw_scene(kSize), format);
+      if (auto *old = gst_buffer_get_video_meta(frame.get()))
+        gst_buffer_remove_meta(frame.get(), &old->meta);
+      GstVideoInfo info;
+      gst_video_info_set_format(&info, format, kSize.width, kSize.height);
+      info.stride[0] = stride(info.stride[0]);
+      info.offset[0] += skip;
+      gst_buffer_add_video_meta_full(frame.get(), GST_VIDEO_FRAME_FLAG_NONE, format, size.width,
+                                     size.height, GST_VIDEO_INFO_N_PLANES(&info), info.offset,
+                                     info.stride);
+      return analyse(std::move(frame)) != nullptr;
+    };
+    auto same = [](gint stride) { return stride; };
+    EXPECT_TRUE(push_with(kSize, same, 0));
+    EXPECT_FALSE(push_with(kSize / 2, same, 0));
+    EXPECT_FALSE(push_with(
+        kSize, [](gint stride) { return stride * 1000; }, 0));
+    EXPECT_FALSE(push_with(
+        kSize, [](gint) { return 1; }, 0));
+    EXPECT_FALSE(push_with(
+        kSize, [](gint stride) { return -stride; }, 0));
+    EXPECT_FALSE(push_with(kSize, same, 200000));
+  }
+}
+
+TEST_F(NpcDetect, AnUntimedSegmentIsRefusedWithASentence) {
+  set_caps(GST_VIDEO_FORMAT_NV12);
+  GstSegment segment;
+  gst_segment_init(&segment, GST_FORMAT_BYTES);
+  gst_harness_push_event(harness_.get(), gst_event_new_segment(&segment));
+  EXPECT_NE(sentence(bus_.get(), GST_MESSAGE_ERROR).find("must be timed"), std::string::npos);
+}
+
 TEST_F(NpcDetect, IntervalSkipsFramesOnAGridAndSendsGaps) {
   g_object_set(element_.get(), "interval", static_cast<guint64>(GST_SECOND), nullptr);
   set_caps(GST_VIDEO_FORMAT_GRAY8);
@@ -316,6 +354,9 @@ TEST_F(NpcDetect, RefusesBadSettingsWithASentence) {
   EXPECT_NE(start_error("input-width", "320").find("both input-width"), std::string::npos);
   EXPECT_NE(start_error("mask", "a,points=<0,0,1>").find("three corners"), std::string::npos);
   EXPECT_NE(start_error("mask", "a,points=<0,0,1,1,nan,1>").find("0 to 1"), std::string::npos);
+  // Its corners in the wrong order: two triangles of four would be seen.
+  EXPECT_NE(start_error("mask", "a,points=<0,0,1,0,0,1,1,1>").find("crosses or touches itself"),
+            std::string::npos);
   EXPECT_NE(start_error("mask", "<<<").find("write name,points"), std::string::npos);
 }
 

@@ -210,6 +210,18 @@ TEST_F(NpcDetectPace, HolesInTimeAreLostFramesWhereThereAreNoNumbers) {
   EXPECT_EQ(stat("lost"), 2u);
 }
 
+// rawvideoparse, behind a live udpsrc, counts bytes where cameras count frames.
+TEST_F(NpcDetectPace, BytesAreNotTakenForNumbersOfFrames) {
+  make("npcdetect");
+  for (int i = 0; i < 10; ++i)
+    EXPECT_TRUE(push(100 * i * GST_MSECOND, 4096 * i));
+  EXPECT_TRUE(gaps().empty());
+  EXPECT_EQ(stat("lost"), 0u);
+  // What is lost of these is seen by their times.
+  EXPECT_TRUE(push(1200 * GST_MSECOND, 4096 * 10));
+  EXPECT_EQ(gaps(), (std::vector<Gap>{{1000 * GST_MSECOND, 200 * GST_MSECOND, true}}));
+}
+
 TEST_F(NpcDetectPace, WhatTheIntervalLeavesOutIsNotMissing) {
   make("npcdetect interval=500000000");
   // Each look takes three frames.

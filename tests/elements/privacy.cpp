@@ -142,6 +142,28 @@ TEST_P(Privacy, NoQueryReachesBehindIt) {
   gst_query_unref(query);
 }
 
+TEST_P(Privacy, NoQueryCarriesAPictureBehindIt) {
+  const Owned<GstBuffer> hidden = frame();
+  std::string seen;
+  gst_pad_add_probe(
+      harness_->sinkpad, GST_PAD_PROBE_TYPE_QUERY_DOWNSTREAM,
+      [](GstPad *, GstPadProbeInfo *info, gpointer names) {
+        *static_cast<std::string *>(names) +=
+            std::string(GST_QUERY_TYPE_NAME(GST_PAD_PROBE_INFO_QUERY(info))) + " ";
+        return GST_PAD_PROBE_OK;
+      },
+      &seen, nullptr);
+  for (GstQuery *query :
+       {gst_query_new_custom(
+            GST_QUERY_CUSTOM,
+            gst_structure_new("picture", "buffer", GST_TYPE_BUFFER, hidden.get(), nullptr)),
+        gst_query_new_context("picture"), gst_query_new_drain()}) {
+    gst_pad_peer_query(harness_->srcpad, query);
+    gst_query_unref(query);
+  }
+  EXPECT_EQ(seen, "");
+}
+
 // A camera with two buffers never waits: when detections leave, its buffer is back, and it went
 // back before detection began.
 TEST_P(Privacy, BuffersGoBackBeforeDetection) {

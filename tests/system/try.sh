@@ -84,6 +84,13 @@ try() {
     has "$tmp/out" "with yolo-fastest-1.1_body.weights"
     lacks "$tmp/err" get-model
     has "$tmp/out" "3 records"
+    # At the size for which accuracy is promised, not at its own.
+    try --gst --fast --clip "$tmp/short clip.avi"
+    has "$tmp/out" "input-width=640 input-height=480"
+    try --gst --fast --clip "$tmp/short clip.avi" --input=320x320
+    has "$tmp/out" "input-width=320 input-height=320"
+    fails 2 try --gst --clip "$tmp/short clip.avi" --input=large
+    has "$tmp/err" "such as 640x480"
   }
   explains_errors() {
     echo "no video" >"$tmp/text.avi"

@@ -116,6 +116,12 @@ std::string folder_of(const std::string &path) {
   return slash == std::string::npos ? "." : path.substr(0, slash + 1);
 }
 
+// Also through a link. To put a file in its place would break it for all who use it.
+bool is_no_plain_file(const std::string &path) {
+  struct stat status {};
+  return stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode);
+}
+
 bool replace(const std::string &path, std::string_view text) {
   const std::string fresh = path + ".new";
   File file(open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644));
@@ -177,9 +183,11 @@ bool save_totals(const std::string &path, const Totals &totals, std::string &fau
   for (const auto &[name, line] : totals)
     lines[name] = {{"in", line.in}, {"out", line.out}};
   const json file = {{"format", kFormat}, {"version", kVersion}, {"lines", std::move(lines)}};
-  if (replace(path, file.dump() + "\n"))
+  const bool is_other = is_no_plain_file(path);
+  if (!is_other && replace(path, file.dump() + "\n"))
     return true;
-  fault = "The totals cannot be written to the state file " + path + ": " + why() +
+  fault = "The totals cannot be written to the state file " + path + ": " +
+          (is_other ? "it is a folder or a device" : why()) +
           ". Counting goes on; they are lost when the process ends. Set state-file to a path that "
           "can be written to.";
   return false;

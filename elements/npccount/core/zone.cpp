@@ -18,44 +18,6 @@ constexpr double kEdge = 1;
 // In the middle of a zone without a border.
 constexpr double kDeep = 1e6;
 
-double turn(const Point &a, const Point &b, const Point &c) {
-  return (b.x - a.x) * (c.y - a.y) - (b.y - a.y) * (c.x - a.x);
-}
-
-bool is_within(const Point &a, const Point &b, const Point &point) {
-  return std::min(a.x, b.x) <= point.x && point.x <= std::max(a.x, b.x) &&
-         std::min(a.y, b.y) <= point.y && point.y <= std::max(a.y, b.y);
-}
-
-int sign(double number) {
-  return (number > 0) - (number < 0);
-}
-
-// Whether two sides have a point in common.
-bool do_meet(const Point &a, const Point &b, const Point &c, const Point &d) {
-  const int ab_c = sign(turn(a, b, c)), ab_d = sign(turn(a, b, d));
-  const int cd_a = sign(turn(c, d, a)), cd_b = sign(turn(c, d, b));
-  if (ab_c * ab_d < 0 && cd_a * cd_b < 0)
-    return true;
-  return (ab_c == 0 && is_within(a, b, c)) || (ab_d == 0 && is_within(a, b, d)) ||
-         (cd_a == 0 && is_within(c, d, a)) || (cd_b == 0 && is_within(c, d, b));
-}
-
-bool crosses_itself(const std::vector<Point> &points) {
-  const std::size_t size = points.size();
-  const auto at = [&](std::size_t i) -> const Point & { return points[i % size]; };
-  for (std::size_t i = 0; i < size; i++) {
-    // A side that goes back on the one before it.
-    const Point &a = at(i), &b = at(i + 1), &c = at(i + 2);
-    if (a == b || (turn(a, b, c) == 0 && (is_within(a, b, c) || is_within(b, c, a))))
-      return true;
-    for (std::size_t j = i + 2; j < size && j + 1 < size + i; j++)
-      if (do_meet(a, b, at(j), at(j + 1)))
-        return true;
-  }
-  return false;
-}
-
 // Whoever steps over this side leaves the frame, not the zone.
 bool is_on_edge(const Point &a, const Point &b) {
   return (a.x == b.x && (a.x == 0 || a.x == 1)) || (a.y == b.y && (a.y == 0 || a.y == 1));

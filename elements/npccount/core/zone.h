@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "../../polygon.h"
 #include "box.h"
 #include "line.h"
 #include "settle.h"
@@ -21,11 +22,7 @@ namespace npc::count {
 /// A zone as a user defines it: a polygon in fractions of the frame, 0 to 1, origin at the upper
 /// left.
 struct ZoneDefinition {
-  struct Point {
-    double x = 0;
-    double y = 0;
-    bool operator==(const Point &) const = default;
-  };
+  using Point = Corner;
 
   std::string name;
   /// The class that is counted.

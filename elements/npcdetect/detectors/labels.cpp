@@ -53,8 +53,11 @@ std::string label_as_name(std::string_view text) {
 
 std::vector<std::string> read_labels(const std::string &path) {
   std::error_code ignored;
-  std::ifstream file(path);
-  if (!std::filesystem::is_regular_file(path, ignored) || !file)
+  std::ifstream file;
+  // Asked first: to open a pipe waits for who writes to it.
+  if (std::filesystem::is_regular_file(path, ignored))
+    file.open(path);
+  if (!file.is_open())
     throw DetectorError(DetectorError::Kind::not_found,
                         "The file of labels " + path +
                             " cannot be opened: set labels to a text file with one class a line.");

@@ -18,14 +18,11 @@ namespace {
 // What a small computer could still run; a larger file is a mistake, not a model.
 constexpr std::uintmax_t kFileMax = 1u << 30;
 
-std::string read_file(const std::string &path) {
+/// Throws `absent` if there is no such file.
+std::string read_file(const std::string &path, const std::string &absent) {
   std::error_code error;
   if (!std::filesystem::is_regular_file(path, error))
-    throw DetectorError(
-        DetectorError::Kind::not_found,
-        "There is no model file " + path +
-            ": set model to one (pipelines/get-model fetches one), or leave it empty "
-            "to use HOG.");
+    throw DetectorError(DetectorError::Kind::not_found, absent);
   const std::uintmax_t size = std::filesystem::file_size(path, error);
   if (error || size > kFileMax)
     throw DetectorError(DetectorError::Kind::unusable,
@@ -162,13 +159,18 @@ Model load_model(const std::string &path) {
     throw DetectorError(DetectorError::Kind::settings,
                         "The model " + path +
                             " is neither ONNX (.onnx) nor Darknet (.weights, its .cfg beside it).");
-  const std::string bytes = read_file(path);
+  const std::string bytes =
+      read_file(path, "There is no model file " + path +
+                          ": set model to one (pipelines/get-model fetches one), or leave it empty "
+                          "to use HOG.");
   try {
     if (extension == ".onnx")
       return {cv::dnn::readNetFromONNX(bytes.data(), bytes.size()), ModelFormat::onnx,
               onnx_input(bytes)};
-    const std::string cfg =
-        read_file(std::filesystem::path(file).replace_extension(".cfg").string());
+    const std::string cfg_path = std::filesystem::path(file).replace_extension(".cfg").string();
+    const std::string cfg = read_file(
+        cfg_path, "There is no " + cfg_path + " beside the model " + path +
+                      ": a Darknet model has two files, put its .cfg there under that name.");
     Model model{cv::dnn::readNetFromDarknet(cfg.data(), cfg.size(), bytes.data(), bytes.size()),
                 ModelFormat::darknet,
                 cv::Size(net_option(cfg, "width"), net_option(cfg, "height"))};
