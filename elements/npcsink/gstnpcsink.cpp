@@ -4,7 +4,7 @@
 /**
  * SECTION:element-npcsink
  * @title: npcsink
- * @short_description: sends counts to brokers and files
+ * @short_description: sends counts to brokers, databases, programs, files and GPIO lines
  * @see_also: npccount
  *
  * Takes a stream of counts records (`application/x-npc-counts`) and hands each of them to all
@@ -88,10 +88,11 @@
  * longer if the far side asks for it. News of an updater is an element message named `npc-updater`:
  *
  * - `updater`: #gchararray, its URI
- * - `state`: #gchararray, `connected`; `disconnected`, also for each new reason; `backlog`: 1000
- *   records wait, or one for a minute, and again each time it doubles; `caught-up`: a backlog is
- *   delivered; `refused`: the far side never takes a record, which was set aside in the store, once
- *   for each reason; `dropped`: records were given up undelivered, and again each time it doubles
+ * - `state`: #gchararray, `connected`, after a delivery that failed only when one has worked;
+ *   `disconnected`, also for each new reason; `backlog`: 1000 records wait, or one for a minute,
+ *   and again each time it doubles; `caught-up`: a backlog is delivered; `refused`: the far side
+ *   never takes a record, which was set aside in the store, once for each reason; `dropped`:
+ *   records were given up undelivered, and again each time it doubles
  * - `reason`: #gchararray, why, a sentence; or empty
  * - `pending`: #guint64, records that wait
  * - `oldest`: #guint64, the age in ms of the oldest of them, by the system's clock
@@ -481,7 +482,8 @@ static void gst_npc_sink_class_init(GstNpcSinkClass *klass) {
   gst_element_class_add_static_pad_template(element_class, &sink_template);
   gst_element_class_set_static_metadata(
       element_class, "Counts sink", "Sink/Network",
-      "Sends counts of people and things to MQTT brokers and files, and loses none to an outage",
+      "Sends counts to MQTT brokers, InfluxDB, sockets, files and GPIO lines, and loses none to an "
+      "outage",
       "The No-picture Camera developers");
 
   GstBaseSinkClass *base_class = GST_BASE_SINK_CLASS(klass);

@@ -26,7 +26,7 @@ std::string check_file(std::string_view what, const std::string &path) {
   if (stat(path.c_str(), &status) != 0 || access(path.c_str(), R_OK) != 0)
     return named_file(what, path) + " cannot be read: " + std::generic_category().message(errno) +
            ".";
-  // A pipe would be waited for for ever.
+  // The opening of a pipe waits for its writer, and no stop would end that.
   if (!S_ISREG(status.st_mode))
     return named_file(what, path) + " is not a file, but a directory, a pipe or a device.";
   return {};

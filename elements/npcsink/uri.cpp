@@ -4,12 +4,25 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
 
 namespace npc {
 namespace {
 
 constexpr std::string_view kSpace = " \t\r\n\v\f";
 constexpr std::string_view kHidden = "***";
+
+// Under which name a secret is typed where it must not be, and what it is.
+struct SecretName {
+  std::string_view name;
+  std::string_view what;
+};
+constexpr SecretName kSecretNames[] = {
+    {"password", "password"}, {"passwd", "password"}, {"pass", "password"}, {"pwd", "password"},
+    {"p", "password"},        {"secret", "password"}, {"token", "token"}};
+
+// What follows them is no host, but may have a colon and an @.
+constexpr std::string_view kLocalSchemes[] = {"file", "gpio", "lora", "unix"};
 
 bool is_alpha(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
@@ -57,6 +70,14 @@ std::uint16_t parse_port(std::string_view text, std::string_view uri) {
   if (error != std::errc() || end != text.data() + text.size() || port < 1 || port > 65535)
     throw UriError(uri, "the port must be a number from 1 to 65535");
   return static_cast<std::uint16_t>(port);
+}
+
+// What the parameter holds, if it is a secret.
+std::string_view secret_in(std::string_view name) {
+  const std::string lowered = lower(name);
+  const auto found = std::find_if(std::begin(kSecretNames), std::end(kSecretNames),
+                                  [&](const SecretName &each) { return each.name == lowered; });
+  return found == std::end(kSecretNames) ? std::string_view() : found->what;
 }
 
 bool is_host(std::string_view host, bool bracketed) {
@@ -109,6 +130,12 @@ void parse_query(std::string_view query, Uri &uri) {
     const auto equals = item.find('=');
     if (equals == std::string_view::npos || equals == 0)
       throw UriError(uri.text, "after the ? there must be name=value, separated by &");
+    if (const std::string what(secret_in(item.substr(0, equals))); !what.empty()) {
+      throw UriError(uri.text, "a " + what +
+                                   " must not be written here, where others can read it; put it in "
+                                   "a file and give its name with " +
+                                   what + "-file=/path/to/file");
+    }
     std::string name = decode(item.substr(0, equals), uri.text);
     std::string value = decode(item.substr(equals + 1), uri.text);
     if (value.empty())
@@ -118,11 +145,23 @@ void parse_query(std::string_view query, Uri &uri) {
   }
 }
 
+// The same without the // that makes an authority of it.
+std::string redact_bare(std::string_view uri) {
+  const std::string scheme = scheme_of(uri);
+  const auto colon = uri.find(':');
+  const auto at = uri.substr(0, uri.find('?')).rfind('@');
+  if (at == std::string_view::npos || colon > at ||
+      std::find(std::begin(kLocalSchemes), std::end(kLocalSchemes), scheme) !=
+          std::end(kLocalSchemes))
+    return std::string(uri);
+  return std::string(uri.substr(0, colon + 1)).append(kHidden).append(uri.substr(at));
+}
+
 // Also catches a password with an unescaped / ? or #, which ends the authority too early.
-std::string redact_one(std::string_view uri) {
+std::string redact_authority(std::string_view uri) {
   const auto slashes = uri.find("://");
   if (slashes == std::string_view::npos)
-    return std::string(uri);
+    return redact_bare(uri);
   const auto begin = slashes + 3;
   const auto end = std::min(uri.find_first_of("/?#", begin), uri.size());
   const std::string_view authority = uri.substr(begin, end - begin);
@@ -143,6 +182,20 @@ std::string redact_one(std::string_view uri) {
   return std::string(uri.substr(0, begin + colon + 1))
       .append(kHidden)
       .append(uri.substr(begin + at));
+}
+
+std::string redact_one(std::string_view text) {
+  std::string uri = redact_authority(text);
+  for (auto begin = uri.find('?'); begin < uri.size(); begin = uri.find('&', begin)) {
+    begin++;
+    const auto equals = std::min(uri.find_first_of("=&", begin), uri.size());
+    if (equals == uri.size() || uri[equals] != '=' ||
+        secret_in(std::string_view(uri).substr(begin, equals - begin)).empty())
+      continue;
+    const auto end = std::min(uri.find('&', equals), uri.size());
+    uri.replace(equals + 1, end - equals - 1, kHidden);
+  }
+  return uri;
 }
 
 }  // namespace

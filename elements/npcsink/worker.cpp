@@ -3,6 +3,7 @@
 #include "worker.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "threads.h"
 
@@ -75,6 +76,7 @@ void Worker::run(std::stop_token stop) {
       rest(outcome.pause, stop);
   }
   updater_->close();
+  open_ = false;
   if (stats().connected)
     disconnected("The sink was stopped.");
 }
@@ -90,20 +92,26 @@ Outcome Worker::step(std::stop_token stop) {
   updater_->set_backlog(
       {pending - std::min<std::uint64_t>(pending, batch.size()), cursor_.dropped()});
 
-  bool open = stats().connected;
-  if (!open) {
+  if (!open_) {
     outcome.failure = updater_->connect(*first_, stop);
-    open = outcome.failure.empty() && !stop.stop_requested();
-    if (open)
-      connected();
+    open_ = outcome.failure.empty() && !stop.stop_requested();
   }
-  if (open && batch.empty())
+  // A full disk lets a file be opened again and again: after a failure that is no news yet.
+  if (open_ && !in_doubt_)
+    connected();
+  if (open_ && batch.empty())
     outcome.failure = updater_->idle();
-  else if (open)
+  else if (open_)
     outcome = updater_->deliver(batch, stop);
   settle(batch.size(), outcome);
-  if (open && outcome.failure.empty())
+  if (!open_)
+    return outcome;
+  if (outcome.failure.empty())
     failures_in_a_row_ = 0;
+  if (outcome.confirmed > 0 || (outcome.failure.empty() && !stop.stop_requested())) {
+    in_doubt_ = false;
+    connected();
+  }
   return outcome;
 }
 
@@ -126,7 +134,8 @@ void Worker::settle(std::size_t taken, const Outcome &outcome) {
 void Worker::connected() {
   {
     std::lock_guard lock(mutex_);
-    connected_ = true;
+    if (std::exchange(connected_, true))
+      return;
   }
   said_.clear();
   listener_({UpdaterEvent::State::kConnected, stats(), {}});
@@ -148,6 +157,8 @@ void Worker::disconnected(const std::string &reason) {
 
 void Worker::failed(const Outcome &outcome, std::stop_token stop) {
   cursor_.settle(0, {});
+  in_doubt_ = in_doubt_ || open_;
+  open_ = false;
   {
     std::lock_guard lock(mutex_);
     failed_++;

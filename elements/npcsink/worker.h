@@ -94,6 +94,8 @@ class Worker {
 
   // Used by the worker's thread only.
   std::optional<Record> first_;
+  bool open_ = false;
+  bool in_doubt_ = false;  // an open way failed, and none has worked since
   unsigned failures_in_a_row_ = 0;
   std::string said_, refusal_said_;
   std::uint64_t backlog_said_ = 0, dropped_said_ = 0;

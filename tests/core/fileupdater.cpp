@@ -2,19 +2,24 @@
 // The file updater on real files, pipes and devices.
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <span>
 #include <sstream>
 #include <string>
+#include <thread>
 
 #include "../waiting.h"
 #include "npcsink/delivery.h"
+#include "npcsink/updaters/updater.h"
 #include "numbered.h"
 
 namespace {
@@ -246,6 +251,74 @@ TEST_F(FileUpdater, SharesTheStandardOutputThatIsAFile) {
   EXPECT_EQ(drained, Drained::kAll);
   EXPECT_TRUE(before && after);
   EXPECT_EQ(content(path("out")), "before\n" + lines(0, 5) + "after\n");
+}
+
+// A record that does not fit into a pipe at once, and a stop before the rest of it.
+TEST_F(FileUpdater, BeginsALineAnewAfterOneThatAStopCut) {
+  ASSERT_EQ(mkfifo(path("pipe").c_str(), 0600), 0);
+  const int reader = open(path("pipe").c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  ASSERT_GE(reader, 0);
+  ASSERT_GE(fcntl(reader, F_SETPIPE_SZ, 4096), 4096);
+  const auto updater = npc::Registry::standard().make("file:" + path("pipe"));
+  ASSERT_EQ(updater->connect({}, {}), "");
+  npc::Record longest = numbered(0);
+  longest.json.resize(4096, ' ');
+  {
+    std::jthread delivering([&](std::stop_token stop) {
+      EXPECT_EQ(updater->deliver(std::span(&longest, 1), stop).confirmed, 0u);
+    });
+    int in_it = 0;
+    EXPECT_TRUE(eventually([&] { return ioctl(reader, FIONREAD, &in_it) == 0 && in_it == 4096; }));
+  }
+  updater->close();
+  EXPECT_EQ(read_from(reader, 4096), longest.json);
+  ASSERT_EQ(updater->connect({}, {}), "");
+  const npc::Record next = numbered(1);
+  // Only once.
+  for (const std::string before : {"\n", ""}) {
+    EXPECT_EQ(updater->deliver(std::span(&next, 1), {}).confirmed, 1u);
+    EXPECT_EQ(read_from(reader, 10000), before + next.json + "\n");
+  }
+  close(reader);
+}
+
+// As that of a shell whose connection froze.
+TEST_F(FileUpdater, IsNotHeldUpByATerminalThatFroze) {
+  const int screen = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+  ASSERT_GE(screen, 0);
+  ASSERT_TRUE(grantpt(screen) == 0 && unlockpt(screen) == 0);
+  const int terminal = open(ptsname(screen), O_RDWR | O_NOCTTY | O_CLOEXEC);
+  ASSERT_GE(terminal, 0);
+  std::fflush(stdout);
+  const int saved = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+  ASSERT_GE(dup2(terminal, STDOUT_FILENO), 0);
+  start("file:/dev/stdout");
+  push(0, 9000);
+  const bool started = eventually([&] { return stats().connected; });
+  std::this_thread::sleep_for(milliseconds(200));  // Until the terminal takes no more.
+  std::atomic<bool> stopped = false;
+  std::thread stopping([&] {
+    delivery_->stop();
+    stopped = true;
+  });
+  bool in_time = false;
+  for (int i = 0; i < 1000 && !in_time; i++) {
+    std::this_thread::sleep_for(milliseconds(5));
+    in_time = stopped;
+  }
+  fcntl(screen, F_SETFL, O_NONBLOCK);
+  for (char part[4096]; !stopped;) {
+    if (read(screen, part, sizeof(part)) < 0)
+      std::this_thread::sleep_for(milliseconds(1));
+  }
+  stopping.join();
+  const auto pending = stats().pending;
+  ASSERT_GE(dup2(saved, STDOUT_FILENO), 0);
+  for (const int descriptor : {saved, terminal, screen})
+    close(descriptor);
+  EXPECT_TRUE(started);
+  EXPECT_TRUE(in_time);
+  EXPECT_GT(pending, 0u);
 }
 
 }  // namespace

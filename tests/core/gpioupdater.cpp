@@ -252,6 +252,21 @@ TEST_F(Gpio, SaysWhyItFails) {
   EXPECT_EQ(log_.read(), "open + close");
 }
 
+TEST_F(Gpio, TriesTheRecordAgainThatCouldNotBeSet) {
+  open("gpio:gpiochip0/17?on=zone.queue.people>0");
+  const Record queue = record({R"("zones":{"queue":{"people":1}})"});
+  log_.failure = "It was pulled out.";
+  const std::vector<Record> records = {people(1), queue};
+  Outcome outcome = updater_->deliver(records, {});
+  EXPECT_EQ(outcome.failure, "It was pulled out.");
+  EXPECT_EQ(outcome.confirmed, 0u);
+  EXPECT_TRUE(outcome.refused.empty());
+  ASSERT_EQ(updater_->connect({}, {}), "");
+  outcome = deliver(records);
+  EXPECT_EQ(outcome.refused.size(), 1u);
+  EXPECT_TRUE(log_.read().ends_with("open +")) << log_.read();
+}
+
 TEST_F(Gpio, GivesOnePulseForEachCrossing) {
   open("gpio:gpiochip0/17?on=line.door.in&pulse=10ms");
   EXPECT_EQ(after({crossings(0), crossings(3), crossings(1)}),

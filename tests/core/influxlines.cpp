@@ -240,6 +240,9 @@ INSTANTIATE_TEST_SUITE_P(
     All, Judgements,
     testing::Values(
         Case{"NoContent", answer(204), database(), Kind::kTaken, ""},
+        Case{"LoginPage", answer(200, "<html>Welcome</html>"), database(), Kind::kFailed,
+             "What is at host:8086 answered 200, which is not how InfluxDB confirms: check the "
+             "host and the port, and whether a proxy or a login page answers for it."},
         Case{"Silence", no_answer("Gone."), database(), Kind::kFailed, "Gone."},
         Case{"TypeConflict",
              answer(400, R"({"error":"partial write: field type conflict: x dropped=1"})"),
@@ -307,6 +310,16 @@ INSTANTIATE_TEST_SUITE_P(
              "What is at host:8086 sends us to https://other/write: write that host in the URI if "
              "it is the right one."}),
     [](const auto &info) { return info.param.name; });
+
+TEST(Judgement, OfAPlaceWithoutAUserNamesNone) {
+  InfluxPlace place = database();
+  place.user.clear();
+  for (const long status : {401, 403}) {
+    EXPECT_EQ(npc::judge_lines(answer(status), place).why,
+              "InfluxDB at host:8086 wants a user name and a password: write "
+              "influxdb://user@host/database?password-file=/path/to/file.");
+  }
+}
 
 TEST(Judgement, FindsTheLinesInTheError) {
   const auto verdict = npc::judge_lines(

@@ -139,6 +139,24 @@ TEST_F(Updaters, TryAgainForEver) {
   EXPECT_EQ(events[3].reason, "The sink was stopped.");
 }
 
+// As a full disk, which takes the opening of a file but no line, or a database that is overloaded.
+TEST_F(Updaters, SayOnceThatAnOpenWayTakesNothing) {
+  one_.outcomes.assign(10, {0, "The disk is full."});
+  make("one:a");
+  delivery_->start();
+  push(0, 10);
+  EXPECT_EQ(delivery_->drain(seconds(30)), Drained::kAll);
+  ASSERT_TRUE(eventually([&] { return stats().connected; }));
+  EXPECT_EQ(stats().failed, 10u);
+  EXPECT_EQ(one_.connected(), 11);
+  delivery_->stop();
+  std::vector<std::string> said;
+  for (const npc::UpdaterEvent &event : events())
+    said.push_back(event.stats.connected ? "connected" : event.reason);
+  EXPECT_EQ(said, (std::vector<std::string>{"connected", "The disk is full.", "connected",
+                                            "The sink was stopped."}));
+}
+
 TEST_F(Updaters, KeepWhatWasNotConfirmed) {
   one_.outcomes = {{2, "Lost."}, {0, "Lost again."}, {1, "Lost once more."}};
   make("one:a");

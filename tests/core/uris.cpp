@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Which URIs of updaters are understood, and what is said of the others.
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <string>
 
+#include "npcsink/secret.h"
 #include "npcsink/updaters/updater.h"
 
 namespace {
@@ -179,6 +182,12 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"influxdb://u@host/npc", "a user and a password belong together"},
         Bad{"influxdb://host/npc?password-file=/p", "a user and a password belong together"},
         Bad{"influxdb://u:secret@host/npc", "a password must not be written here"},
+        Bad{"influxdb://host/?org=a&bucket=b&token=secret",
+            "a token must not be written here, where others can read it; put it in a file and give "
+            "its name with token-file=/path/to/file"},
+        Bad{"mqtt://u@host/?password=secret",
+            "a password must not be written here, where others can read it; put it in a file and "
+            "give its name with password-file=/path/to/file"},
         Bad{"influxdb://u@host/npc?password-file=p", "the path of password-file must begin with"},
         Bad{"influxdb://host/npc?ca-file=/c", "ca-file and insecure are about TLS"},
         Bad{"influxdb://host/npc?insecure=1", "ca-file and insecure are about TLS"},
@@ -186,6 +195,24 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"influxdbs://host/npc?insecure=1&ca-file=/c", "leave one of them out"},
         Bad{"mqtt://host/?password-file=/a", "a password needs a user"},
         Bad{"mqtt://u@host/?password-file=a", "must begin with a /"}));
+
+TEST(Redact, HidesPasswordsWhereverTheyAreTyped) {
+  EXPECT_EQ(npc::redact("influxdb://host/?org=a&token=s3cr3t&bucket=b"),
+            "influxdb://host/?org=a&token=***&bucket=b");
+  EXPECT_EQ(npc::redact("mqtt://u@host/?Password=s3cr3t"), "mqtt://u@host/?Password=***");
+  EXPECT_EQ(npc::redact("influxdb://h/npc?u=me&p=s3cr3t&pwd=s3cr3t"),
+            "influxdb://h/npc?u=me&p=***&pwd=***");
+  EXPECT_EQ(npc::redact("mqtt:u:s3cr3t@host"), "mqtt:***@host");
+  EXPECT_EQ(npc::redact("mqtt:/u:s3cr3t@host"), "mqtt:***@host");
+  EXPECT_EQ(npc::redact("u:s3cr3t@host/npc"), "u:***@host/npc");
+  EXPECT_EQ(npc::redact("mqtt://h/?token=&qos=1&token=s3cr3t"),
+            "mqtt://h/?token=***&qos=1&token=***");
+  for (const char *harmless :
+       {"influxdb://h/?token-file=/t&org=tokens", "mqtts://h/?ca-file=/token=a&key-file=/password",
+        "file:/var/a:b@c?fsync=1", "unix:/run/a:b@c", "gpio:chip:1/3?on=people>=1",
+        "gpio:gpio@7e200000/3?on=people>=1", "mqtt://h/?token", "mqtt://h/?"})
+    EXPECT_EQ(npc::redact(harmless), harmless);
+}
 
 TEST(Redact, HidesPasswordsAndNothingElse) {
   EXPECT_EQ(npc::redact("mqtt://user:secret@host:1883/?qos=1"), "mqtt://user:***@host:1883/?qos=1");
@@ -197,6 +224,18 @@ TEST(Redact, HidesPasswordsAndNothingElse) {
        {"", "mqtt://host:1883", "mqtt://user@host:1883/?password-file=/run/npc@door/pw",
         "file:///a:b@c", "mqtt://[::1]:1883/?client-id=a@b", "user:secret", "://", "a://:"})
     EXPECT_EQ(npc::redact(harmless), harmless);
+}
+
+TEST(Secrets, AreReadFromFilesOnly) {
+  const std::string pipe = testing::TempDir() + "npc-secret-" + std::to_string(getpid());
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  for (const std::string &path : {pipe, std::string("/dev"), std::string("/dev/zero")}) {
+    std::string secret;
+    EXPECT_EQ(
+        npc::read_secret(path, "password", &secret),
+        "The password file \"" + path + "\" is not a file, but a directory, a pipe or a device.");
+  }
+  unlink(pipe.c_str());
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <gst/check/gstharness.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/stat.h>
 
 #include <fstream>
 #include <memory>
@@ -287,8 +288,16 @@ TEST_F(InfluxTls, TrustsOnlyTheAuthorityThatIsNamed) {
   const Authority other;
   const std::string wrong = uri + "?ca-file=" + other.certificate();
   EXPECT_TRUE(connect(wrong).starts_with(refused)) << connect(wrong);
-  EXPECT_EQ(connect(uri + "?ca-file=/nowhere"),
-            "The ca-file \"/nowhere\" cannot be read, or holds no certificates.");
+  // Nobody writes to the pipe.
+  const std::string pipe = influxd->directory() / "pipe", empty = influxd->directory() / "empty";
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  std::ofstream(empty).flush();
+  const std::pair<std::string, std::string> files[] = {
+      {"/nowhere", "cannot be read: No such file or directory."},
+      {pipe, "is not a file, but a directory, a pipe or a device."},
+      {empty, "holds no certificate in PEM."}};
+  for (const auto &[file, why] : files)
+    EXPECT_EQ(connect(uri + "?ca-file=" + file), "The CA file \"" + file + "\" " + why);
   EXPECT_EQ(connect(uri + "?insecure=1"), "");
   EXPECT_EQ(connect("influxdb://" + influxd->host() + "/npc"),
             "What is at " + influxd->host() + " speaks TLS: write influxdbs:// for influxdb://.");

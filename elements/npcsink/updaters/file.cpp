@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
+#include <thread>
 #include <utility>
 
 #include "descriptor.h"
@@ -32,6 +33,7 @@ class FileUpdater : public Updater {
   void close() noexcept override { file_ = Descriptor(); }
 
  private:
+  Descriptor open_file() const;
   std::string open_error(int error) const;
   std::string write_error(int error) const;
   bool ends_within_a_line() const;
@@ -49,6 +51,7 @@ class FileUpdater : public Updater {
   bool regular_ = false;
   bool named_ = false;  // opened by its path, so a rename can take it away
   bool socket_ = false;
+  bool torn_ = false;  // a stream has the beginning of a line only
 };
 
 // The process's own streams are duplicated: opened anew, a redirected file would be written from
@@ -59,14 +62,24 @@ int standard_stream(const std::string &path) {
   return path == "/dev/stderr" ? STDERR_FILENO : -1;
 }
 
+Descriptor FileUpdater::open_file() const {
+  // Without O_NONBLOCK the opening of a pipe waits for its reader.
+  const auto by_name = [this] {
+    return Descriptor(open(
+        path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0644));
+  };
+  const int stream = standard_stream(path_);
+  if (stream < 0)
+    return by_name();
+  // A terminal that froze would hold up a write, and O_NONBLOCK is not for us to set on what we
+  // share. One that belongs to another user cannot be opened.
+  Descriptor terminal(isatty(stream) != 0 ? by_name() : Descriptor());
+  return terminal.is_open() ? std::move(terminal) : Descriptor(fcntl(stream, F_DUPFD_CLOEXEC, 3));
+}
+
 std::string FileUpdater::connect(const Record &, std::stop_token) {
   close();
-  const int stream = standard_stream(path_);
-  // Without O_NONBLOCK the opening of a pipe waits for its reader.
-  Descriptor file(
-      stream >= 0 ? fcntl(stream, F_DUPFD_CLOEXEC, 3)
-                  : open(path_.c_str(),
-                         O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0644));
+  Descriptor file = open_file();
   struct stat status;
   if (file.get() < 0 || fstat(file.get(), &status) < 0)
     return open_error(errno);
@@ -77,7 +90,8 @@ std::string FileUpdater::connect(const Record &, std::stop_token) {
   file_ = std::move(file);
   regular_ = S_ISREG(status.st_mode);
   socket_ = S_ISSOCK(status.st_mode);
-  named_ = regular_ && stream < 0;
+  named_ = regular_ && standard_stream(path_) < 0;
+  torn_ = torn_ && !regular_;
   if (named_ && sync_) {
     if (std::string failure = sync_directory(); !failure.empty()) {
       close();
@@ -135,7 +149,7 @@ Outcome FileUpdater::write_lines(std::span<const Record> records, std::stop_toke
   for (const Record &record : records) {
     if (stop.stop_requested())
       break;
-    const std::string line = record.json + '\n';
+    const std::string line = (torn_ ? "\n" : "") + record.json + '\n';
     Outcome written = regular_ ? write_regular(line) : write_stream(line, stop);
     outcome.confirmed += written.confirmed;
     if (written.confirmed == 0) {
@@ -181,10 +195,17 @@ Outcome FileUpdater::write_stream(std::string_view line, std::stop_token stop) {
     const std::size_t most = std::min<std::size_t>(line.size(), PIPE_BUF);
     const ssize_t count = socket_ ? send(file_.get(), line.data(), most, MSG_DONTWAIT)
                                   : write(file_.get(), line.data(), most);
-    if (count >= 0)
+    if (count >= 0) {
       line.remove_prefix(static_cast<std::size_t>(count));
-    else if (errno != EINTR && errno != EAGAIN)
-      return {0, write_error(errno)};
+      torn_ = !line.empty();
+    } else if (errno == EAGAIN) {
+      // A terminal is ready for one byte, but a newline is two.
+      std::this_thread::sleep_for(std::chrono::milliseconds(kPollMilliseconds));
+    } else if (errno != EINTR) {
+      const int error = errno;
+      torn_ = torn_ && error != EPIPE;  // Which the reader has taken with it.
+      return {0, write_error(error)};
+    }
   }
   return {line.empty() ? 1u : 0u, {}};
 }

@@ -121,10 +121,14 @@ Outcome GpioUpdater::deliver(std::span<const Record> records, std::stop_token st
       outcome.refused.push_back({outcome.confirmed, missing});
     outcome.confirmed++;
   }
+  if (settings_.events)
+    return outcome;
   // Once for all of them: a backlog must not make a lamp flicker.
-  if (!settings_.events)
-    outcome.failure = set(active && clock_() < valid_until_);
-  return outcome;
+  std::string failure = set(active && clock_() < valid_until_);
+  if (failure.empty())
+    return outcome;
+  // The line that comes after this one must be told them again.
+  return {0, std::move(failure)};
 }
 
 // Counts of a camera that sees nothing, or of another time, say nothing about now.

@@ -184,7 +184,7 @@ std::string HttpClient::Curl::sentence(const HttpSettings &settings, CURLcode co
       return "The certificate of " + server + " is refused: " + detail +
              ". Name the authority that signed it with ca-file=/path/to/file.";
     case CURLE_SSL_CACERT_BADFILE:
-      return "The ca-file \"" + settings.ca_file + "\" cannot be read, or holds no certificates.";
+      return "The CA file \"" + settings.ca_file + "\" holds no certificate in PEM.";
     case CURLE_SSL_CONNECT_ERROR:
       return "There is no TLS connection to " + server + ": " + detail +
              ". Check whether it speaks TLS.";

@@ -86,7 +86,7 @@ std::string refused_credentials(const InfluxPlace &place) {
 }
 
 std::string forbidden(const InfluxPlace &place) {
-  if (place.is_bucket())
+  if (place.is_bucket() || place.user.empty())
     return refused_credentials(place);
   return "The user \"" + place.user + "\" may not write to " + named(place) + " of InfluxDB at " +
          place.server + ": run the statement GRANT WRITE ON \"" + place.database + "\" TO \"" +
@@ -139,7 +139,10 @@ InfluxVerdict judge_lines(const HttpAnswer &answer, const InfluxPlace &place) {
   switch (answer.status) {
     case 0:
       return failed(answer.failure);
-    case 200:
+    case 200:  // InfluxDB never says so; a page that anybody may see does.
+      return failed("What is at " + place.server +
+                    " answered 200, which is not how InfluxDB confirms: check the host and the "
+                    "port, and whether a proxy or a login page answers for it.");
     case 204:
       return {};
     case 400:

@@ -95,6 +95,10 @@ std::string InfluxUpdater::connect(const Record &, std::stop_token stop) {
   if (rest_ && Clock::now() < rest_->end && rest_->secret == secret_)
     return rest_->why;
   rest_.reset();
+  if (!settings_.ca_file.empty()) {
+    if (std::string failure = check_file("The CA file", settings_.ca_file); !failure.empty())
+      return failure;
+  }
 
   HttpSettings http;
   http.server = place_.server;
