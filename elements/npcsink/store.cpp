@@ -153,8 +153,13 @@ void Store::step() {
     busy_since_ = steady_clock::now();
   }
   try {
+    {
+      std::lock_guard database(database_mutex_);
+      ensure_open();
+    }
+    // Who reads the bus up to the end of the stream must learn what became of the file.
+    tell_events();
     std::lock_guard database(database_mutex_);
-    ensure_open();
     work = collect();
     if (database_) {
       if (!work.empty())

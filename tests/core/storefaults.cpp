@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <future>
 #include <random>
 #include <set>
 
@@ -115,6 +116,24 @@ TEST_F(StoreFaults, ReadsOnWhenAPageBreaksInMidRun) {
   EXPECT_EQ(deliver_all("slow"), numbers(2000, 2010));
   EXPECT_EQ(deliver_all("quick"), numbers(2000, 2010));
   EXPECT_EQ(cursor("quick").dropped(), 0u);
+}
+
+TEST_F(StoreFaults, TellsOfAReplacementBeforeItStoresWhatCame) {
+  open();
+  close();
+  damage(options_.path, 0, "This is not a database at all.");
+  std::promise<void> pushed;
+  std::promise<std::uint64_t> unstored;
+  store_ = std::make_shared<npc::Store>(options_, [&](const npc::StoreEvent &event) {
+    if (event.state == State::kFailing)
+      pushed.get_future().wait();
+    else if (event.state == State::kReplaced)
+      unstored.set_value(event.stats.unstored);
+  });
+  store_->push(numbered(0));
+  pushed.set_value();
+  EXPECT_EQ(unstored.get_future().get(), 1u);
+  EXPECT_TRUE(store_->flush(seconds(60)));
 }
 
 // SQLite has no checksums: a text whose end was lost with the file's is whole to it.

@@ -3,6 +3,7 @@
 frozen and cut off, and the process under audit that streams records to them."""
 
 import base64
+import contextlib
 import json
 import os
 import pathlib
@@ -55,8 +56,10 @@ class Folder:
     def close(self):
         shutil.rmtree(self.path, ignore_errors=True)
         for spool in pathlib.Path("/dev/shm").glob("npcsink-*"):
-            if str(self.path).encode() in spool.read_bytes()[:1024]:
-                spool.unlink(missing_ok=True)
+            # Others come and go.
+            with contextlib.suppress(OSError):
+                if str(self.path).encode() in spool.read_bytes()[:1024]:
+                    spool.unlink()
 
 
 class Process:
