@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "store.h"
+#include "store/store.h"
 #include "worker.h"
 
 namespace npc {

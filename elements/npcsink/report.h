@@ -6,7 +6,7 @@
 
 #include <vector>
 
-#include "store.h"
+#include "store/store.h"
 #include "worker.h"
 
 namespace npc {

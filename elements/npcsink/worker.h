@@ -13,7 +13,7 @@
 #include <string>
 #include <thread>
 
-#include "store.h"
+#include "store/store.h"
 #include "updaters/updater.h"
 
 namespace npc {

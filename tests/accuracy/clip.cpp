@@ -12,78 +12,14 @@
 #include <string_view>
 #include <utility>
 
+#include "../pipeline.h"
 #include "npccount/core/tracker.h"
 
 namespace npc::accuracy {
 namespace {
 
-// Longer than any window takes on a slow machine: what is silent for so long hangs.
-constexpr GstClockTime kSilence = 300 * GST_SECOND;
-
-template <typename T, void (*release)(T *)>
-struct Release {
-  void operator()(T *object) const { release(object); }
-};
-template <typename T>
-struct Unref {
-  void operator()(T *object) const { gst_object_unref(object); }
-};
-template <typename T>
-using Object = std::unique_ptr<T, Unref<T>>;
-using Message = std::unique_ptr<GstMessage, Release<GstMessage, gst_message_unref>>;
-using Sample = std::unique_ptr<GstSample, Release<GstSample, gst_sample_unref>>;
-using Caps = std::unique_ptr<GstCaps, Release<GstCaps, gst_caps_unref>>;
-using Structure = std::unique_ptr<GstStructure, Release<GstStructure, gst_structure_free>>;
-
-// A running pipeline that is stopped when it goes out of scope.
-class Pipeline {
- public:
-  Pipeline(const std::string &clip, const std::string &line) {
-    g_autoptr(GError) error = nullptr;
-    pipeline_.reset(gst_parse_launch_full(("filesrc name=clip ! decodebin ! " + line).c_str(),
-                                          nullptr, GST_PARSE_FLAG_FATAL_ERRORS, &error));
-    if (!pipeline_)
-      throw std::runtime_error(error->message);
-    gst_object_ref_sink(pipeline_.get());
-    bus_.reset(gst_element_get_bus(pipeline_.get()));
-    g_object_set(element("clip").get(), "location", clip.c_str(), nullptr);
-  }
-  ~Pipeline() {
-    if (pipeline_)
-      gst_element_set_state(pipeline_.get(), GST_STATE_NULL);
-  }
-  Pipeline(const Pipeline &) = delete;
-  Pipeline &operator=(const Pipeline &) = delete;
-
-  void play() const { gst_element_set_state(pipeline_.get(), GST_STATE_PLAYING); }
-
-  Object<GstElement> element(const char *name) const {
-    return Object<GstElement>(gst_bin_get_by_name(GST_BIN(pipeline_.get()), name));
-  }
-
-  // The next message of an element, or nothing at the end of the stream.
-  Message next() const {
-    Message message(gst_bus_timed_pop_filtered(
-        bus_.get(), kSilence,
-        static_cast<GstMessageType>(GST_MESSAGE_ELEMENT | GST_MESSAGE_EOS | GST_MESSAGE_ERROR)));
-    if (!message)
-      throw std::runtime_error("nothing came from the pipeline for five minutes");
-    if (GST_MESSAGE_TYPE(message.get()) == GST_MESSAGE_ERROR) {
-      g_autoptr(GError) error = nullptr;
-      g_autofree gchar *details = nullptr;
-      gst_message_parse_error(message.get(), &error, &details);
-      throw std::runtime_error(std::string(error->message) +
-                               (details != nullptr ? std::string(" (") + details + ")" : ""));
-    }
-    if (GST_MESSAGE_TYPE(message.get()) == GST_MESSAGE_EOS)
-      message.reset();
-    return message;
-  }
-
- private:
-  Object<GstElement> pipeline_;
-  Object<GstBus> bus_;
-};
+using test::Owned;
+using test::Pipeline;
 
 double rate_of(const GstCaps *caps) {
   GstVideoInfo info;
@@ -109,8 +45,7 @@ struct Record {
 };
 
 bool read_record(GstMessage *message, Record &record) {
-  const std::unique_ptr<GstNpcCounts, Release<GstNpcCounts, gst_npc_counts_free>> counts(
-      gst_npc_counts_from_message(message));
+  const Owned<GstNpcCounts> counts(gst_npc_counts_from_message(message));
   if (!counts)
     return false;
   const GstStructure *fields = gst_message_get_structure(message);
@@ -153,7 +88,7 @@ class TrackerTap {
 
   void track(GstPad *pad, GstBuffer *buffer) {
     if (tracked_.empty()) {
-      const Caps caps(gst_pad_get_current_caps(pad));
+      const Owned<GstCaps> caps(gst_pad_get_current_caps(pad));
       const GstStructure *fields = gst_caps_get_structure(caps.get(), 0);
       int width = 0, height = 0, numerator = 0, denominator = 1;
       gst_structure_get(fields, "width", G_TYPE_INT, &width, "height", G_TYPE_INT, &height,
@@ -184,10 +119,10 @@ class TrackerTap {
 };
 
 // Frames come in pipelines of our own, where appsink is there but its library is not needed.
-Sample pull(GstElement *sink) {
+Owned<GstSample> pull(GstElement *sink) {
   GstSample *sample = nullptr;
-  g_signal_emit_by_name(sink, "try-pull-sample", kSilence, &sample);
-  return Sample(sample);
+  g_signal_emit_by_name(sink, "try-pull-sample", 600 * GST_SECOND, &sample);
+  return Owned<GstSample>(sample);
 }
 
 class MappedFrame {
@@ -217,16 +152,17 @@ class MappedFrame {
 Pass run_pipeline(const std::string &clip, const std::string &detector, const std::string &line,
                   std::uint64_t interval) {
   const auto start = std::chrono::steady_clock::now();
-  const Pipeline pipeline(clip, "npcdetect name=detect " + detector + " ! npccount interval=" +
-                                    std::to_string(interval) + " name=count ! fakesink sync=false");
-  const Object<GstElement> detect = pipeline.element("detect");
+  const Pipeline pipeline("npcdetect name=detect " + detector + " ! npccount interval=" +
+                              std::to_string(interval) + " name=count ! fakesink sync=false",
+                          clip);
+  const Owned<GstElement> detect = pipeline.element("detect");
   g_object_set(pipeline.element("count").get(), "lines", line.c_str(), nullptr);
-  const Object<GstPad> source(gst_element_get_static_pad(detect.get(), "src"));
+  const Owned<GstPad> source(gst_element_get_static_pad(detect.get(), "src"));
   TrackerTap tap(source.get());
   pipeline.play();
   Pass pass;
   std::vector<Record> records;
-  while (const Message message = pipeline.next()) {
+  while (const auto message = pipeline.next()) {
     Record record;
     Crossing crossing;
     if (read_record(message.get(), record))
@@ -236,11 +172,11 @@ Pass run_pipeline(const std::string &clip, const std::string &detector, const st
   }
   pass.seconds = seconds_since(start);
   pass.tracked = tap.take();
-  const Object<GstPad> pad(gst_element_get_static_pad(detect.get(), "sink"));
-  pass.frames_per_second = rate_of(Caps(gst_pad_get_current_caps(pad.get())).get());
+  const Owned<GstPad> pad(gst_element_get_static_pad(detect.get(), "sink"));
+  pass.frames_per_second = rate_of(Owned<GstCaps>(gst_pad_get_current_caps(pad.get())).get());
   GstStructure *fields = nullptr;
   g_object_get(detect.get(), "stats", &fields, nullptr);
-  const Structure stats(fields);
+  const Owned<GstStructure> stats(fields);
   guint64 frames = 0;
   guint64 analysed = 0;
   gst_structure_get(stats.get(), "frames-in", G_TYPE_UINT64, &frames, "analysed", G_TYPE_UINT64,
@@ -258,21 +194,19 @@ Pass run_pipeline(const std::string &clip, const std::string &detector, const st
 
 Pass each_frame(const std::string &clip, const std::function<void(const cv::Mat &)> &see) {
   const auto start = std::chrono::steady_clock::now();
-  const Pipeline pipeline(clip,
-                          "videoconvert ! video/x-raw,format=BGR ! appsink name=frames "
-                          "sync=false max-buffers=4");
-  const Object<GstElement> frames = pipeline.element("frames");
+  const Pipeline pipeline(
+      "videoconvert ! video/x-raw,format=BGR ! appsink name=frames sync=false max-buffers=4", clip);
+  const Owned<GstElement> frames = pipeline.element("frames");
   pipeline.play();
   Pass pass;
-  while (const Sample sample = pull(frames.get())) {
+  while (const auto sample = pull(frames.get())) {
     const MappedFrame frame(sample.get());
     pass.frames_per_second = rate_of(gst_sample_get_caps(sample.get()));
     see(frame.picture());
     pass.frames++;
   }
-  // The stream has ended, or says why not.
-  while (pipeline.next()) {
-  }
+  // It may have ended early, and says why.
+  pipeline.finish();
   pass.analysed = pass.frames;
   pass.seconds = seconds_since(start);
   return pass;

@@ -13,75 +13,17 @@
 #include <opencv2/imgproc.hpp>
 #include <stdexcept>
 
+#include "../pipeline.h"
 #include "measuring.h"
 
 namespace npc::bench {
 namespace {
 
-// Longer than any frame takes on a slow machine, and under valgrind.
-constexpr GstClockTime kSilence = 600 * GST_SECOND;
+using test::Owned;
+using test::Pipeline;
 
 // What a crop is a part of.
 constexpr int kWidth = 768, kHeight = 576;
-
-template <typename T>
-struct Unref {
-  void operator()(T *object) const { gst_object_unref(object); }
-};
-template <typename T>
-using Object = std::unique_ptr<T, Unref<T>>;
-
-struct MessageUnref {
-  void operator()(GstMessage *message) const { gst_message_unref(message); }
-};
-using Message = std::unique_ptr<GstMessage, MessageUnref>;
-
-class Pipeline {
- public:
-  explicit Pipeline(const std::string &line) {
-    g_autoptr(GError) error = nullptr;
-    pipeline_.reset(
-        gst_parse_launch_full(line.c_str(), nullptr, GST_PARSE_FLAG_FATAL_ERRORS, &error));
-    if (!pipeline_)
-      throw std::runtime_error(error->message);
-    gst_object_ref_sink(pipeline_.get());
-    bus_.reset(gst_element_get_bus(pipeline_.get()));
-  }
-  ~Pipeline() {
-    if (pipeline_)
-      gst_element_set_state(pipeline_.get(), GST_STATE_NULL);
-  }
-  Pipeline(const Pipeline &) = delete;
-  Pipeline &operator=(const Pipeline &) = delete;
-
-  void play() const { gst_element_set_state(pipeline_.get(), GST_STATE_PLAYING); }
-
-  Object<GstElement> element(const char *name) const {
-    return Object<GstElement>(gst_bin_get_by_name(GST_BIN(pipeline_.get()), name));
-  }
-
-  // Reads what is on the bus, as an application does, and waits for so long if there is nothing.
-  // True at the end of the stream.
-  bool read_bus(GstClockTime wait) const {
-    while (const Message message{gst_bus_timed_pop(bus_.get(), wait)}) {
-      if (GST_MESSAGE_TYPE(message.get()) == GST_MESSAGE_EOS)
-        return true;
-      if (GST_MESSAGE_TYPE(message.get()) != GST_MESSAGE_ERROR)
-        continue;
-      g_autoptr(GError) error = nullptr;
-      g_autofree gchar *details = nullptr;
-      gst_message_parse_error(message.get(), &error, &details);
-      throw std::runtime_error(error->message);
-    }
-    if (wait > 0)
-      throw std::runtime_error("nothing came from the pipeline for ten minutes");
-    return false;
-  }
-
- private:
-  Object<GstElement> pipeline_;
-  Object<GstBus> bus_;
-};
 
 // Times an element's chain function, what it pushes on included. A pad has no probe for the moment
 // when its buffer is done with: the function is replaced by one that calls it.
@@ -110,7 +52,7 @@ class ChainClock {
     return flow;
   }
 
-  Object<GstPad> pad_;
+  Owned<GstPad> pad_;
   GstPadChainFunction chain_ = nullptr;
   Clock::duration total_{};
 };
@@ -119,7 +61,7 @@ class ChainClock {
 class StartLine {
  public:
   explicit StartLine(GstElement *element) {
-    const Object<GstPad> pad(gst_element_get_static_pad(element, "sink"));
+    const Owned<GstPad> pad(gst_element_get_static_pad(element, "sink"));
     gst_pad_add_probe(pad.get(), GST_PAD_PROBE_TYPE_BUFFER, on_buffer, this, nullptr);
   }
   StartLine(const StartLine &) = delete;
@@ -178,9 +120,10 @@ void read_stats(GstElement *detect, Figures &figures) {
   gst_structure_free(stats);
 }
 
-Buffer stamped(const Film &film, int frame, GstClockTime period) {
+Owned<GstBuffer> stamped(const Film &film, int frame, GstClockTime period) {
   // Shares the pixels.
-  Buffer buffer(gst_buffer_copy(film.frames[static_cast<std::size_t>(frame % film.size())].get()));
+  Owned<GstBuffer> buffer(
+      gst_buffer_copy(film.frames[static_cast<std::size_t>(frame % film.size())].get()));
   GST_BUFFER_PTS(buffer.get()) = static_cast<guint64>(frame) * period;
   GST_BUFFER_DURATION(buffer.get()) = period;
   GST_BUFFER_OFFSET(buffer.get()) = static_cast<guint64>(frame);
@@ -217,7 +160,7 @@ cv::Mat Film::bgr(int frame) const {
 }
 
 Film decode(const std::string &clip, const Cut &cut) {
-  std::string line = "filesrc name=clip ! decodebin ! videoconvert ! ";
+  std::string line = "videoconvert ! ";
   if (!cut.crop.empty()) {
     const cv::Rect &crop = cut.crop;
     line += "videoscale add-borders=false ! video/x-raw,width=" + std::to_string(kWidth) +
@@ -229,9 +172,8 @@ Film decode(const std::string &clip, const Cut &cut) {
   if (!cut.size.empty())
     line += ",pixel-aspect-ratio=1/1,width=" + std::to_string(cut.size.width) +
             ",height=" + std::to_string(cut.size.height);
-  const Pipeline pipeline(line + " ! appsink name=frames sync=false max-buffers=4");
-  g_object_set(pipeline.element("clip").get(), "location", clip.c_str(), nullptr);
-  const Object<GstElement> sink = pipeline.element("frames");
+  const Pipeline pipeline(line + " ! appsink name=frames sync=false max-buffers=4", clip);
+  const Owned<GstElement> sink = pipeline.element("frames");
   pipeline.play();
   Film film;
   while (cut.frames == 0 || film.size() < cut.frames) {
@@ -245,7 +187,7 @@ Film decode(const std::string &clip, const Cut &cut) {
     gst_sample_unref(sample);
   }
   if (film.frames.empty()) {
-    pipeline.read_bus(kSilence);
+    pipeline.finish();
     throw std::runtime_error("there is no frame in " + clip);
   }
   return film;
@@ -257,7 +199,8 @@ Film still(const Film &film, int frame, double noise) {
   copy.info = film.info;
   cv::RNG random(1);
   for (int i = 0; i < (noise > 0 ? kPictures : 1); i++) {
-    Buffer buffer(gst_buffer_copy_deep(film.frames[static_cast<std::size_t>(frame)].get()));
+    Owned<GstBuffer> buffer(
+        gst_buffer_copy_deep(film.frames[static_cast<std::size_t>(frame)].get()));
     GstVideoFrame mapped;
     if (noise > 0 && gst_video_frame_map(&mapped, &copy.info, buffer.get(), GST_MAP_READWRITE)) {
       cv::Mat luma(GST_VIDEO_FRAME_HEIGHT(&mapped), GST_VIDEO_FRAME_WIDTH(&mapped), CV_8UC1,
@@ -297,8 +240,8 @@ Figures run_course(const Film &film, const Course &course) {
       "name=detect " +
       course.properties + " ! npccount name=count " + (course.rules ? kRules : "") +
       " ! npcsink name=sink updaters=file:" + folder.path() + "/counts.jsonl");
-  const Object<GstElement> source = pipeline.element("frames");
-  const Object<GstElement> detect = pipeline.element("detect");
+  const Owned<GstElement> source = pipeline.element("frames");
+  const Owned<GstElement> detect = pipeline.element("detect");
   GstVideoInfo info = film.info;
   GstCaps *caps = gst_video_info_to_caps(&info);
   gst_app_src_set_caps(GST_APP_SRC(source.get()), caps);
@@ -319,10 +262,12 @@ Figures run_course(const Film &film, const Course &course) {
     if (gst_app_src_push_buffer(GST_APP_SRC(source.get()),
                                 stamped(film, frame, period).release()) != GST_FLOW_OK)
       break;
-    pipeline.read_bus(0);
+    // As an application does.
+    while (pipeline.read(GST_MESSAGE_ANY, 0)) {
+    }
   }
   gst_app_src_end_of_stream(GST_APP_SRC(source.get()));
-  pipeline.read_bus(kSilence);
+  pipeline.finish();
   figures.wall = start.seconds();
   figures.cpu = start.cpu();
   figures.sink = sinking.seconds();

@@ -12,17 +12,14 @@
 #include <utility>
 #include <vector>
 
-namespace npc::bench {
+#include "../owned.h"
 
-struct BufferUnref {
-  void operator()(GstBuffer *buffer) const { gst_buffer_unref(buffer); }
-};
-using Buffer = std::unique_ptr<GstBuffer, BufferUnref>;
+namespace npc::bench {
 
 // Decoded frames, I420.
 struct Film {
   GstVideoInfo info{};
-  std::vector<Buffer> frames;
+  std::vector<test::Owned<GstBuffer>> frames;
 
   int size() const { return static_cast<int>(frames.size()); }
   cv::Mat bgr(int frame) const;

@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "../waiting.h"
-#include "npcsink/store.h"
+#include "npcsink/store/store.h"
 #include "numbered.h"
 
 namespace npc::test {

@@ -15,7 +15,7 @@
 #include <thread>
 #include <vector>
 
-#include "npcsink/spool.h"
+#include "npcsink/store/spool.h"
 
 namespace {
 

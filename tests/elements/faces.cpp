@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "../pipeline.h"
 #include "scene.h"
 
 namespace npc::test {
@@ -81,30 +82,16 @@ Result watch(const std::string &detect, int rows) {
       " ! fakesink name=end signal-handoffs=true";
   Result result;
   result.scale = rows / 480.0;
-  GError *failure = nullptr;
-  Owned<GstElement> pipeline(gst_parse_launch(line.c_str(), &failure));
-  if (failure != nullptr) {
-    result.error = failure->message;
-    g_clear_error(&failure);
-    return result;
+  try {
+    const Pipeline pipeline(line);
+    const auto end = pipeline.element("end");
+    g_signal_connect(end.get(), "handoff", G_CALLBACK(note), &result);
+    pipeline.play();
+    pipeline.finish();
+    result.face_time = stat_of(pipeline.element("eyes").get(), "face-time");
+  } catch (const std::runtime_error &error) {
+    result.error = error.what();
   }
-  Owned<GstElement> end(gst_bin_get_by_name(GST_BIN(pipeline.get()), "end"));
-  Owned<GstElement> eyes(gst_bin_get_by_name(GST_BIN(pipeline.get()), "eyes"));
-  g_signal_connect(end.get(), "handoff", G_CALLBACK(note), &result);
-  Owned<GstBus> bus(gst_element_get_bus(pipeline.get()));
-  gst_element_set_state(pipeline.get(), GST_STATE_PLAYING);
-  Owned<GstMessage> message(
-      gst_bus_timed_pop_filtered(bus.get(), 120 * GST_SECOND,
-                                 static_cast<GstMessageType>(GST_MESSAGE_EOS | GST_MESSAGE_ERROR)));
-  if (!message) {
-    result.error = "no end";
-  } else if (GST_MESSAGE_TYPE(message.get()) == GST_MESSAGE_ERROR) {
-    gst_message_parse_error(message.get(), &failure, nullptr);
-    result.error = failure->message;
-    g_clear_error(&failure);
-  }
-  result.face_time = stat_of(eyes.get(), "face-time");
-  gst_element_set_state(pipeline.get(), GST_STATE_NULL);
   return result;
 }
 

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "owned.h"
+#include "../pipeline.h"
 
 namespace npc::test {
 namespace {
@@ -25,33 +25,12 @@ struct Seen {
 
 /// What `count` (properties of npccount) counts in `clip` with `detect` (properties of npcdetect).
 Seen watch(const fs::path &clip, const std::string &detect, const std::string &count) {
-  const std::string line = "filesrc location=\"" + clip.string() + "\" ! decodebin ! npcdetect " +
-                           detect + " ! npccount " + count + " ! fakesink sync=false";
-  GError *failure = nullptr;
-  Owned<GstElement> pipeline(gst_parse_launch(line.c_str(), &failure));
   Seen seen;
-  if (failure != nullptr) {
-    seen.error = failure->message;
-    g_clear_error(&failure);
-    return seen;
-  }
-  Owned<GstBus> bus(gst_element_get_bus(pipeline.get()));
-  gst_element_set_state(pipeline.get(), GST_STATE_PLAYING);
-  for (bool end = false; !end;) {
-    Owned<GstMessage> message(gst_bus_timed_pop_filtered(
-        bus.get(), 120 * GST_SECOND,
-        static_cast<GstMessageType>(GST_MESSAGE_EOS | GST_MESSAGE_ERROR | GST_MESSAGE_ELEMENT)));
-    if (!message || GST_MESSAGE_TYPE(message.get()) == GST_MESSAGE_ERROR) {
-      seen.error = "no end";
-      if (message) {
-        gst_message_parse_error(message.get(), &failure, nullptr);
-        seen.error = failure->message;
-        g_clear_error(&failure);
-      }
-      end = true;
-    } else if (GST_MESSAGE_TYPE(message.get()) == GST_MESSAGE_EOS) {
-      end = true;
-    } else {
+  try {
+    const Pipeline pipeline(
+        "npcdetect " + detect + " ! npccount " + count + " ! fakesink sync=false", clip.string());
+    pipeline.play();
+    while (const auto message = pipeline.next()) {
       const GstStructure *structure = gst_message_get_structure(message.get());
       guint people = 0;
       if (gst_structure_has_name(structure, "npc-crossing"))
@@ -59,8 +38,9 @@ Seen watch(const fs::path &clip, const std::string &detect, const std::string &c
       else if (gst_structure_get_uint(structure, "people", &people))
         seen.people.push_back(people);
     }
+  } catch (const std::runtime_error &error) {
+    seen.error = error.what();
   }
-  gst_element_set_state(pipeline.get(), GST_STATE_NULL);
   return seen;
 }
 

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "owned.h"
+#include "../owned.h"
 
 namespace npc::test {
 

@@ -13,6 +13,8 @@ struct GiveBack {
   void operator()(GstHarness *harness) const { gst_harness_teardown(harness); }
   void operator()(GstCaps *caps) const { gst_caps_unref(caps); }
   void operator()(GstBuffer *buffer) const { gst_buffer_unref(buffer); }
+  void operator()(GstSample *sample) const { gst_sample_unref(sample); }
+  void operator()(GstStructure *structure) const { gst_structure_free(structure); }
   void operator()(GstMessage *message) const { gst_message_unref(message); }
   void operator()(GstEvent *event) const { gst_event_unref(event); }
   void operator()(GstObject *object) const { gst_object_unref(object); }

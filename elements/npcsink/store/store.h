@@ -16,11 +16,11 @@
 #include <thread>
 #include <vector>
 
+#include "../record.h"
+#include "../updaters/updater.h"
 #include "database.h"
 #include "place.h"
-#include "record.h"
 #include "spool.h"
-#include "updaters/updater.h"
 
 namespace npc {
 

@@ -9,7 +9,7 @@
 #include <filesystem>
 #include <utility>
 
-#include "threads.h"
+#include "../threads.h"
 
 namespace npc {
 namespace {

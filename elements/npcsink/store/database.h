@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "record.h"
+#include "../record.h"
 
 struct sqlite3;
 struct sqlite3_stmt;

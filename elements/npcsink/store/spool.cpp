@@ -14,7 +14,7 @@
 #include <system_error>
 #include <utility>
 
-#include "shorthash.h"
+#include "../shorthash.h"
 
 namespace npc {
 namespace {
