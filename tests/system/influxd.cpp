@@ -2,10 +2,7 @@
 // Starting, asking and killing of InfluxDB.
 #include "influxd.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <signal.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -23,19 +20,6 @@ namespace {
 // Secrets that others may read are refused.
 [[maybe_unused]] const mode_t kBefore = umask(S_IRWXG | S_IRWXO);
 
-int unused_port() {
-  const int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address = {};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof(address);
-  if (bind(descriptor, reinterpret_cast<sockaddr *>(&address), size) != 0 ||
-      getsockname(descriptor, reinterpret_cast<sockaddr *>(&address), &size) != 0)
-    throw std::runtime_error("no free port on the loopback interface");
-  close(descriptor);
-  return ntohs(address.sin_port);
-}
-
 std::vector<std::string> lines_of(const std::string &path) {
   std::vector<std::string> lines;
   std::istringstream text(content_of(path));
@@ -47,9 +31,9 @@ std::vector<std::string> lines_of(const std::string &path) {
 }  // namespace
 
 Influxd::Influxd(const std::string &http)
-    : port_(unused_port()), tls_(http.find("https-enabled") != std::string::npos) {
+    : port_(free_port()), tls_(http.find("https-enabled") != std::string::npos) {
   std::ofstream(directory_ / "influxdb.conf")
-      << "reporting-disabled = true\nbind-address = \"127.0.0.1:" << unused_port()
+      << "reporting-disabled = true\nbind-address = \"127.0.0.1:" << free_port()
       << "\"\n[meta]\ndir = \"" << directory_ / "meta"
       << "\"\n[data]\ndir = \"" << directory_ / "data"
       << "\"\nwal-dir = \"" << directory_ / "wal"
@@ -88,44 +72,6 @@ std::vector<int> Influxd::sequence() const {
   for (const auto &row : answer["/results/0/series/0/values"_json_pointer])
     numbers.push_back(row[1].get<int>());
   return numbers;
-}
-
-Authority::Authority() {
-  openssl({"req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-           "-subj", "/CN=authority", "-days", "2", "-keyout", directory_ / "ca.key", "-out",
-           directory_ / "ca.crt"});
-}
-
-bool Authority::sign(const std::string &name, const std::string &subject, int days) const {
-  std::ofstream(directory_ / (name + ".ext")) << "subjectAltName=" << subject << "\n";
-  std::vector<std::string> certify = {"x509",
-                                      "-req",
-                                      "-in",
-                                      directory_ / (name + ".csr"),
-                                      "-CA",
-                                      directory_ / "ca.crt",
-                                      "-CAkey",
-                                      directory_ / "ca.key",
-                                      "-CAcreateserial",
-                                      "-extfile",
-                                      directory_ / (name + ".ext"),
-                                      "-out",
-                                      directory_ / (name + ".crt")};
-  std::vector<std::string> long_ago = certify;
-  certify.insert(certify.end(), {"-days", std::to_string(days)});
-  // OpenSSL 3.5 signs nothing for less than a day, and 3.0 for no other time than now.
-  long_ago.insert(long_ago.end(),
-                  {"-not_before", "20200101000000Z", "-not_after", "20200102000000Z"});
-  return openssl({"req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-                  "-subj", "/CN=" + name, "-keyout", directory_ / (name + ".key"), "-out",
-                  directory_ / (name + ".csr")}) &&
-         (openssl(certify) || (days < 0 && openssl(long_ago)));
-}
-
-bool Authority::openssl(const std::vector<std::string> &arguments) const {
-  std::vector<std::string> command = {"openssl"};
-  command.insert(command.end(), arguments.begin(), arguments.end());
-  return Process(command, directory_ / "log").wait() == 0;
 }
 
 InfluxFake::InfluxFake() {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// A real InfluxDB 1.x of our own, certificates for it, and a stand-in for what it cannot do.
+// A real InfluxDB 1.x of our own for system tests, and a stand-in for what it cannot do.
 #pragma once
 
 #include <string>
 #include <vector>
 
-#include "mosquitto.h"
+#include "process.h"
 
 namespace npc::test {
 
@@ -35,20 +35,6 @@ class Influxd {
   int port_;
   bool tls_;
   Process process_;
-};
-
-/// An authority and what it signed, in files of a directory.
-class Authority {
- public:
-  Authority();
-  /// Makes `<name>.crt` and `<name>.key` for a subject such as IP:127.0.0.1, valid for `days`.
-  bool sign(const std::string &name, const std::string &subject, int days) const;
-  std::string certificate() const { return directory_ / "ca.crt"; }
-  std::string operator/(const std::string &name) const { return directory_ / name; }
-
- private:
-  bool openssl(const std::vector<std::string> &arguments) const;
-  TemporaryDirectory directory_;
 };
 
 /// A server with the write path of InfluxDB 2, tests/system/influxfake.py, that answers what it is

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "../waiting.h"
+#include "authority.h"
 #include "influxd.h"
 #include "npcsink/updaters/updater.h"
 #include "sink.h"

@@ -5,13 +5,16 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <utility>
 
 #include "../waiting.h"
+#include "authority.h"
 #include "mosquitto.h"
 #include "sink.h"
 
 namespace {
 
+using npc::test::Authority;
 using npc::test::content_of;
 using npc::test::eventually;
 using npc::test::Mosquitto;
@@ -21,54 +24,21 @@ using npc::test::TemporaryDirectory;
 
 constexpr const char *kPassword = "s3cret-Of-The-Door";
 
-// Two authorities, and certificates of the first for a broker on 127.0.0.1 and for us.
-class Certificates {
- public:
-  Certificates() {
-    shell(
-        "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=ours -keyout ca.key -out "
-        "ca.pem");
-    shell(
-        "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=theirs -keyout other.key "
-        "-out other.pem");
-    sign("good", "IP:127.0.0.1", "-days 2");
-    sign("elsewhere", "DNS:elsewhere.example", "-days 2");
-    // Each version of OpenSSL knows one of these.
-    sign("expired", "IP:127.0.0.1", "-days -1",
-         "-not_before 20200101000000Z -not_after 20200102000000Z");
-    sign("client", "DNS:camera", "-days 2");
-  }
-  std::string operator/(const std::string &name) const { return directory_ / name; }
-
- private:
-  void shell(const std::string &command) {
-    Process process({"sh", "-c", "cd " + (directory_ / "") + " && umask 077 && " + command},
-                    directory_ / "openssl.log");
-    EXPECT_EQ(process.wait(), 0) << command << content_of(directory_ / "openssl.log");
-  }
-  void sign(const std::string &name, const std::string &alternative, const std::string &valid,
-            const std::string &or_valid = {}) {
-    std::ofstream(directory_ / (name + ".cnf")) << "subjectAltName=" << alternative << "\n";
-    shell("openssl req -newkey rsa:2048 -nodes -subj /CN=" + name + " -keyout " + name +
-          ".key -out " + name + ".csr");
-    const std::string certify = "openssl x509 -req -in " + name +
-                                ".csr -CA ca.pem -CAkey ca.key -CAcreateserial -extfile " + name +
-                                ".cnf -out " + name + ".pem ";
-    shell(certify + valid + (or_valid.empty() ? "" : " || " + certify + or_valid));
-  }
-
-  TemporaryDirectory directory_;
-};
-
 class MqttTls : public testing::Test {
  protected:
   static void SetUpTestSuite() {
-    if (npc::test::have_program("openssl"))
-      certificates_ = new Certificates;
+    if (!npc::test::have_program("openssl"))
+      return;
+    ours_ = new Authority;
+    theirs_ = new Authority;
+    EXPECT_TRUE(ours_->sign("good", "IP:127.0.0.1", 2));
+    EXPECT_TRUE(ours_->sign("elsewhere", "DNS:elsewhere.example", 2));
+    EXPECT_TRUE(ours_->sign("expired", "IP:127.0.0.1", -1));
+    EXPECT_TRUE(ours_->sign("client", "DNS:camera", 2));
   }
   static void TearDownTestSuite() {
-    delete certificates_;
-    certificates_ = nullptr;
+    delete std::exchange(ours_, nullptr);
+    delete std::exchange(theirs_, nullptr);
   }
   void SetUp() override {
     for (const char *program : {"mosquitto", "mosquitto_sub", "mosquitto_passwd", "openssl"}) {
@@ -77,10 +47,10 @@ class MqttTls : public testing::Test {
     }
   }
 
-  static std::string file(const std::string &name) { return *certificates_ / name; }
+  static std::string file(const std::string &name) { return *ours_ / name; }
   // The configuration of a broker with this certificate.
   static std::string with(const std::string &name, const std::string &more = {}) {
-    return "allow_anonymous true\ncertfile " + file(name + ".pem") + "\nkeyfile " +
+    return "allow_anonymous true\ncertfile " + file(name + ".crt") + "\nkeyfile " +
            file(name + ".key") + "\n" + more;
   }
   // What is said of a broker when it refuses, or is refused. The pipeline goes on.
@@ -105,15 +75,17 @@ class MqttTls : public testing::Test {
     return sink.drain() && sink.number("delivered") == 300;
   }
 
-  static Certificates *certificates_;
+  static Authority *ours_;
+  static Authority *theirs_;
 };
 
-Certificates *MqttTls::certificates_ = nullptr;
+Authority *MqttTls::ours_ = nullptr;
+Authority *MqttTls::theirs_ = nullptr;
 
 TEST_F(MqttTls, DeliversToATrustedBroker) {
   Mosquitto broker(with("good"));
   ASSERT_TRUE(broker.start());
-  EXPECT_TRUE(delivers("mqtts://" + broker.host() + "/?ca-file=" + file("ca.pem")));
+  EXPECT_TRUE(delivers("mqtts://" + broker.host() + "/?ca-file=" + ours_->certificate()));
   EXPECT_NE(broker.log().find("(p5, "), std::string::npos) << broker.log();
 }
 
@@ -121,7 +93,7 @@ TEST_F(MqttTls, RefusesAnotherAuthority) {
   Mosquitto broker(with("good"));
   ASSERT_TRUE(broker.start());
   const std::string certificate = "The certificate of the broker at " + broker.host();
-  for (const std::string &query : {"ca-file=" + file("other.pem"), std::string("qos=1")}) {
+  for (const std::string &query : {"ca-file=" + theirs_->certificate(), std::string("qos=1")}) {
     const std::string reason = refusal(broker, query);
     EXPECT_TRUE(reason.starts_with(certificate + " is not trusted (")) << reason;
     EXPECT_TRUE(reason.ends_with("): name the file of who signed it with ca-file=.")) << reason;
@@ -131,7 +103,7 @@ TEST_F(MqttTls, RefusesAnotherAuthority) {
 TEST_F(MqttTls, RefusesAnExpiredCertificate) {
   Mosquitto broker(with("expired"));
   ASSERT_TRUE(broker.start());
-  EXPECT_EQ(refusal(broker, "ca-file=" + file("ca.pem")),
+  EXPECT_EQ(refusal(broker, "ca-file=" + ours_->certificate()),
             "The certificate of the broker at " + broker.host() +
                 " has expired: renew it there, or set the clock here.");
 }
@@ -139,27 +111,27 @@ TEST_F(MqttTls, RefusesAnExpiredCertificate) {
 TEST_F(MqttTls, RefusesAnotherHost) {
   Mosquitto broker(with("elsewhere"));
   ASSERT_TRUE(broker.start());
-  EXPECT_EQ(refusal(broker, "ca-file=" + file("ca.pem")),
+  EXPECT_EQ(refusal(broker, "ca-file=" + ours_->certificate()),
             "The certificate of the broker at " + broker.host() +
                 " is for another host: write the name that is in it.");
   EXPECT_TRUE(delivers("mqtts://" + broker.host() + "/?insecure=1"));
 }
 
 TEST_F(MqttTls, ShowsItsCertificate) {
-  Mosquitto broker(with("good", "cafile " + file("ca.pem") + "\nrequire_certificate true\n"));
+  Mosquitto broker(with("good", "cafile " + ours_->certificate() + "\nrequire_certificate true\n"));
   ASSERT_TRUE(broker.start());
-  const std::string ca = "ca-file=" + file("ca.pem");
+  const std::string ca = "ca-file=" + ours_->certificate();
   EXPECT_EQ(refusal(broker, ca), "The broker at " + broker.host() +
                                      " wants a certificate of ours: name its files with "
                                      "cert-file= and key-file=.");
-  const std::string ours = "&cert-file=" + file("client.pem") + "&key-file=";
+  const std::string ours = "&cert-file=" + file("client.crt") + "&key-file=";
   EXPECT_TRUE(delivers("mqtts://" + broker.host() + "/?" + ca + ours + file("client.key")));
   EXPECT_EQ(refusal(broker, ca + ours + file("good.key")),
             "The key file \"" + file("good.key") + "\" belongs to another certificate.");
-  EXPECT_EQ(
-      refusal(broker, ca + "&cert-file=" + file("other.pem") + "&key-file=" + file("other.key")),
-      "The broker at " + broker.host() +
-          " does not trust our certificate: check cert-file= and who signed it.");
+  EXPECT_EQ(refusal(broker, ca + "&cert-file=" + theirs_->certificate() +
+                                "&key-file=" + (*theirs_ / "ca.key")),
+            "The broker at " + broker.host() +
+                " does not trust our certificate: check cert-file= and who signed it.");
 
   std::filesystem::permissions(file("client.key"), std::filesystem::perms(0644));
   EXPECT_EQ(refusal(broker, ca + ours + file("client.key")),
@@ -183,7 +155,7 @@ TEST_F(MqttTls, SaysWhichFileIsMissing) {
 TEST_F(MqttTls, SaysThatThereIsNoTls) {
   Mosquitto broker;
   ASSERT_TRUE(broker.start());
-  const std::string why = refusal(broker, "ca-file=" + file("ca.pem"));
+  const std::string why = refusal(broker, "ca-file=" + ours_->certificate());
   const std::string begin = "The broker at " + broker.host() + " ended the connection ";
   const std::string end = ": check the port, or write mqtt://.";
   // Not every libmosquitto tells how far it came.
@@ -214,8 +186,8 @@ TEST_F(MqttTls, ThePasswordIsNowhere) {
   Mosquitto broker(with("good", "password_file " + users + "\n") + "allow_anonymous false\n");
   ASSERT_TRUE(broker.start());
   const std::string password = directory / "password";
-  const std::string uri =
-      "mqtts://me@" + broker.host() + "/?ca-file=" + file("ca.pem") + "&password-file=" + password;
+  const std::string uri = "mqtts://me@" + broker.host() + "/?ca-file=" + ours_->certificate() +
+                          "&password-file=" + password;
   for (const std::string &state : {std::string("connected"), std::string("disconnected")}) {
     const std::string written = state == "connected" ? kPassword : std::string("x") + kPassword;
     std::filesystem::remove(password);

@@ -9,7 +9,7 @@
 #include <string>
 
 #include "../waiting.h"
-#include "mosquitto.h"
+#include "process.h"
 #include "sink.h"
 
 namespace {

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "../waiting.h"
-#include "mosquitto.h"
+#include "process.h"
 #include "sink.h"
 
 namespace {
