@@ -2,6 +2,7 @@
 // From one store to many updaters.
 #include "delivery.h"
 
+#include <chrono>
 #include <map>
 #include <sstream>
 
@@ -22,9 +23,11 @@ Delivery::Delivery(std::string_view updaters, const Registry &registry,
     made.emplace_back(text, std::move(updater));
   }
   // Only now: a list that is refused leaves no cursor behind.
-  for (auto &[text, updater] : made)
+  for (auto &[text, updater] : made) {
+    updater->set_retention(std::chrono::duration_cast<std::chrono::seconds>(store_->retention()));
     workers_.push_back(
         std::make_unique<Worker>(text, std::move(updater), store_, options, listener));
+  }
 }
 
 Delivery::~Delivery() {

@@ -119,7 +119,7 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"mqtts://host/?cert-file=/a", "cert-file and key-file belong together"},
         Bad{"mqtts://host/?insecure=0", "insecure can only be 1"},
         Bad{"mqtts://host/?insecure=1&ca-file=/a", "ca-file means nothing"},
-        Bad{"mqtt://host/?expiry=0", "expiry must be seconds"},
+        Bad{"mqtt://host/?expiry=-1", "expiry must be seconds"},
         Bad{"mqtt://host/?topics=counts,pictures", "topics may have counts, influx, state"},
         Bad{"mqtt://host/?discovery=homie", "discovery can only be homeassistant"},
         Bad{"mqtt://host/?discovery=homeassistant&topics=counts",

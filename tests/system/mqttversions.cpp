@@ -41,20 +41,25 @@ TEST_F(MqttVersions, PropertiesAreSeen) {
   TemporaryDirectory directory;
   Process subscriber(
       {"mosquitto_sub", "-h", "127.0.0.1", "-p", std::to_string(broker_.port()), "-V", "5", "-t",
-       "npc/+/+/counts", "-t", "npc/+/+/influx", "-C", "2", "-W", "30", "-F", "%t|%C|%E|%F|%P"},
+       "npc/+/+/counts", "-t", "npc/+/+/influx", "-C", "6", "-W", "30", "-F", "%t|%C|%E|%F|%P"},
       directory / "output");
   ASSERT_TRUE(
       eventually([&] { return broker_.log().find("Sending SUBACK") != std::string::npos; }));
-  Sink sink("mqtt://" + broker_.host() + "/?expiry=3600");
-  sink.push(0, 1);
+  for (const char *query : {"", "?expiry=3600", "?expiry=0"}) {
+    Sink sink("mqtt://" + broker_.host() + "/" + query);
+    sink.push(0, 1);
+    EXPECT_TRUE(sink.drain());
+  }
   EXPECT_EQ(subscriber.wait(), 0);
   const std::string output = content_of(directory / "output");
-  EXPECT_NE(output.find("npc/home/door/counts|application/json|3600|1|schema:npc-counts/1\n"),
-            std::string::npos)
-      << output;
-  EXPECT_NE(output.find("npc/home/door/influx|text/vnd.influx|3600|1|schema:npc-counts/1\n"),
-            std::string::npos)
-      << output;
+  // The first is the sink's store-retention, 30 days.
+  for (const std::string expiry : {"2592000", "3600", ""}) {
+    for (const std::string type : {"counts|application/json", "influx|text/vnd.influx"}) {
+      EXPECT_NE(output.find("npc/home/door/" + type + "|" + expiry + "|1|schema:npc-counts/1\n"),
+                std::string::npos)
+          << output;
+    }
+  }
   // The session outlives the connection: c0 is clean start 0.
   EXPECT_NE(broker_.log().find(" as npc-home-door-"), std::string::npos);
   EXPECT_NE(broker_.log().find("(p5, c0, k30)"), std::string::npos) << broker_.log();

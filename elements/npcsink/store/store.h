@@ -109,6 +109,7 @@ class Store {
   void interrupt(bool on);
 
   StoreStats stats() const;
+  std::chrono::nanoseconds retention() const { return options_.retention; }
 
  private:
   friend class Cursor;

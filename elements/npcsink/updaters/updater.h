@@ -51,6 +51,9 @@ class Updater {
   /// Where the records go, in words; the same for two URIs that mean the same place.
   virtual std::string target() const = 0;
 
+  /// For how long the sink keeps records; 0: without an end. Called once, before all others.
+  virtual void set_retention(std::chrono::seconds) {}
+
   /// Opens the way anew, whatever is left of the last one. `first` is the first record that there
   /// was. Returns why it failed, as a sentence, or nothing.
   virtual std::string connect(const Record &first, std::stop_token stop) = 0;
@@ -58,7 +61,8 @@ class Updater {
   /// Delivers records in their order. After a failure the way is closed.
   virtual Outcome deliver(std::span<const Record> records, std::stop_token stop) = 0;
 
-  /// For what an updater tells the far side about itself. Called before each of the others.
+  /// For what an updater tells the far side about itself. Called before each of those
+  /// that may wait.
   virtual void set_backlog(const Backlog &) {}
 
   /// The most records that deliver() gains from.

@@ -45,6 +45,7 @@ class MqttUpdater : public Updater {
   std::string connect(const Record &first, std::stop_token stop) override;
   Outcome deliver(std::span<const Record> records, std::stop_token stop) override;
   std::size_t batch() const override { return kBatch; }
+  void set_retention(seconds retention) override;
   void set_backlog(const Backlog &backlog) override { backlog_ = backlog; }
   std::string idle() override;
   void close() noexcept override;
@@ -97,11 +98,18 @@ MqttUpdater::MqttUpdater(MqttSettings settings)
     : settings_(std::move(settings)),
       broker_(host_and_port(settings_.host, settings_.port)),
       machine_(machine_hash()) {
-  for (mqtt::Properties *properties : {&counts_properties_, &influx_properties_}) {
+  for (mqtt::Properties *properties : {&counts_properties_, &influx_properties_})
     properties->add_user("schema", "npc-counts/1");
-    if (settings_.expiry)
-      properties->set_expiry(*settings_.expiry);
-  }
+}
+
+void MqttUpdater::set_retention(seconds retention) {
+  const auto most =
+      std::min<seconds::rep>(retention.count(), std::numeric_limits<std::uint32_t>::max());
+  const std::uint32_t expiry = settings_.expiry.value_or(static_cast<std::uint32_t>(most));
+  if (expiry == 0)
+    return;
+  for (mqtt::Properties *properties : {&counts_properties_, &influx_properties_})
+    properties->set_expiry(expiry);
 }
 
 // Nothing if there are too many cameras: such a record gets neither status nor state.

@@ -72,8 +72,8 @@ std::optional<std::uint32_t> expiry_of(const Uri &uri) {
   const std::string text = uri.parameter("expiry", "");
   std::uint32_t seconds = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-  if (error != std::errc() || end != text.data() + text.size() || seconds == 0)
-    throw UriError(uri.text, "expiry must be seconds, from 1 to 4294967295");
+  if (error != std::errc() || end != text.data() + text.size())
+    throw UriError(uri.text, "expiry must be seconds, from 1 to 4294967295, or 0 for never");
   return seconds;
 }
 

@@ -28,7 +28,7 @@ struct MqttSettings {
   std::string password_file;
   std::string client_id;  ///< empty for our own
   MqttTopics topics;
-  std::optional<std::uint32_t> expiry;  ///< s
+  std::optional<std::uint32_t> expiry;  ///< s; 0: never; none: as long as the sink keeps records
   std::string discovery_prefix;         ///< empty for no discovery
   std::optional<TlsSettings> tls;
 };
