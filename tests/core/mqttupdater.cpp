@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The mqtt updater where no broker is: what it says, and that a stop ends its waits.
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,6 +11,7 @@
 #include <string>
 #include <tuple>
 
+#include "../system/listener.h"
 #include "../system/mosquitto.h"
 #include "../waiting.h"
 #include "npcsink/delivery.h"
@@ -26,29 +25,6 @@ using npc::test::eventually;
 using npc::test::numbered;
 using std::chrono::hours;
 using std::chrono::milliseconds;
-
-// A loopback port on which connections are taken by the kernel, and nobody answers.
-class SilentServer {
- public:
-  SilentServer() : socket_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address = {};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof(address);
-    EXPECT_EQ(bind(socket_, reinterpret_cast<sockaddr *>(&address), size), 0);
-    EXPECT_EQ(getsockname(socket_, reinterpret_cast<sockaddr *>(&address), &size), 0);
-    port_ = ntohs(address.sin_port);
-  }
-  ~SilentServer() { close(socket_); }
-
-  void listen() { EXPECT_EQ(::listen(socket_, 8), 0); }
-  int accept() { return ::accept4(socket_, nullptr, nullptr, SOCK_CLOEXEC); }
-  std::string host() const { return "127.0.0.1:" + std::to_string(port_); }
-
- private:
-  int socket_;
-  int port_ = 0;
-};
 
 class MqttUpdater : public testing::Test {
  protected:
@@ -68,7 +44,7 @@ class MqttUpdater : public testing::Test {
   }
 
   npc::WorkerOptions options_;
-  SilentServer server_;
+  npc::test::Listener server_;
   std::shared_ptr<npc::Store> store_;
   std::unique_ptr<Delivery> delivery_;
 };

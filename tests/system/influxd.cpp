@@ -9,9 +9,9 @@
 #include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "../waiting.h"
+#include "listener.h"
 #include "npcsink/updaters/influxdb/http.h"
 
 namespace npc::test {
@@ -20,20 +20,12 @@ namespace {
 // Secrets that others may read are refused.
 [[maybe_unused]] const mode_t kBefore = umask(S_IRWXG | S_IRWXO);
 
-std::vector<std::string> lines_of(const std::string &path) {
-  std::vector<std::string> lines;
-  std::istringstream text(content_of(path));
-  for (std::string line; std::getline(text, line);)
-    lines.push_back(line);
-  return lines;
-}
-
 }  // namespace
 
 Influxd::Influxd(const std::string &http)
-    : port_(free_port()), tls_(http.find("https-enabled") != std::string::npos) {
+    : port_(Listener().port()), tls_(http.find("https-enabled") != std::string::npos) {
   std::ofstream(directory_ / "influxdb.conf")
-      << "reporting-disabled = true\nbind-address = \"127.0.0.1:" << free_port()
+      << "reporting-disabled = true\nbind-address = \"127.0.0.1:" << Listener().port()
       << "\"\n[meta]\ndir = \"" << directory_ / "meta"
       << "\"\n[data]\ndir = \"" << directory_ / "data"
       << "\"\nwal-dir = \"" << directory_ / "wal"

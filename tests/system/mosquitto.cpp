@@ -2,24 +2,15 @@
 // Starting, asking and killing of Mosquitto.
 #include "mosquitto.h"
 
-#include <arpa/inet.h>
-#include <fcntl.h>
-#include <netinet/in.h>
 #include <signal.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdint>
-#include <cstdlib>
 #include <fstream>
-#include <sstream>
 #include <stdexcept>
-#include <utility>
 
 #include "../waiting.h"
+#include "listener.h"
 
 namespace npc::test {
 namespace {
@@ -27,15 +18,9 @@ namespace {
 namespace fs = std::filesystem;
 
 bool accepts_connections(int port) {
-  const int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address = {};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<std::uint16_t>(port));
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  const int result =
-      connect(descriptor, reinterpret_cast<const sockaddr *>(&address), sizeof(address));
+  const int descriptor = connect_to(port);
   close(descriptor);
-  return result == 0;
+  return descriptor >= 0;
 }
 
 std::vector<std::string> subscriber_command(const Mosquitto &broker,
@@ -50,7 +35,7 @@ std::vector<std::string> subscriber_command(const Mosquitto &broker,
 
 }  // namespace
 
-Mosquitto::Mosquitto(const std::string &configuration) : port_(free_port()) {
+Mosquitto::Mosquitto(const std::string &configuration) : port_(Listener().port()) {
   std::ofstream(directory_ / "mosquitto.conf")
       << "listener " << port_
       << " 127.0.0.1\n"
@@ -101,11 +86,7 @@ Subscriber::Subscriber(const Mosquitto &broker, const std::vector<std::string> &
     : process_(subscriber_command(broker, more), directory_ / "output") {}
 
 std::vector<std::string> Subscriber::lines() const {
-  std::vector<std::string> lines;
-  std::istringstream text(content_of(directory_ / "output"));
-  for (std::string line; std::getline(text, line);)
-    lines.push_back(line);
-  return lines;
+  return lines_of(directory_ / "output");
 }
 
 std::vector<std::string> Subscriber::payloads(const std::string &topic) const {

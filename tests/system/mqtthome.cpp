@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Home Assistant's discovery, and what is retained, with a real broker in between.
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -15,6 +13,7 @@
 #include <utility>
 
 #include "../waiting.h"
+#include "listener.h"
 #include "mosquitto.h"
 #include "sink.h"
 
@@ -197,41 +196,22 @@ TEST_F(MqttHome, ALineThatIsGoneLosesItsEntities) {
 // there: brokers that look it up beside the connection answer a subscription before they are done.
 class LateBroker {
  public:
-  LateBroker(int port, std::string until)
-      : to_(port),
-        until_(std::move(until)),
-        socket_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address = loopback(0);
-    socklen_t size = sizeof(address);
-    EXPECT_EQ(bind(socket_, reinterpret_cast<sockaddr *>(&address), size), 0);
-    EXPECT_EQ(getsockname(socket_, reinterpret_cast<sockaddr *>(&address), &size), 0);
-    EXPECT_EQ(listen(socket_, 8), 0);
-    port_ = ntohs(address.sin_port);
+  LateBroker(int port, std::string until) : to_(port), until_(std::move(until)) {
+    listener_.listen();
     thread_ = std::thread([this] { serve(); });
   }
   ~LateBroker() {
-    shutdown(socket_, SHUT_RDWR);
+    listener_.end();
     thread_.join();
-    close(socket_);
   }
-  std::string host() const { return "127.0.0.1:" + std::to_string(port_); }
+  std::string host() const { return listener_.host(); }
 
  private:
-  static sockaddr_in loopback(int port) {
-    sockaddr_in address = {};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(static_cast<std::uint16_t>(port));
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    return address;
-  }
-
   void serve() {
-    const int client = accept4(socket_, nullptr, nullptr, SOCK_CLOEXEC);
+    const int client = listener_.accept();
     if (client < 0)
       return;
-    const int server = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    const sockaddr_in address = loopback(to_);
-    EXPECT_EQ(::connect(server, reinterpret_cast<const sockaddr *>(&address), sizeof(address)), 0);
+    const int server = npc::test::connect_to(to_);
     pollfd files[2] = {{client, POLLIN, 0}, {server, POLLIN, 0}};
     std::string unread, seen, late;
     for (char bytes[65536]; poll(files, 2, 60000) > 0;) {
@@ -278,8 +258,7 @@ class LateBroker {
 
   const int to_;
   const std::string until_;
-  const int socket_;
-  int port_ = 0;
+  const npc::test::Listener listener_;
   bool late_enough_ = false;
   std::thread thread_;
 };

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // What MQTT 5 adds, seen by a subscriber, and a broker that does not speak it.
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -12,6 +10,7 @@
 #include <thread>
 
 #include "../waiting.h"
+#include "listener.h"
 #include "mosquitto.h"
 #include "sink.h"
 
@@ -79,36 +78,21 @@ TEST_F(MqttVersions, ConfirmsWithinTheBrokersReceiveMaximum) {
 // In front of a real broker, refuses MQTT 5 as brokers did before there was one.
 class OldBroker {
  public:
-  explicit OldBroker(int port)
-      : to_(port), socket_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address = loopback(0);
-    socklen_t size = sizeof(address);
-    EXPECT_EQ(bind(socket_, reinterpret_cast<sockaddr *>(&address), size), 0);
-    EXPECT_EQ(getsockname(socket_, reinterpret_cast<sockaddr *>(&address), &size), 0);
-    EXPECT_EQ(listen(socket_, 8), 0);
-    port_ = ntohs(address.sin_port);
+  explicit OldBroker(int port) : to_(port) {
+    listener_.listen();
     thread_ = std::thread([this] { serve(); });
   }
   ~OldBroker() {
-    shutdown(socket_, SHUT_RDWR);
+    listener_.end();
     thread_.join();
-    close(socket_);
   }
-  std::string host() const { return "127.0.0.1:" + std::to_string(port_); }
+  std::string host() const { return listener_.host(); }
   int refused() const { return refused_; }
 
  private:
-  static sockaddr_in loopback(int port) {
-    sockaddr_in address = {};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(static_cast<std::uint16_t>(port));
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    return address;
-  }
-
   void serve() {
     int client;
-    while ((client = accept4(socket_, nullptr, nullptr, SOCK_CLOEXEC)) >= 0) {
+    while ((client = listener_.accept()) >= 0) {
       char bytes[4096];
       const ssize_t size = recv(client, bytes, sizeof(bytes), 0);
       const std::string connect(bytes, size > 0 ? static_cast<std::size_t>(size) : 0);
@@ -124,9 +108,7 @@ class OldBroker {
   }
 
   void relay(int client, const std::string &connect) {
-    const int server = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    const sockaddr_in address = loopback(to_);
-    EXPECT_EQ(::connect(server, reinterpret_cast<const sockaddr *>(&address), sizeof(address)), 0);
+    const int server = npc::test::connect_to(to_);
     send(server, connect.data(), connect.size(), MSG_NOSIGNAL);
     pollfd files[2] = {{client, POLLIN, 0}, {server, POLLIN, 0}};
     for (bool open = true; open && poll(files, 2, 60000) > 0;) {
@@ -143,8 +125,7 @@ class OldBroker {
   }
 
   const int to_;
-  const int socket_;
-  int port_ = 0;
+  const npc::test::Listener listener_;
   std::atomic<int> refused_ = 0;
   std::thread thread_;
 };

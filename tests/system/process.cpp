@@ -2,12 +2,9 @@
 // Starting and ending of processes.
 #include "process.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -105,23 +102,18 @@ bool have_program(const std::string &name) {
   return !find_program(name).empty();
 }
 
-int free_port() {
-  const int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address = {};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof(address);
-  if (bind(descriptor, reinterpret_cast<sockaddr *>(&address), size) != 0 ||
-      getsockname(descriptor, reinterpret_cast<sockaddr *>(&address), &size) != 0)
-    throw std::runtime_error("no free port on the loopback interface");
-  close(descriptor);
-  return ntohs(address.sin_port);
-}
-
 std::string content_of(const std::string &path) {
   std::ostringstream text;
   text << std::ifstream(path).rdbuf();
   return text.str();
+}
+
+std::vector<std::string> lines_of(const std::string &path) {
+  std::vector<std::string> lines;
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);)
+    lines.push_back(line);
+  return lines;
 }
 
 }  // namespace npc::test

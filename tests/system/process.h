@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Real processes for system tests, and where they may write and listen.
+// Real processes for system tests, and where they may write.
 #pragma once
 
 #include <sys/types.h>
@@ -48,10 +48,8 @@ class Process {
 /// Whether a program is installed.
 bool have_program(const std::string &name);
 
-/// A port that nobody uses on the loopback interface.
-int free_port();
-
 /// All of a file.
 std::string content_of(const std::string &path);
+std::vector<std::string> lines_of(const std::string &path);
 
 }  // namespace npc::test

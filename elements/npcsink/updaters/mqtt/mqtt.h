@@ -15,8 +15,8 @@ namespace npc {
 ///   same
 /// - `discovery=homeassistant`: Home Assistant finds the camera; default none
 /// - `discovery-prefix`: the topic under which it looks; default `homeassistant`
-/// - `expiry`: the broker forgets records after so many seconds if nobody took them, 0: never, MQTT 5
-///   only; default as long as the sink keeps records
+/// - `expiry`: the broker forgets records after so many seconds if nobody took them, 0: never;
+///   default as long as the sink keeps them; MQTT 5 only
 /// - `password-file`: a file that holds the password of the user in its first line, read anew for
 ///   each connection; others may not read it
 /// - `qos`: 0, 1 or 2, how records are published, default 1; with 0 the broker confirms nothing, so
