@@ -4,6 +4,7 @@ frozen and cut off, and the process under audit that streams records to them."""
 
 import base64
 import contextlib
+import itertools
 import json
 import os
 import pathlib
@@ -91,14 +92,14 @@ class Process:
 class Network:
     """A network namespace for a far side, and the link to it. Needs root."""
 
-    count = 0
+    numbers = itertools.count(1)
 
     def __init__(self):
-        Network.count += 1
-        self.name = f"npc-{os.getpid()}-{Network.count}"
-        self.link = f"npc{os.getpid() % 100000}.{Network.count}"
+        number = next(Network.numbers)
+        self.name = f"npc-{os.getpid()}-{number}"
+        self.link = f"npc{os.getpid() % 100000}.{number}"
         # A network for benchmarks (RFC 2544): nobody's own.
-        base = (os.getpid() * 16 + Network.count) % 16384 * 4
+        base = (os.getpid() * 16 + number) % 16384 * 4
         self.address, ours = (f"198.18.{base // 256}.{base % 256 + i}" for i in (1, 2))
         self.prefix = ("ip", "netns", "exec", self.name)
         self.ip("netns", "add", self.name)
