@@ -285,7 +285,8 @@ TEST_F(FileUpdater, BeginsALineAnewAfterOneThatAStopCut) {
 // As that of a shell whose connection froze.
 TEST_F(FileUpdater, IsNotHeldUpByATerminalThatFroze) {
   const int screen = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
-  ASSERT_GE(screen, 0);
+  if (screen < 0)
+    GTEST_SKIP() << "no pseudo terminals here: /dev/pts is not mounted";
   ASSERT_TRUE(grantpt(screen) == 0 && unlockpt(screen) == 0);
   const int terminal = open(ptsname(screen), O_RDWR | O_NOCTTY | O_CLOEXEC);
   ASSERT_GE(terminal, 0);

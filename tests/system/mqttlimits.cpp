@@ -53,16 +53,21 @@ TEST_F(MqttLimits, ABacklogFitsWhereARecordFits) {
   }
 }
 
-TEST_F(MqttLimits, SaysWhichTopicIsTooLarge) {
+TEST_F(MqttLimits, SaysThatAMessageIsTooLarge) {
   for (const char *limit : {"max_packet_size 100", "message_size_limit 100"}) {
     Mosquitto broker("allow_anonymous true\n" + std::string(limit) + "\n");
     ASSERT_TRUE(broker.start());
     Sink sink("mqtt://" + broker.host() + "/?topics=counts");
     sink.hurry();
     sink.push(0, 1);
-    EXPECT_EQ(sink.wait_for("disconnected"),
-              "A message for npc/home/door/counts is too large for the broker at " + broker.host() +
-                  ": allow it larger ones.");
+    const std::string reason = sink.wait_for("disconnected");
+    // What comes with the second is not MQTT to the libmosquitto of Debian 13.
+    EXPECT_TRUE(reason == "A message for npc/home/door/counts is too large for the broker at " +
+                              broker.host() + ": allow it larger ones." ||
+                reason == "The broker at " + broker.host() +
+                              " sent what is not MQTT: if it is Mosquitto, a message may be too "
+                              "large for its message_size_limit, allow it larger ones.")
+        << limit << ": " << reason;
     EXPECT_EQ(sink.number("pending"), 1u);
   }
 }

@@ -319,9 +319,15 @@ std::string MqttLink::why_ended(int result) const {
   switch (result) {
     case MOSQ_ERR_PROTOCOL:
     case MOSQ_ERR_MALFORMED_PACKET:
-      return connack_ ? broker + " sent what is not MQTT."
-                      : "What answers at " + login_.broker +
-                            " is no MQTT broker: check the host and the port.";
+      if (!connack_)
+        return "What answers at " + login_.broker +
+               " is no MQTT broker: check the host and the port.";
+      // Mosquitto refuses a large message with a code that MQTT does not know there, and newer
+      // libmosquittos end the connection for that.
+      return broker + " sent what is not MQTT" +
+             (flights_.empty() ? "."
+                               : ": if it is Mosquitto, a message may be too large for its "
+                                 "message_size_limit, allow it larger ones.");
     case MOSQ_ERR_KEEPALIVE:
       return broker + " does not answer any more: it may hang.";
     case MOSQ_ERR_NOMEM:
