@@ -132,6 +132,9 @@ std::string MqttLink::Client::connect(const std::string &host, std::uint16_t por
   if (tls) {
     if (std::string failure = tls->failure(); !failure.empty())
       return failure;
+    if (result == MOSQ_ERR_TLS || result == MOSQ_ERR_CONN_LOST || error == ECONNRESET ||
+        error == EPIPE)
+      return tls->cut_off();
   }
   if (result == MOSQ_ERR_EAI)
     return "The host \"" + host + "\" is not found: " + gai_strerror(error) + ".";
@@ -334,8 +337,7 @@ std::string MqttLink::why_ended(int result) const {
       return "There is no memory for the connection to the broker at " + login_.broker + ".";
     default:
       if (!connack_ && client_->tls)
-        return broker +
-               " ended the connection instead of answering: check the port, or write mqtt://.";
+        return client_->tls->cut_off();
       return connack_ ? "The connection to the broker at " + login_.broker + " was lost."
                       : broker +
                             " ended the connection instead of answering: check the host and "

@@ -152,6 +152,12 @@ void TlsContext::note_log(std::string_view line) {
   std::from_chars(code.data(), code.data() + code.size(), error_, 16);
 }
 
+std::string TlsContext::cut_off() const {
+  return "The broker at " + broker_ +
+         " ended the connection during TLS's handshake: check the port, or write mqtt://. If it "
+         "wants another certificate of ours, its log says so.";
+}
+
 std::string TlsContext::failure() const {
   if (verdict_ != X509_V_OK)
     return certificate_failure(broker_, verdict_);
@@ -159,10 +165,9 @@ std::string TlsContext::failure() const {
   std::string alert = alert_failure(broker_, reason, !settings_.cert_file.empty());
   if (!alert.empty() || error_ == 0)
     return alert;
-  if (reason == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
-    return "The broker at " + broker_ +
-           " ended the connection during TLS's handshake: check the port, or write mqtt://.";
-  }
+  // Or it was cut off, which is an error of the system and has no text here.
+  if (reason == SSL_R_UNEXPECTED_EOF_WHILE_READING || ERR_SYSTEM_ERROR(error_))
+    return cut_off();
   const char *text = ERR_reason_error_string(error_);
   return "TLS with the broker at " + broker_ +
          " failed: " + (text != nullptr ? text : "unknown reason") + ".";

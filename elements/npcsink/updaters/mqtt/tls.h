@@ -37,6 +37,8 @@ class TlsContext {
   void note_log(std::string_view line);
   /// Why TLS failed, as a sentence; empty if it did not.
   std::string failure() const;
+  /// What is to be said of a connection that ended without a reason before it was there.
+  std::string cut_off() const;
 
  private:
   static int note_verdict(int good, X509_STORE_CTX *store);
