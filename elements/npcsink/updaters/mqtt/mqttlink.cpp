@@ -132,8 +132,9 @@ std::string MqttLink::Client::connect(const std::string &host, std::uint16_t por
   if (tls) {
     if (std::string failure = tls->failure(); !failure.empty())
       return failure;
+    // EPROTO is libmosquitto's word for what OpenSSL gives no reason for.
     if (result == MOSQ_ERR_TLS || result == MOSQ_ERR_CONN_LOST || error == ECONNRESET ||
-        error == EPIPE)
+        error == EPIPE || error == EPROTO)
       return tls->cut_off();
   }
   if (result == MOSQ_ERR_EAI)
