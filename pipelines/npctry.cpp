@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // npc-try: counts people live in the terminal. ./pipelines/try builds it and finds it something to
 // look at.
-#include <glib-unix.h>
 #include <gst/npc/npc.h>
 #include <unistd.h>
 
@@ -13,6 +12,7 @@
 #include <vector>
 
 #include "camera.h"
+#include "runner.h"
 
 namespace {
 
@@ -22,13 +22,11 @@ using npc::Words;
 
 // Of --find-camera.
 constexpr int kNoCamera = 3;
-// A camera that hangs must not keep the summary from who pressed Ctrl-C.
-// npcsink may need its drain-timeout of 5 s.
-constexpr guint kEndTimeoutMs = 8000;
 constexpr guint kBarWidth = 20;
 
 struct Options {
   gchar *clip = nullptr;
+  gchar *source = nullptr;
   gchar *model = nullptr;
   gchar *input = nullptr;
   gchar *mqtt = nullptr;
@@ -42,6 +40,7 @@ struct Options {
   Options &operator=(const Options &) = delete;
   ~Options() {
     g_free(clip);
+    g_free(source);
     g_free(model);
     g_free(input);
     g_free(mqtt);
@@ -51,6 +50,8 @@ struct Options {
 bool parse_options(int argc, char **argv, Options &options) {
   const GOptionEntry entries[] = {
       {"clip", 0, 0, G_OPTION_ARG_FILENAME, &options.clip, "a video instead of a camera", "FILE"},
+      {"source", 0, 0, G_OPTION_ARG_STRING, &options.source,
+       "elements of GStreamer that deliver frames, instead of a camera that is found", "LINE"},
       {"model", 0, 0, G_OPTION_ARG_FILENAME, &options.model, "a neural network instead of HOG",
        "FILE"},
       {"input", 0, 0, G_OPTION_ARG_STRING, &options.input, "the size the model looks at",
@@ -76,6 +77,10 @@ bool parse_options(int argc, char **argv, Options &options) {
     g_printerr("npc-try: '%s' is not an option. See --help.\n", argv[1]);
     return false;
   }
+  if (options.clip != nullptr && options.source != nullptr) {
+    g_printerr("npc-try: --clip and --source are two sources; choose one.\n");
+    return false;
+  }
   if (options.input != nullptr &&
       !g_regex_match_simple("^[1-9][0-9]{0,3}x[1-9][0-9]{0,3}$", options.input, G_REGEX_DEFAULT,
                             G_REGEX_MATCH_DEFAULT)) {
@@ -85,16 +90,13 @@ bool parse_options(int argc, char **argv, Options &options) {
   return true;
 }
 
-// The words of the launch line: --gst prints them, and the same words are run.
-Words make_line(const Options &options, const Camera &source) {
-  Words line = source.words;
+// The words of the launch line behind the source: --gst prints them, and the same words are run.
+Words make_line(const Options &options) {
+  Words line;
   auto add = [&line](const Words &words) { line.insert(line.end(), words.begin(), words.end()); };
-  const bool live = options.clip == nullptr || !options.fast;
-  if (options.clip != nullptr && live)
-    add({"!", "identity", "sync=true"});
   // Live, a detector that is slower than the camera takes the newest frame.
-  add({"!", "queue", "name=frames", "max-size-buffers=2"});
-  if (live)
+  add({"queue", "name=frames", "max-size-buffers=2"});
+  if (options.clip == nullptr || !options.fast)
     add({"leaky=downstream"});
   add({"!", "npcdetect", "name=detect"});
   if (options.model != nullptr)
@@ -127,63 +129,24 @@ void print_line(const Words &line) {
   g_print("\n");
 }
 
-// The run: its pipeline, and what was seen of it.
-class Run {
- public:
-  Run(GstElement *pipeline, bool faces) : pipeline_(pipeline), faces_(faces) {
-    loop_ = g_main_loop_new(nullptr, FALSE);
-    colours_ = isatty(STDOUT_FILENO) != 0 && g_getenv("NO_COLOR") == nullptr;
-    interrupt_ = g_unix_signal_add(SIGINT, on_signal, this);
-    terminate_ = g_unix_signal_add(SIGTERM, on_signal, this);
+// Null after an error, which was reported.
+GstElement *parse(const Words &line, int flags) {
+  std::vector<const gchar *> words;
+  for (const std::string &word : line)
+    words.push_back(word.c_str());
+  words.push_back(nullptr);
+  g_autoptr(GError) error = nullptr;
+  GstElement *parsed = gst_parse_launchv_full(
+      words.data(), nullptr, static_cast<GstParseFlags>(GST_PARSE_FLAG_FATAL_ERRORS | flags),
+      &error);
+  if (error != nullptr) {
+    g_clear_object(&parsed);
+    g_printerr("Error: %s\n", error->message);
+    if (g_error_matches(error, GST_PARSE_ERROR, GST_PARSE_ERROR_NO_SUCH_ELEMENT))
+      g_printerr("Start it with ./pipelines/try, which knows where the elements are.\n");
   }
-  Run(const Run &) = delete;
-  Run &operator=(const Run &) = delete;
-  ~Run() {
-    g_source_remove(interrupt_);
-    g_source_remove(terminate_);
-    // A bin that failed on its way up may fail on its way down, once.
-    if (gst_element_set_state(pipeline_, GST_STATE_NULL) == GST_STATE_CHANGE_FAILURE)
-      gst_element_set_state(pipeline_, GST_STATE_NULL);
-    gst_object_unref(pipeline_);
-    g_main_loop_unref(loop_);
-  }
-
-  int play();
-
- private:
-  static gboolean on_message(GstBus *, GstMessage *message, gpointer self) {
-    static_cast<Run *>(self)->see(message);
-    return G_SOURCE_CONTINUE;
-  }
-  static gboolean on_signal(gpointer self) {
-    static_cast<Run *>(self)->end();
-    return G_SOURCE_CONTINUE;
-  }
-  static gboolean on_timeout(gpointer self) {
-    g_main_loop_quit(static_cast<Run *>(self)->loop_);
-    return G_SOURCE_CONTINUE;
-  }
-  void probe(const char *element, const char *pad, GstPadProbeCallback callback);
-  void see(GstMessage *message);
-  void show(const GstNpcCounts &counts);
-  void report(GstMessage *message);
-  void end();
-  GstStructure *stats_of(const char *element_name) const;
-  void summarise();
-
-  GstElement *pipeline_;
-  GMainLoop *loop_;
-  guint interrupt_, terminate_;
-  bool faces_;
-  bool colours_;
-  bool ending_ = false;
-  bool failed_ = false;
-  guint64 records_ = 0;
-  guint most_ = 0;
-  // Written by streaming threads.
-  std::atomic<guint64> seen_ = 0;
-  std::atomic<guint64> left_ = 0;
-};
+  return parsed;
+}
 
 GstPadProbeReturn on_frame(GstPad *, GstPadProbeInfo *, gpointer counter) {
   ++*static_cast<std::atomic<guint64> *>(counter);
@@ -203,34 +166,68 @@ GstPadProbeReturn on_result(GstPad *, GstPadProbeInfo *info, gpointer counter) {
   return GST_PAD_PROBE_OK;
 }
 
-void Run::probe(const char *element_name, const char *pad_name, GstPadProbeCallback callback) {
-  g_autoptr(GstElement) element = gst_bin_get_by_name(GST_BIN(pipeline_), element_name);
+// The run: its pipeline, and what was seen of it.
+class Run : public npc::Runner {
+ public:
+  Run(GstElement *pipeline, Words source, bool live, bool faces)
+      : Runner(pipeline, live), source_(std::move(source)), faces_(faces) {
+    colours_ = isatty(STDOUT_FILENO) != 0 && g_getenv("NO_COLOR") == nullptr;
+    probe("frames", "sink", on_frame, seen_);
+    probe("detect", "src", on_result, left_);
+  }
+
+  int play();
+
+ private:
+  GstElement *make_source() const override;
+  guint64 frames() const override { return seen_; }
+  void see(GstMessage *message) override;
+  void before_restart() override { analysed_ += analysed_now(); }
+  const char *advice(const GError &error) const override;
+  void probe(const char *element, const char *pad, GstPadProbeCallback callback,
+             std::atomic<guint64> &counter);
+  void show(const GstNpcCounts &counts);
+  GstStructure *stats_of(const char *element_name) const;
+  guint64 analysed_now() const;
+  void summarise();
+
+  const Words source_;
+  const bool faces_;
+  bool colours_;
+  guint64 records_ = 0;
+  guint64 analysed_ = 0;  // before the last restart
+  guint most_ = 0;
+  // Written by streaming threads.
+  std::atomic<guint64> seen_ = 0;
+  std::atomic<guint64> left_ = 0;
+};
+
+void Run::probe(const char *element_name, const char *pad_name, GstPadProbeCallback callback,
+                std::atomic<guint64> &counter) {
+  g_autoptr(GstElement) element = gst_bin_get_by_name(GST_BIN(pipeline()), element_name);
   g_autoptr(GstPad) pad = gst_element_get_static_pad(element, pad_name);
   gst_pad_add_probe(pad,
                     GstPadProbeType(GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST),
-                    callback, callback == on_frame ? &seen_ : &left_, nullptr);
+                    callback, &counter, nullptr);
 }
 
 int Run::play() {
-  probe("frames", "sink", on_frame);
-  probe("detect", "src", on_result);
-  g_autoptr(GstBus) bus = gst_element_get_bus(pipeline_);
-  gst_bus_add_watch(bus, on_message, this);
-
-  if (gst_element_set_state(pipeline_, GST_STATE_PLAYING) != GST_STATE_CHANGE_FAILURE) {
-    g_main_loop_run(loop_);
-  } else if (GstMessage *error = gst_bus_pop_filtered(bus, GST_MESSAGE_ERROR)) {
-    report(error);
-    gst_message_unref(error);
-  } else {
-    g_printerr("Error: The pipeline did not start. Run again with GST_DEBUG=3 to see why.\n");
-    failed_ = true;
-  }
-  if (!failed_)
+  const bool good = run();
+  if (good)
     summarise();
+  return good && left_ == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
 
-  gst_bus_remove_watch(bus);
-  return failed_ || left_ > 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+GstElement *Run::make_source() const {
+  Words words = source_;
+  // A pad that is there before the source knows what it delivers.
+  words.insert(words.end(), {"!", "identity"});
+  GstElement *bin = parse(words, GST_PARSE_FLAG_PLACE_IN_BIN);
+  if (bin == nullptr)
+    return nullptr;
+  g_autoptr(GstPad) end = gst_bin_find_unlinked_pad(GST_BIN(bin), GST_PAD_SRC);
+  gst_element_add_pad(bin, gst_ghost_pad_new("src", end));
+  return bin;
 }
 
 guint64 number_of(const GstStructure &structure, const char *field) {
@@ -262,31 +259,13 @@ void show_news(const char *who, const GstStructure &news) {
 }
 
 void Run::see(GstMessage *message) {
-  switch (GST_MESSAGE_TYPE(message)) {
-    case GST_MESSAGE_ELEMENT: {
-      g_autoptr(GstNpcCounts) counts = gst_npc_counts_from_message(message);
-      if (counts != nullptr)
-        show(*counts);
-      else if (gst_message_has_name(message, "npc-updater"))
-        show_news("updater", *gst_message_get_structure(message));
-      else if (gst_message_has_name(message, "npc-store"))
-        show_news("store", *gst_message_get_structure(message));
-      break;
-    }
-    case GST_MESSAGE_WARNING:
-    case GST_MESSAGE_ERROR:
-      // A demuxer that is stopped before it has seen anything calls that an error.
-      if (ending_ && GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR)
-        g_main_loop_quit(loop_);
-      else
-        report(message);
-      break;
-    case GST_MESSAGE_EOS:
-      g_main_loop_quit(loop_);
-      break;
-    default:
-      break;
-  }
+  g_autoptr(GstNpcCounts) counts = gst_npc_counts_from_message(message);
+  if (counts != nullptr)
+    show(*counts);
+  else if (gst_message_has_name(message, "npc-updater"))
+    show_news("updater", *gst_message_get_structure(message));
+  else if (gst_message_has_name(message, "npc-store"))
+    show_news("store", *gst_message_get_structure(message));
 }
 
 void Run::show(const GstNpcCounts &counts) {
@@ -311,57 +290,33 @@ void Run::show(const GstNpcCounts &counts) {
   g_print("\n");
 }
 
-// What a user can do about an error that GStreamer's own elements post.
-const char *advice(const GError &error) {
+const char *Run::advice(const GError &error) const {
   if (g_error_matches(&error, GST_CORE_ERROR, GST_CORE_ERROR_MISSING_PLUGIN) ||
       g_error_matches(&error, GST_STREAM_ERROR, GST_STREAM_ERROR_CODEC_NOT_FOUND))
     return "Install GStreamer's plugin for that format, often in gstreamer1.0-libav.";
   if (error.domain == GST_STREAM_ERROR)
     return "Check that --clip names a video, and that --model fits npcdetect.";
   if (error.domain == GST_RESOURCE_ERROR)
-    return "Check that the camera is plugged in and that no other program uses it, or look at a "
-           "video with --clip FILE.";
+    return "Check that the camera is there and that no other program uses it, or look at a video "
+           "with --clip FILE.";
   return "Run again with GST_DEBUG=3 to see more.";
-}
-
-void Run::report(GstMessage *message) {
-  g_autoptr(GError) error = nullptr;
-  if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_WARNING) {
-    gst_message_parse_warning(message, &error, nullptr);
-    g_printerr("Warning: %s\n", error->message);
-    return;
-  }
-  gst_message_parse_error(message, &error, nullptr);
-  g_printerr("Error: %s\n", error->message);
-  // Ours say themselves what to do.
-  if (GST_IS_ELEMENT(GST_MESSAGE_SRC(message)) &&
-      !g_str_has_prefix(G_OBJECT_TYPE_NAME(GST_MESSAGE_SRC(message)), "GstNpc"))
-    g_printerr("%s\n", advice(*error));
-  failed_ = true;
-  g_main_loop_quit(loop_);
-}
-
-void Run::end() {
-  if (ending_) {
-    g_main_loop_quit(loop_);
-    return;
-  }
-  ending_ = true;
-  gst_element_send_event(pipeline_, gst_event_new_eos());
-  g_timeout_add(kEndTimeoutMs, on_timeout, this);
 }
 
 // Transfer full, or null.
 GstStructure *Run::stats_of(const char *element_name) const {
-  g_autoptr(GstElement) element = gst_bin_get_by_name(GST_BIN(pipeline_), element_name);
+  g_autoptr(GstElement) element = gst_bin_get_by_name(GST_BIN(pipeline()), element_name);
   GstStructure *stats = nullptr;
   g_object_get(element, "stats", &stats, nullptr);
   return stats;
 }
 
-void Run::summarise() {
+guint64 Run::analysed_now() const {
   g_autoptr(GstStructure) detected = stats_of("detect");
-  const guint64 analysed = number_of(*detected, "analysed");
+  return number_of(*detected, "analysed");
+}
+
+void Run::summarise() {
+  const guint64 analysed = analysed_ + analysed_now();
   const guint64 seen = seen_;
   g_print("\n%10" G_GUINT64_FORMAT " frames seen\n", seen);
   g_print("%10" G_GUINT64_FORMAT " frames analysed%s\n", analysed,
@@ -382,49 +337,59 @@ void Run::summarise() {
   }
 }
 
-Camera clip_source(const char *path) {
-  return {Text(g_path_get_basename(path)).get(),
-          {"filesrc", std::string("location=") + path, "!", "decodebin"}};
+Camera clip_source(const char *path, bool fast) {
+  Camera clip = {Text(g_path_get_basename(path)).get(),
+                 {"filesrc", std::string("location=") + path, "!", "decodebin"}};
+  if (!fast)
+    clip.words.insert(clip.words.end(), {"!", "identity", "sync=true"});
+  return clip;
 }
 
-GstElement *parse(const Words &line) {
-  std::vector<const gchar *> words;
-  for (const std::string &word : line)
-    words.push_back(word.c_str());
-  words.push_back(nullptr);
+std::optional<Camera> described_source(const char *text) {
+  g_auto(GStrv) words = nullptr;
   g_autoptr(GError) error = nullptr;
-  GstElement *pipeline =
-      gst_parse_launchv_full(words.data(), nullptr, GST_PARSE_FLAG_FATAL_ERRORS, &error);
-  if (error != nullptr) {
-    g_clear_object(&pipeline);
-    g_printerr("Error: %s\n", error->message);
-    if (g_error_matches(error, GST_PARSE_ERROR, GST_PARSE_ERROR_NO_SUCH_ELEMENT))
-      g_printerr("Start it with ./pipelines/try, which knows where the elements are.\n");
+  if (!g_shell_parse_argv(text, nullptr, &words, &error)) {
+    g_printerr("npc-try: --source is no line of elements: %s.\n", error->message);
+    return std::nullopt;
   }
-  return pipeline;
+  // Not the words: there may be a password among them.
+  return Camera{"the source", {words, words + g_strv_length(words)}};
+}
+
+std::optional<Camera> choose_source(const Options &options) {
+  if (options.clip != nullptr)
+    return clip_source(options.clip, options.fast != FALSE);
+  if (options.source != nullptr)
+    return described_source(options.source);
+  std::optional<Camera> camera = npc::find_camera();
+  if (!camera)
+    g_printerr("There is no camera here. Plug one in, or look at a video with --clip FILE.\n");
+  return camera;
 }
 
 int run(const Options &options) {
-  std::optional<Camera> source =
-      options.clip != nullptr ? clip_source(options.clip) : npc::find_camera();
-  if (!source) {
-    g_printerr("There is no camera here. Plug one in, or look at a video with --clip FILE.\n");
-    return kNoCamera;
-  }
+  const std::optional<Camera> source = choose_source(options);
+  if (!source)
+    return options.source != nullptr ? EXIT_FAILURE : kNoCamera;
   if (options.find_camera) {
     g_print("%s\n", source->name.c_str());
     return EXIT_SUCCESS;
   }
-  const Words line = make_line(options, *source);
-  if (options.print_line) {
-    print_line(line);
-    return EXIT_SUCCESS;
-  }
-  GstElement *pipeline = parse(line);
+  Words line = make_line(options);
+  GstElement *pipeline = parse(line, 0);
   if (pipeline == nullptr)
     return EXIT_FAILURE;
   // Before it says so, Ctrl-C must end it.
-  Run counting(pipeline, options.faces != FALSE);
+  Run counting(pipeline, source->words, options.clip == nullptr, options.faces != FALSE);
+  if (options.print_line) {
+    // What cannot run is not worth printing.
+    if (!counting.check())
+      return EXIT_FAILURE;
+    line.insert(line.begin(), "!");
+    line.insert(line.begin(), source->words.begin(), source->words.end());
+    print_line(line);
+    return EXIT_SUCCESS;
+  }
   g_print("Counting people in %s with %s. Ctrl-C ends it.\n", source->name.c_str(),
           options.model != nullptr ? Text(g_path_get_basename(options.model)).get() : "HOG");
   return counting.play();

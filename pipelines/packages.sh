@@ -11,8 +11,8 @@ run_packages=(
   gstreamer1.0-libcamera opencv-data)
 fetch_packages=(curl ca-certificates)
 test_packages=(
-  libgtest-dev librapidcheck-dev clang llvm libclang-rt-dev python3-gi gir1.2-gstreamer-1.0 mosquitto
-  mosquitto-clients influxdb logrotate openssl iproute2)
+  libgtest-dev librapidcheck-dev clang llvm libclang-rt-dev python3-gi gir1.2-gstreamer-1.0
+  gir1.2-gst-rtsp-server-1.0 mosquitto mosquitto-clients influxdb logrotate openssl iproute2)
 lint_packages=(clang-format-14 shellcheck)
 
 die() {

@@ -56,7 +56,7 @@ try() {
   ends_on_interrupt() {
     : >"$tmp/out"
     "$root/pipelines/try" --clip "$tmp/long.avi" >"$tmp/out" 2>&1 &
-    wait_for "$tmp/out" ' people '
+    wait_for "$tmp/out" '  people '
     kill -s "$1" $!
     wait $!
     has "$tmp/out" "frames analysed"
@@ -64,11 +64,64 @@ try() {
     # At its own speed, 600 frames are a minute; nobody waited for the end.
     lacks "$tmp/out" " 600 frames seen"
   }
+  # start_camera PORT: what an RTSP camera delivers.
+  start_camera() {
+    /usr/bin/python3 "$root/tests/system/rtspcamera.py" "$1" >"$tmp/camera" &
+    camera=$!
+    wait_for "$tmp/camera" ready
+  }
+  restarts_camera() {
+    port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    start_camera "$port"
+    "$root/pipelines/try" --source "rtspsrc location=rtsp://127.0.0.1:$port/stream protocols=tcp
+      latency=0 ! decodebin" >"$tmp/out" 2>&1 &
+    try=$!
+    trap 'kill $camera $try' EXIT
+    wait_for "$tmp/out" '  people '
+    kill -9 $camera
+    wait_for "$tmp/out" "The camera failed: "
+    start_camera "$port"
+    wait_for "$tmp/out" "The camera is back."
+    kill $try
+    wait $try
+    trap - EXIT
+    kill $camera
+    has "$tmp/out" " 0 frames left the element"
+    # What was analysed before the failure is in the sum: never more than was seen, nor none.
+    [[ $(sed -n 's/^ *\([0-9]*\) frames analysed.*/\1/p' "$tmp/out") -gt 10 ]]
+  }
+  ends_on_interrupt_while_away() {
+    "$root/pipelines/try" --source \
+      "videotestsrc is-live=true ! video/x-raw,width=160,height=120 ! identity error-after=10" \
+      >"$tmp/out" 2>&1 &
+    wait_for "$tmp/out" "The camera failed: "
+    kill $!
+    wait $!
+    has "$tmp/out" " 0 frames left the element"
+  }
+  fails_where_nothing_ever_came() {
+    fails 1 try --source "rtspsrc location=rtsp://127.0.0.1:1/none protocols=tcp ! decodebin"
+    has "$tmp/err" "Error: "
+    has "$tmp/err" "Check that the camera is there"
+    fails 2 try --source "videotestsrc" --clip "$tmp/short clip.avi"
+    fails 1 try --source "videotestsrc '"
+    has "$tmp/err" "--source is no line of elements"
+  }
   prints_line() {
     try --gst --fast --clip "$tmp/short clip.avi"
     [[ $(wc -l <"$tmp/out") == 1 ]]
     GST_REGISTRY=$tmp/line.bin timeout 60 bash "$tmp/out" >"$tmp/launched"
     [[ $(grep -c 'npc-counts, ' "$tmp/launched") == 3 ]]
+  }
+  prints_no_line_that_fails() {
+    echo "no network" >"$tmp/text.onnx"
+    for wrong in --mqtt=no-url "--model=$tmp/text.onnx"; do
+      fails 1 try --gst --clip "$tmp/short clip.avi" "$wrong"
+      has "$tmp/err" "Error: "
+      [[ ! -s $tmp/out ]]
+    done
+    fails 1 try --gst --clip "$tmp/text.onnx"
+    [[ ! -s $tmp/out ]]
   }
   takes_clip_without_camera() {
     mkdir -p "${own_clip%/*}"
@@ -136,6 +189,14 @@ ok "--faces adds faces" shows_faces
 ok "Ctrl-C ends it with a summary" ends_on_interrupt INT
 ok "so does SIGTERM" ends_on_interrupt TERM
 ok "--gst prints a line that runs" prints_line
+ok "--gst prints no line that fails" prints_no_line_that_fails
+ok "Ctrl-C ends it while the camera is away" ends_on_interrupt_while_away
+ok "a source that never delivered is an error" fails_where_nothing_ever_came
+if /usr/bin/python3 "$root/tests/system/rtspcamera.py" --check 2>/dev/null; then
+  ok "an RTSP camera that reboots is counted again" restarts_camera
+else
+  skip "an RTSP camera that reboots is counted again" "no gir1.2-gst-rtsp-server-1.0"
+fi
 if "$NPC_BUILD/pipelines/npc-try" --find-camera >/dev/null 2>&1; then
   skip "without a camera the clip is taken" "there is a camera"
 else
