@@ -41,7 +41,10 @@ get_model() {
   refuses_unknown() {
     fails 1 get_model no-such-model
     has "$tmp/out" "there is no detector 'no-such-model'"
-    fails 2 get_model --no-such-option
+    fails 2 get_model -x
+    has "$tmp/out" "'-x' is not an option"
+    fails 2 get_model yolox_nano_coco yunet_n_320_320
+    has "$tmp/out" "'yunet_n_320_320' is one too many"
   }
   is_offline() {
     # Nothing listens on port 1 of the loopback.
