@@ -167,7 +167,7 @@
  * ! gvadetect model=person-detection-retail-0013.xml ! gvatrack ! npccount ! fdsink
  * ]| Counts what a detector of DL Streamer finds. (DL Streamer is not part of Debian.)
  *
- * Since: 0.1
+ * Since: 1.0
  */
 
 #include "gstnpccount.h"

@@ -72,7 +72,7 @@
  * npcdetect interval=500000000 ! npccount ! npcsink
  * ]| Counts people before the camera of a Raspberry Pi, twice a second.
  *
- * Since: 0.1
+ * Since: 1.0
  */
 
 #include "gstnpcdetect.h"

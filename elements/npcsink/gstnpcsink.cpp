@@ -118,7 +118,7 @@
  * ]| Counts people and sends the counts to a broker, and to the terminal; what the broker does not
  * get is sent the next time. `mosquitto_sub -t 'npc/#' -v` shows what arrives.
  *
- * Since: 0.1
+ * Since: 1.0
  */
 
 #include "gstnpcsink.h"
@@ -484,7 +484,7 @@ static void gst_npc_sink_class_init(GstNpcSinkClass *klass) {
       element_class, "Counts sink", "Sink/Network",
       "Sends counts to MQTT brokers, InfluxDB, sockets, files and GPIO lines, and loses none to an "
       "outage",
-      "The No-picture Camera developers");
+      "The No-picture Camera project");
 
   GstBaseSinkClass *base_class = GST_BASE_SINK_CLASS(klass);
   base_class->unlock = GST_DEBUG_FUNCPTR(gst_npc_sink_unlock);

@@ -132,7 +132,7 @@ typedef struct {
  * and no two objects, lines or zones share one. To write a record that breaks these rules is a
  * mistake of the program: the functions that write answer it with a critical warning and %NULL.
  *
- * Since: 0.1
+ * Since: 1.0
  */
 typedef struct {
   gchar site[GST_NPC_NAME_MAX + 1];

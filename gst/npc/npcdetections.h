@@ -30,7 +30,7 @@ G_BEGIN_DECLS
  * @weak: below the confidence that the user asked for: enough to extend a track, not enough to
  * begin one
  *
- * Since: 0.1
+ * Since: 1.0
  */
 typedef struct {
   const gchar *label;

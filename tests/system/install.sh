@@ -19,10 +19,20 @@ stage=$tmp/stage
       has "$tmp/out" "Filename                 $(realpath "$build")/elements/libgstnpc.so"
     done
   }
+  names_one_author() {
+    for element in npcdetect npccount npcsink; do
+      meson devenv -C "$build" gst-inspect-1.0 "$element" | grep 'Author  '
+    done | sort -u >"$tmp/out"
+    [[ $(wc -l <"$tmp/out") == 1 ]]
+  }
   leaves_registry_alone() {
     [[ -s $build/registry.bin ]]
     [[ ! -e $XDG_CACHE_HOME/gstreamer-1.0 ]]
-    fails 1 gst-inspect-1.0 --exists npcdetect
+    for element in npcdetect npccount npcsink; do
+      fails 1 gst-inspect-1.0 --exists "$element"
+      # It asks for version 1.0.0 at least: the same question where the answer is yes.
+      meson devenv -C "$build" gst-inspect-1.0 --exists "$element"
+    done
   }
   installs() {
     DESTDIR=$stage meson install -C "$build" --no-rebuild --quiet
@@ -52,6 +62,8 @@ END
     # A .pc file knows its prefix, not the stage.
     mkdir "$tmp/pc"
     sed "s#^prefix=#prefix=$stage#" "$pc" >"$tmp/pc/gstreamer-npc-1.0.pc"
+    # Applications are not built with what only our own sources include.
+    lacks "$tmp/pc/gstreamer-npc-1.0.pc" nlohmann
     flags=$(PKG_CONFIG_PATH=$tmp/pc pkg-config --cflags --libs gstreamer-npc-1.0)
     # shellcheck disable=SC2086 # flags are words
     cc -Wall -Werror "$tmp/app.c" -o "$tmp/app" $flags
@@ -66,6 +78,7 @@ END
 }
 
 ok "meson devenv finds the plugin of the build" runs_in_devenv
+ok "the elements name one author" names_one_author
 ok "the user's registry does not hear of it" leaves_registry_alone
 ok "meson install puts the plugin among GStreamer's" installs
 ok "gst-inspect-1.0 finds the installed elements" is_found
