@@ -27,6 +27,14 @@ block() {
     LD_LIBRARY_PATH=$build/gst/npc timeout 60 "$tmp/counts" "$pipeline" >"$tmp/out"
     has "$tmp/out" "door: 0 people, 0 moving"
     [[ $(wc -l <"$tmp/out") == 3 ]]
+    says_what_is_wrong env LD_LIBRARY_PATH="$build/gst/npc" "$tmp/counts"
+  }
+  # says_what_is_wrong PROGRAM...: without a pipeline, with one that is none, with a file that is not there.
+  says_what_is_wrong() {
+    for wrong in "" "no-such-element" "filesrc location=$tmp/none.avi ! decodebin ! npcdetect ! npccount ! npcsink"; do
+      fails 1 timeout 60 "$@" ${wrong:+"$wrong"} >"$tmp/none" 2>"$tmp/err"
+      [[ -s $tmp/err && ! -s $tmp/none ]]
+    done
   }
   runs_python() {
     block python >"$tmp/counts.py"
@@ -34,6 +42,7 @@ block() {
     timeout 60 /usr/bin/python3 "$tmp/counts.py" "$pipeline" >"$tmp/out"
     has "$tmp/out" "door: 0 people"
     [[ $(wc -l <"$tmp/out") == 3 ]]
+    says_what_is_wrong /usr/bin/python3 "$tmp/counts.py"
   }
   names_files() {
     # Links and the two commands lead somewhere.
