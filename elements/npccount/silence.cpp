@@ -90,10 +90,7 @@ GstClockTime GstNpcCountState::look_unlocked() {
   window_.fall_silent(last_ ? *last_ + lasting : now);
   apply_resets();
   window_.set_length(Time(static_cast<Time::rep>(current.interval)));
-  if (const auto closed = window_.pass(reached)) {
-    const GstFlowReturn flow = emit(*closed, current);
-    if (flow != GST_FLOW_OK)
-      GST_DEBUG_OBJECT(element_, "nobody takes the record: %s", gst_flow_get_name(flow));
-  }
+  if (const auto closed = window_.pass(reached))
+    emit(*closed, current);
   return to_clock(now + std::max(window_.end() - reached, Time(1ms)));
 }

@@ -331,7 +331,7 @@ GstFlowReturn GstNpcCountState::emit(const npc::count::WindowCounts &window,
   copy_name(counts->site, current.site.value);
   copy_name(counts->camera, current.camera.value);
   copy_name(counts->boot, boot_);
-  counts->seq = seq_++;
+  counts->seq = seq_;
   counts->time = utc_of(window.start + window.length) / GST_MSECOND;
   counts->interval = gst_util_uint64_scale_round(time_to(window.length), 1, GST_MSECOND);
   counts->people = window.people;
@@ -364,11 +364,19 @@ GstFlowReturn GstNpcCountState::emit(const npc::count::WindowCounts &window,
   GST_BUFFER_PTS(buffer) = pts;
   GST_BUFFER_DURATION(buffer) = length;
 
+  const GstFlowReturn flow = gst_pad_push(element_->srcpad, buffer);
+  // Who finds a number missing takes it for a loss, so a record that a flush or a change of state
+  // kept from leaving has none, and nobody hears of it.
+  if (flow == GST_FLOW_FLUSHING || flow == GST_FLOW_NOT_LINKED || flow == GST_FLOW_EOS) {
+    GST_DEBUG_OBJECT(element_, "nobody takes the record: %s", gst_flow_get_name(flow));
+    return flow;
+  }
+  seq_++;
   if (current.post_messages)
     gst_element_post_message(GST_ELEMENT(element_),
                              gst_npc_counts_new_message(GST_OBJECT(element_), counts.get(), pts,
                                                         stream_time, running, length));
-  return gst_pad_push(element_->srcpad, buffer);
+  return flow;
 }
 
 void GstNpcCountState::set_name(npc::NameSetting npc::CountSettings::*which, const char *property,

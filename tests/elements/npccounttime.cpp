@@ -360,6 +360,24 @@ TEST_F(Counter, WhatDownstreamAnswersGoesUp) {
   gst_pad_set_active(harness_->sinkpad, TRUE);
 }
 
+TEST_F(Counter, ANumberIsGivenToARecordThatLeavesOnly) {
+  set_caps();
+  frames(0, 2100 * GST_MSECOND);
+  EXPECT_EQ(next()->seq, 0u);
+  EXPECT_TRUE(message());
+  // As while the state changes.
+  gst_pad_set_active(harness_->sinkpad, FALSE);
+  frames(2100 * GST_MSECOND, 4 * GST_SECOND);
+  EXPECT_EQ(gst_harness_push(harness_.get(), make_frame(4 * GST_SECOND, {})), GST_FLOW_FLUSHING);
+  EXPECT_FALSE(message()) << "of a record that nobody got";
+  gst_pad_set_active(harness_->sinkpad, TRUE);
+  frames(4100 * GST_MSECOND, 6100 * GST_MSECOND);
+  const Record record = next();
+  ASSERT_TRUE(record);
+  EXPECT_EQ(record->seq, 1u);
+  EXPECT_EQ(record.pts(), 4 * GST_SECOND);
+}
+
 TEST_F(Counter, AddsNoLatency) {
   set_caps();
   gst_harness_set_upstream_latency(harness_.get(), 30 * GST_MSECOND);
