@@ -183,6 +183,21 @@ TEST_F(Counter, TimeThatGoesBackForgets) {
   EXPECT_FALSE(next());
 }
 
+TEST_F(Counter, FramesOutOfOrderAreCounted) {
+  set_caps();
+  for (GstClockTime pts = 0; pts < 4500 * GST_MSECOND; pts += 300 * GST_MSECOND) {
+    frame(pts + 200 * GST_MSECOND, {person(100)});
+    frame(pts, {person(100)});
+    frame(pts + 100 * GST_MSECOND, {person(100)});
+  }
+  for (const GstClockTime start : {200 * GST_MSECOND, 2200 * GST_MSECOND}) {
+    const Record record = next();
+    ASSERT_TRUE(record);
+    EXPECT_EQ(record.pts(), start);
+    EXPECT_EQ(record->people, 1u);
+  }
+}
+
 TEST_F(Counter, AnotherSizeForgetsTracksNotTheWindow) {
   set_caps(640, 480);
   frames(0, 1 * GST_SECOND, {person(100), person(300)});
@@ -379,6 +394,7 @@ TEST_F(Counter, ANumberIsGivenToARecordThatLeavesOnly) {
 }
 
 TEST_F(Counter, AddsNoLatency) {
+  gst_harness_set_live(harness_.get(), TRUE);
   set_caps();
   gst_harness_set_upstream_latency(harness_.get(), 30 * GST_MSECOND);
   EXPECT_EQ(gst_harness_query_latency(harness_.get()), 30 * GST_MSECOND);
