@@ -11,6 +11,13 @@ namespace {
 // more than a thousand frames a second.
 constexpr GstClockTime kShortestFrame = GST_MSECOND;
 
+// No stream runs for 146 years: times beyond are mistakes, and sums of them would overflow.
+constexpr GstClockTime kLatest = G_MAXINT64 / 2;
+
+GstClockTime believable(GstClockTime latency) {
+  return latency <= kLatest ? latency : 0;
+}
+
 /// How many frames after `last` the later `arrival` is, by their numbers; 0 if those say nothing.
 guint64 numbers_between(const Arrival &last, const Arrival &arrival) {
   if (arrival.offset == GST_BUFFER_OFFSET_NONE || last.offset == GST_BUFFER_OFFSET_NONE ||
@@ -27,12 +34,18 @@ void Pace::configure(const GstVideoInfo &info) {
   duration_ = numerator > 0
                   ? gst_util_uint64_scale_int(GST_SECOND, GST_VIDEO_INFO_FPS_D(&info), numerator)
                   : GST_CLOCK_TIME_NONE;
+  if (duration_ < kShortestFrame)
+    duration_ = GST_CLOCK_TIME_NONE;
   resume();
 }
 
 void Pace::set_segment(const GstSegment *segment) {
   gst_segment_copy_into(segment, &segment_);
   resume();
+}
+
+void Pace::set_latency(GstClockTime latency) {
+  latency_ = believable(latency);
 }
 
 void Pace::ask(GstPad *sinkpad) {
@@ -44,12 +57,18 @@ void Pace::ask(GstPad *sinkpad) {
   if (gst_pad_peer_query(sinkpad, query))
     gst_query_parse_latency(query, &live, &source_latency_, nullptr);
   gst_query_unref(query);
+  source_latency_ = believable(source_latency_);
   live_ = live != FALSE;
 }
 
 Loss Pace::note(GstPad *sinkpad, const Arrival &arrival, bool due, GstClockTime interval) {
   if (fresh_.exchange(false))
     ask(sinkpad);
+  if (arrival.pts > kLatest) {
+    last_.reset();
+    looked_at_ = GST_CLOCK_TIME_NONE;
+    return {};
+  }
   const Loss loss = live_ ? lost_before(arrival, due, interval) : Loss();
   last_ = arrival;
   if (due)
@@ -58,8 +77,7 @@ Loss Pace::note(GstPad *sinkpad, const Arrival &arrival, bool due, GstClockTime 
 }
 
 Loss Pace::lost_before(const Arrival &arrival, bool due, GstClockTime interval) const {
-  if (!last_ || !GST_CLOCK_TIME_IS_VALID(last_->pts) || !GST_CLOCK_TIME_IS_VALID(arrival.pts) ||
-      arrival.pts <= last_->pts)
+  if (!last_ || arrival.pts <= last_->pts)
     return {};
   const GstClockTime passed = arrival.pts - last_->pts;
   guint64 frames = 0;
@@ -68,7 +86,7 @@ Loss Pace::lost_before(const Arrival &arrival, bool due, GstClockTime interval) 
   if (steps > 0)
     frames = steps - 1;
   else if (GST_CLOCK_TIME_IS_VALID(duration_) && passed > duration_ + duration_ / 2)
-    frames = (passed + duration_ / 2) / duration_ - 1;
+    frames = (passed - duration_ / 2) / duration_;
   if (frames == 0)
     return {};
   const GstClockTime step = passed / (frames + 1);
@@ -76,9 +94,9 @@ Loss Pace::lost_before(const Arrival &arrival, bool due, GstClockTime interval) 
     return {frames, last_->pts + step, passed - step};
   // Of those that nobody would have looked at, none is missed.
   const GstClockTime unseen = arrival.pts - looked_at_;
-  if (!due || unseen <= interval + step + step / 2)
+  if (!due || unseen <= interval || unseen - interval <= step + step / 2)
     return {};
-  return {std::max<guint64>(1, (unseen + interval / 2) / interval - 1), looked_at_ + interval,
+  return {std::max<guint64>(1, (unseen - interval / 2) / interval), looked_at_ + interval,
           unseen - interval};
 }
 
@@ -87,7 +105,7 @@ std::optional<GstClockTimeDiff> Pace::too_late(GstElement *element, GstClockTime
     return std::nullopt;
   const GstClockTime now = gst_element_get_current_running_time(element);
   const GstClockTime running = running_time(pts);
-  if (!GST_CLOCK_TIME_IS_VALID(now) || !GST_CLOCK_TIME_IS_VALID(running))
+  if (now > kLatest || running > kLatest)
     return std::nullopt;
   const GstClockTime latency = std::max(latency_.load(), source_latency_);
   const GstClockTimeDiff late = GST_CLOCK_DIFF(running + latency, now);

@@ -37,7 +37,7 @@ class Pace {
   void set_segment(const GstSegment *segment);
 
   /// The latency of the pipeline: how late frames may be anyway.
-  void set_latency(GstClockTime latency) { latency_ = latency; }
+  void set_latency(GstClockTime latency);
 
   /// The next frame has no predecessor. From any thread.
   void resume() { fresh_ = true; }

@@ -168,6 +168,54 @@ TEST_F(NpcDetectPace, QosMessagesComeOnceASecond) {
   EXPECT_EQ(stat("dropped"), 35u);
 }
 
+TEST_F(NpcDetectPace, AbsurdFrameRatesAndTimesAreHarmless) {
+  make("npcdetect");
+  const std::vector<GstClockTime> times = {0,
+                                           100 * GST_MSECOND,
+                                           G_MAXUINT64 - 20 * GST_MSECOND,
+                                           200 * GST_MSECOND,
+                                           G_MAXINT64,
+                                           300 * GST_MSECOND,
+                                           G_MAXUINT64 - 1,
+                                           GST_CLOCK_TIME_NONE};
+  for (const char *rate : {"1000000001/1", "2147483647/1", "1/2147483647", "0/1"}) {
+    const std::string caps =
+        std::string("video/x-raw,format=GRAY8,width=64,height=48,framerate=") + rate;
+    gst_harness_set_src_caps(harness_.get(), gst_caps_from_string(caps.c_str()));
+    for (const GstClockTime pts : times) {
+      EXPECT_TRUE(push(pts)) << rate << " " << pts;
+      EXPECT_TRUE(push(pts, 1)) << rate << " " << pts;
+    }
+  }
+  EXPECT_EQ(stat("lost"), 0u);
+}
+
+TEST_F(NpcDetectPace, NoIntervalIsTooLong) {
+  make("npcdetect interval=9223372036854775807");
+  EXPECT_TRUE(push(0));
+  EXPECT_FALSE(push(100 * GST_MSECOND));
+  EXPECT_FALSE(push(GST_SECOND));
+  EXPECT_EQ(stat("lost"), 0u);
+}
+
+TEST_F(NpcDetectPace, AnAbsurdLatencyIsNone) {
+  make("npcdetect");
+  gst_harness_push_upstream_event(harness_.get(), gst_event_new_latency(G_MAXUINT64 - 1));
+  set_clock(400 * GST_MSECOND);
+  EXPECT_TRUE(push(0, 0));
+  set_clock(800 * GST_MSECOND);
+  EXPECT_FALSE(push(100 * GST_MSECOND, 1));
+}
+
+TEST_F(NpcDetectPace, FramesWithoutATimeHideNoOthers) {
+  make("npcdetect");
+  for (int i = 0; i < 10; i += 2) {
+    EXPECT_TRUE(push(100 * i * GST_MSECOND));
+    EXPECT_TRUE(push(GST_CLOCK_TIME_NONE));
+  }
+  EXPECT_EQ(stat("lost"), 0u);
+}
+
 TEST_F(NpcDetectPace, NothingIsDroppedFromAFile) {
   make("npcdetect", false);
   set_clock(100 * GST_SECOND);
