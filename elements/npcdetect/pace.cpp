@@ -3,6 +3,7 @@
 #include "pace.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace npc {
 namespace {
@@ -13,6 +14,18 @@ constexpr GstClockTime kShortestFrame = GST_MSECOND;
 
 // No stream runs for 146 years: times beyond are mistakes, and sums of them would overflow.
 constexpr GstClockTime kLatest = G_MAXINT64 / 2;
+
+// Timestamps that go back by more than this are not out of order but begin anew.
+constexpr GstClockTime kOutOfOrder = GST_SECOND;
+
+// A frame that is ahead of the clock by more than this at once has leapt.
+constexpr GstClockTime kAheadMost = 2 * GST_SECOND;
+
+// Upstream skips frames for twice the lateness that a QoS event tells it. One a second must come.
+constexpr GstClockTimeDiff kToldMost = 400 * GST_MSECOND;
+
+// Those of older looks count for seven eighths, as in GstBaseSink.
+constexpr double kWeightOfNew = 1.0 / 8;
 
 GstClockTime believable(GstClockTime latency) {
   return latency <= kLatest ? latency : 0;
@@ -51,6 +64,9 @@ void Pace::set_latency(GstClockTime latency) {
 void Pace::ask(GstPad *sinkpad) {
   last_.reset();
   looked_at_ = GST_CLOCK_TIME_NONE;
+  spacing_ = 0;
+  step_ = Step::onward;
+  monitor_ = LatenessMonitor();
   source_latency_ = 0;
   gboolean live = FALSE;
   GstQuery *query = gst_query_new_latency();
@@ -69,11 +85,28 @@ Loss Pace::note(GstPad *sinkpad, const Arrival &arrival, bool due, GstClockTime 
     looked_at_ = GST_CLOCK_TIME_NONE;
     return {};
   }
-  const Loss loss = live_ ? lost_before(arrival, due, interval) : Loss();
+  const Step step = step_to(arrival);
+  if (step != Step::onward)
+    step_ = step;
+  const Loss loss = live_ && step == Step::onward ? lost_before(arrival, due, interval) : Loss();
   last_ = arrival;
-  if (due)
+  if (due) {
+    spacing_ = looked_at_ < arrival.pts && step == Step::onward ? arrival.pts - looked_at_ : 0;
     looked_at_ = arrival.pts;
+  }
   return loss;
+}
+
+Step Pace::step_to(const Arrival &arrival) const {
+  if (!last_)
+    return Step::onward;
+  if (arrival.pts <= last_->pts)
+    return last_->pts - arrival.pts > kOutOfOrder ? Step::back : Step::onward;
+  const std::optional<GstClockTimeDiff> late = lateness_of(arrival);
+  if (!late || *late >= -static_cast<GstClockTimeDiff>(kAheadMost) || last_->clock > arrival.clock)
+    return Step::onward;
+  const GstClockTime passed = arrival.pts - last_->pts;
+  return passed > arrival.clock - last_->clock + kAheadMost ? Step::ahead : Step::onward;
 }
 
 Loss Pace::lost_before(const Arrival &arrival, bool due, GstClockTime interval) const {
@@ -100,18 +133,40 @@ Loss Pace::lost_before(const Arrival &arrival, bool due, GstClockTime interval) 
           unseen - interval};
 }
 
-std::optional<GstClockTimeDiff> Pace::too_late(GstElement *element, GstClockTime pts) const {
-  if (!live_)
+std::optional<GstClockTimeDiff> Pace::lateness_of(const Arrival &arrival) const {
+  const GstClockTime running = running_time(arrival.pts);
+  if (!live_ || running > kLatest || arrival.clock > kLatest)
     return std::nullopt;
-  const GstClockTime now = gst_element_get_current_running_time(element);
-  const GstClockTime running = running_time(pts);
-  if (now > kLatest || running > kLatest)
-    return std::nullopt;
-  const GstClockTime latency = std::max(latency_.load(), source_latency_);
-  const GstClockTimeDiff late = GST_CLOCK_DIFF(running + latency, now);
-  if (late <= static_cast<GstClockTimeDiff>(kLateMost))
-    return std::nullopt;
-  return late;
+  return GST_CLOCK_DIFF(running + std::max(latency_.load(), source_latency_), arrival.clock);
+}
+
+Lateness Pace::judge(const Arrival &arrival) {
+  const Step step = std::exchange(step_, Step::onward);
+  late_ = lateness_of(arrival);
+  return late_ ? monitor_.judge(*late_, GST_CLOCK_DIFF(0, arrival.clock), step) : Lateness::in_time;
+}
+
+GstEvent *Pace::qos_event(const Arrival &arrival, Lateness lateness) const {
+  if (!late_)
+    return nullptr;
+  const GstClockTime running = running_time(arrival.pts);
+  // Whoever is late by less than what is let pass is not asked to skip frames.
+  if (lateness == Lateness::drop || lateness == Lateness::look_anyway)
+    return gst_event_new_qos(GST_QOS_TYPE_UNDERFLOW, proportion_, std::min(excess(), kToldMost),
+                             running);
+  const GstClockTimeDiff early =
+      std::clamp<GstClockTimeDiff>(excess(), -GST_CLOCK_DIFF(0, running), 0);
+  return gst_event_new_qos(GST_QOS_TYPE_OVERFLOW, proportion_, early, running);
+}
+
+void Pace::looked(const Arrival &arrival, GstClockTime end) {
+  if (!late_ || end > kLatest || end < arrival.clock)
+    return;
+  monitor_.looked(GST_CLOCK_DIFF(0, arrival.clock), GST_CLOCK_DIFF(0, end));
+  if (spacing_ == 0)
+    return;
+  const double taken = static_cast<double>(end - arrival.clock) / static_cast<double>(spacing_);
+  proportion_ += (taken - proportion_) * kWeightOfNew;
 }
 
 GstMessage *Pace::message(GstElement *element, GstClockTime pts, GstClockTimeDiff late,
@@ -134,6 +189,8 @@ GstMessage *Pace::message(GstElement *element, GstClockTime pts, GstClockTimeDif
 void Pace::reset() {
   gst_segment_init(&segment_, GST_FORMAT_TIME);
   told_ = GST_CLOCK_TIME_NONE;
+  late_.reset();
+  proportion_ = 1;
   latency_ = 0;
   resume();
 }
