@@ -47,6 +47,9 @@ Lateness LatenessMonitor::judge(std::int64_t late, std::int64_t now, Step step) 
 
 void LatenessMonitor::looked(std::int64_t begin, std::int64_t end) {
   looked_ = end;
+  // What comes after it is late by that as well, and not because of others.
+  if (episode_)
+    episode_ = {episode_->since + (end - begin), episode_->late + (end - begin)};
   next_look_ = std::max(kLookEvery, (end - begin) * (kShareOfLooks - 1));
 }
 

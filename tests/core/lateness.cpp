@@ -91,6 +91,21 @@ TEST(Lateness, NorWhereADecoderIsSlowToo) {
   EXPECT_EQ(stream.resynchronisations, 0);
 }
 
+TEST(Lateness, NorALookThatIsSlowWhileItCatchesUp) {
+  // All was held up for twenty seconds, and the first look takes longer than patience lasts.
+  Stream stream;
+  stream.frame(0);
+  stream.now = 20'000;
+  std::int64_t pts = 100;
+  for (; stream.now < 60'000; pts += 100) {
+    stream.now = std::max(stream.now + 50, pts);
+    stream.look = stream.looks < 3 ? 2500 : 5;
+    stream.frame(stream.now - pts);
+  }
+  EXPECT_LE(stream.now - pts, 500);
+  EXPECT_EQ(stream.resynchronisations, 0);
+}
+
 TEST(Lateness, WhatIsLateForEverIsTakenForGranted) {
   Stream stream;
   stream.frame(0);
