@@ -219,13 +219,6 @@ Time GstNpcCountState::duration_of(GstClockTime duration) const {
 }
 
 GstFlowReturn GstNpcCountState::chain(GstBuffer *buffer) {
-  const GstFlowReturn flow = count(buffer);
-  // Now, not before: while downstream blocks, frames cannot come.
-  hear();
-  return flow;
-}
-
-GstFlowReturn GstNpcCountState::count(GstBuffer *buffer) {
   const npc::CountSettings current = copy_settings();
   npc::read_detections(buffer, frame_, current.people_classes, detections_);
   const GstClockTime pts = GST_BUFFER_PTS(buffer), duration = GST_BUFFER_DURATION(buffer);
@@ -242,13 +235,15 @@ GstFlowReturn GstNpcCountState::count(GstBuffer *buffer) {
   const Time now = turn_to(*running, current);
   miss_detector(now);
   const GstFlowReturn flow = come_to(now, false, current);
+  heard_length_ = duration_of(duration);
+  // Now, not before: while downstream blocks, frames cannot come.
+  hear();
   if (flow != GST_FLOW_OK)
     return flow;
   apply_definitions(current);
   tracker_.update(now, detections_);
   post(rules_.update(now, tracker_.tracks(), frame_), pts, now, current);
   const npc::count::FrameCounts counts = npc::count::count_tracks(tracker_.tracks());
-  heard_length_ = duration_of(duration);
   window_.add(now, heard_length_, counts);
   GST_LOG_OBJECT(element_, "%zu detections at %" GST_TIME_FORMAT ": %u people, %u moving, %u faces",
                  detections_.size(), GST_TIME_ARGS(time_to(now)), counts.people, counts.moving,

@@ -118,7 +118,6 @@ struct GstNpcCountState {
             const npc::CountSettings &current);
   void post(const npc::count::Alarm &alarm, Time running, const npc::CountSettings &current);
   void forget();
-  GstFlowReturn count(GstBuffer *buffer);
   void miss_detector(Time now);
   void hear();
   GstClockTime look();

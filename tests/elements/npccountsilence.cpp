@@ -228,6 +228,18 @@ TEST_F(CounterSilence, FramesThatAreAllLostAreNone) {
   EXPECT_EQ(stalled, 7) << "from six seconds on, one each two";
 }
 
+TEST_F(CounterSilence, FramesOutsideOfTheSegmentAreNoSignsOfLife) {
+  set_caps();
+  GstSegment segment;
+  gst_segment_init(&segment, GST_FORMAT_TIME);
+  segment.stop = GST_SECOND;
+  set_segment(segment);
+  live_frames(0, 9 * GST_SECOND, {person(100)});
+  const Record record = next();
+  ASSERT_TRUE(record);
+  EXPECT_TRUE(record.has(kStalled));
+}
+
 TEST_F(CounterSilence, AGapThatLastsIsWaitedFor) {
   set_caps();
   live_frames(0, GST_SECOND);
