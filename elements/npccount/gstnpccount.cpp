@@ -131,14 +131,13 @@
  *
  * When a live source says nothing for 5 s while the element plays, neither a frame nor a GAP event
  * (beyond what the last one lasts, up to 60 s; GAP events for lost frames do not count), the camera
- * hangs. The window in which it fell
- * silent then ends without waiting for a frame, and so does each window from then on, until
- * something comes again: these records are flagged `stalled`. Their numbers are those of the frames
- * that each window had, and 0 if it had none: readers must take it for "nobody knows", not for
- * "nobody is there". Windows that were over before those 5 s were give no record, as any without
- * frames. Time goes on as if there were frames; those that come late afterwards count in the open
- * window. This begins with the first SEGMENT event after caps, and goes by the pipeline's clock.
- * Files are never silent.
+ * hangs. The window in which it fell silent then ends without waiting for a frame, and so does each
+ * window from then on, until something comes again: these records are flagged `stalled`. Their
+ * numbers are those of the frames that each window had, and 0 if it had none: readers must take it
+ * for "nobody knows", not for "nobody is there". Windows that were over before those 5 s were give
+ * no record, as any without frames. Time goes on as if there were frames; those that come late
+ * afterwards count in the open window. This begins with the first SEGMENT event after caps, and
+ * goes by the pipeline's clock. Files are never silent.
  *
  * GAP events end here, and the element adds nothing to the pipeline's latency: a record comes when
  * its window is over, so sinks must not wait for its timestamp (`sync=false`, as npcsink has it).
