@@ -37,7 +37,7 @@
  * * #GstStructure `zones`: for each zone of #GstNpcCount:zones a structure of #guint `people`
  *   (median), `people_max`, `entered` and #guint64 `dwell` (ms)
  * * #GstNpcCountsFlags `flags`: `partial`: a window that the end of the stream cut short;
- *   `degraded`: frames in it were lost because detection could not keep up; `stalled`: for some of
+ *   `degraded`: frames in it were lost, or came too late to be looked at; `stalled`: for some of
  *   it at least the camera was silent; `clock-unsynced`: the kernel says that no time server keeps
  * the system's clock right, so `time` may be wrong
  *
@@ -113,20 +113,31 @@
  * `degraded`. At the end of the stream the open
  * window is closed; it is flagged `partial` if it is short.
  *
- * FLUSH_STOP, a new SEGMENT and time that goes back forget all tracks and the open window, but no
- * totals; so does the state READY. Caps with another size of frame forget the tracks only: the
- * window goes on. `seq` and `boot` stay for as long as the element lives. Frames without a
- * timestamp count as of now, by the pipeline's clock; those outside of the segment are left out.
+ * FLUSH_STOP and a new SEGMENT forget all tracks and the open window, but no totals; so does the
+ * state READY, and so do timestamps from a file that go back by more than a second. Caps with
+ * another size of frame forget the tracks only: the window goes on. `seq` and `boot` stay for as
+ * long as the element lives; a record that a flush or a change of state keeps from leaving has no
+ * number, and no message. Frames without a timestamp count as of now, by the pipeline's clock;
+ * those outside of the segment are left out. Frames that come after later ones, by up to a second,
+ * count with those.
+ *
+ * Timestamps of a live source are held against the pipeline's clock. A stream that is late keeps
+ * its own times, so that `time` tells when a window ended, however late its record comes.
+ * Timestamps that go back by more than a second, or that are ahead of the clock by more than 2 s or
+ * a window, are mapped anew: since the last frame as much time has passed as the clock says. A
+ * stream that keeps falling behind, until it is 3 s later than it once was, has a slow clock and is
+ * kept there. So windows go on, and `time` is never ahead of the system's clock by more than a
+ * window. The stream's own times hold again as soon as they fit.
  *
  * When a live source says nothing for 5 s while the element plays, neither a frame nor a GAP event
- * (beyond what the last one lasts, up to 60 s), the camera hangs. The window in which it fell
- * silent then ends without waiting for a frame, and so does each window from then on, until
- * something comes again: these records are flagged `stalled`. Their numbers are those of the frames
- * that each window had, and 0 if it had none: readers must take it for "nobody knows", not for
- * "nobody is there". Windows that were over before those 5 s were give no record, as any without
- * frames. Time goes on as if there were frames; those that come late afterwards count in the open
- * window. This begins with the first SEGMENT event after caps, and goes by the pipeline's clock.
- * Files are never silent.
+ * (beyond what the last one lasts, up to 60 s; GAP events for lost frames do not count), the camera
+ * hangs. The window in which it fell silent then ends without waiting for a frame, and so does each
+ * window from then on, until something comes again: these records are flagged `stalled`. Their
+ * numbers are those of the frames that each window had, and 0 if it had none: readers must take it
+ * for "nobody knows", not for "nobody is there". Windows that were over before those 5 s were give
+ * no record, as any without frames. Time goes on as if there were frames; those that come late
+ * afterwards count in the open window. This begins with the first SEGMENT event after caps, and
+ * goes by the pipeline's clock. Files are never silent.
  *
  * GAP events end here, and the element adds nothing to the pipeline's latency: a record comes when
  * its window is over, so sinks must not wait for its timestamp (`sync=false`, as npcsink has it).

@@ -55,9 +55,8 @@ void GstNpcCountState::play() {
 void GstNpcCountState::hear() {
   if (!live_)
     live_ = is_live(element_->sinkpad);
-  const GstClockTime now = gst_element_get_current_running_time(GST_ELEMENT(element_));
-  if (GST_CLOCK_TIME_IS_VALID(now))
-    heard_ = Time(static_cast<Time::rep>(now));
+  heard_ = clock_time().value_or(heard_);
+  heard_at_ = last_;
 }
 
 // The timer calls it when it may be that nothing comes any more. As in chain(), the stream lock is
@@ -69,31 +68,28 @@ GstClockTime GstNpcCountState::look() {
 }
 
 GstClockTime GstNpcCountState::look_unlocked() {
-  const GstClockTime clock = gst_element_get_current_running_time(GST_ELEMENT(element_));
-  if (!GST_CLOCK_TIME_IS_VALID(clock))
+  const std::optional<Time> clock = clock_time();
+  if (!clock)
     return GST_CLOCK_TIME_NONE;
-  const Time now(static_cast<Time::rep>(clock));
+  const Time now = *clock;
   // A file is not silent but slow, and what is counted in it must not depend on how slow.
   if (!streaming_ || !negotiated_ || !live_.value_or(false) ||
       GST_PAD_IS_FLUSHING(element_->sinkpad))
     return to_clock(now + kPatience);
-  const Time lasting = last_ ? std::min(last_length_, kLongest) : Time::zero();
+  const Time lasting = heard_at_ ? std::min(heard_length_, kLongest) : Time::zero();
   if (now - heard_ < lasting + kPatience)
     return to_clock(heard_ + lasting + kPatience);
 
   // Where the stream would be by now.
-  const Time reached = last_ ? *last_ + (now - heard_) : now;
+  const Time reached = heard_at_ ? *heard_at_ + (now - heard_) : now;
   const npc::CountSettings current = copy_settings();
   if (!window_.is_silent())
     GST_WARNING_OBJECT(element_, "nothing has come for %" GST_TIME_FORMAT,
                        GST_TIME_ARGS(to_clock(now - heard_)));
-  window_.fall_silent(last_ ? *last_ + lasting : now);
+  window_.fall_silent(heard_at_ ? *heard_at_ + lasting : now);
   apply_resets();
   window_.set_length(Time(static_cast<Time::rep>(current.interval)));
-  if (const auto closed = window_.pass(reached)) {
-    const GstFlowReturn flow = emit(*closed, current);
-    if (flow != GST_FLOW_OK)
-      GST_DEBUG_OBJECT(element_, "nobody takes the record: %s", gst_flow_get_name(flow));
-  }
+  if (const auto closed = window_.pass(reached))
+    emit(*closed, current);
   return to_clock(now + std::max(window_.end() - reached, Time(1ms)));
 }

@@ -142,7 +142,9 @@ void GstNpcCountState::forget() {
   tracker_.reset();
   window_.reset();
   rules_.forget();
+  stream_clock_.reset();
   last_.reset();
+  heard_at_.reset();
   searching_since_.reset();
 }
 
@@ -196,20 +198,19 @@ npc::CountSettings GstNpcCountState::copy_settings() {
   return settings;
 }
 
+// The running time by the clock, if there is one.
+std::optional<Time> GstNpcCountState::clock_time() {
+  const GstClockTime now = gst_element_get_current_running_time(GST_ELEMENT(element_));
+  return now <= kLatest ? std::optional(time_from(now)) : std::nullopt;
+}
+
 // The running time of a timestamp, or of now if there is none; none if it lies outside of the
 // segment.
 std::optional<Time> GstNpcCountState::running_time(GstClockTime pts) {
-  GstClockTime running;
-  if (GST_CLOCK_TIME_IS_VALID(pts)) {
-    running = gst_segment_to_running_time(&segment_, GST_FORMAT_TIME, pts);
-  } else {
-    running = gst_element_get_current_running_time(GST_ELEMENT(element_));
-    if (!GST_CLOCK_TIME_IS_VALID(running))
-      running = gst_util_get_timestamp();
-  }
-  if (running > kLatest)
-    return std::nullopt;
-  return time_from(running);
+  if (!GST_CLOCK_TIME_IS_VALID(pts))
+    return clock_time().value_or(time_from(gst_util_get_timestamp()));
+  const GstClockTime running = gst_segment_to_running_time(&segment_, GST_FORMAT_TIME, pts);
+  return running <= kLatest ? std::optional(time_from(running)) : std::nullopt;
 }
 
 Time GstNpcCountState::duration_of(GstClockTime duration) const {
@@ -218,13 +219,6 @@ Time GstNpcCountState::duration_of(GstClockTime duration) const {
 }
 
 GstFlowReturn GstNpcCountState::chain(GstBuffer *buffer) {
-  const GstFlowReturn flow = count(buffer);
-  // Now, not before: while downstream blocks, frames cannot come.
-  hear();
-  return flow;
-}
-
-GstFlowReturn GstNpcCountState::count(GstBuffer *buffer) {
   const npc::CountSettings current = copy_settings();
   npc::read_detections(buffer, frame_, current.people_classes, detections_);
   const GstClockTime pts = GST_BUFFER_PTS(buffer), duration = GST_BUFFER_DURATION(buffer);
@@ -232,24 +226,27 @@ GstFlowReturn GstNpcCountState::count(GstBuffer *buffer) {
   gst_buffer_unref(buffer);
   if (!negotiated_)
     return GST_FLOW_NOT_NEGOTIATED;
-  const std::optional<Time> now = running_time(pts);
-  if (!now) {
+  const std::optional<Time> running = running_time(pts);
+  if (!running) {
     GST_DEBUG_OBJECT(element_, "frame at %" GST_TIME_FORMAT " lies outside of the segment",
                      GST_TIME_ARGS(pts));
     return GST_FLOW_OK;
   }
-  miss_detector(*now);
-  const GstFlowReturn flow = come_to(*now, *now, current);
+  const Time now = turn_to(*running, current);
+  miss_detector(now);
+  const GstFlowReturn flow = come_to(now, false, current);
+  heard_length_ = duration_of(duration);
+  // Now, not before: while downstream blocks, frames cannot come.
+  hear();
   if (flow != GST_FLOW_OK)
     return flow;
   apply_definitions(current);
-  tracker_.update(*now, detections_);
-  post(rules_.update(*now, tracker_.tracks(), frame_), pts, *now, current);
+  tracker_.update(now, detections_);
+  post(rules_.update(now, tracker_.tracks(), frame_), pts, now, current);
   const npc::count::FrameCounts counts = npc::count::count_tracks(tracker_.tracks());
-  last_length_ = duration_of(duration);
-  window_.add(*now, last_length_, counts);
+  window_.add(now, heard_length_, counts);
   GST_LOG_OBJECT(element_, "%zu detections at %" GST_TIME_FORMAT ": %u people, %u moving, %u faces",
-                 detections_.size(), GST_TIME_ARGS(time_to(*now)), counts.people, counts.moving,
+                 detections_.size(), GST_TIME_ARGS(time_to(now)), counts.people, counts.moving,
                  counts.faces);
   return GST_FLOW_OK;
 }
@@ -270,37 +267,53 @@ void GstNpcCountState::miss_detector(Time now) {
 }
 
 GstFlowReturn GstNpcCountState::gap(GstClockTime pts, GstClockTime duration, bool lost) {
-  const std::optional<Time> start = GST_CLOCK_TIME_IS_VALID(pts) ? running_time(pts) : std::nullopt;
-  if (!start)
+  const std::optional<Time> running =
+      GST_CLOCK_TIME_IS_VALID(pts) ? running_time(pts) : std::nullopt;
+  if (!running)
     return GST_FLOW_OK;
-  const Time end = *start + duration_of(duration);
-  turn_to(*start);
+  const npc::CountSettings current = copy_settings();
+  const Time start = turn_to(*running, current), length = duration_of(duration);
+  Time end = start + length;
+  // What lies ahead of the clock may come all the same.
+  if (const std::optional<Time> now = clock_time(); now && live_.value_or(false))
+    end = std::min(end, std::max(start, *now + time_from(current.interval)));
   if (lost) {
     GST_DEBUG_OBJECT(element_, "frames were lost at %" GST_TIME_FORMAT, GST_TIME_ARGS(pts));
-    window_.lose(*start, end);
+    window_.lose(start, end);
+    // No sign of life: who only ever loses frames says nothing.
+    return come_to(end, true, current);
   }
-  const GstFlowReturn flow = come_to(*start, end, copy_settings());
+  const GstFlowReturn flow = come_to(end, false, current);
+  heard_length_ = length;
   hear();
   return flow;
 }
 
-// A frame or a gap begins at `start`.
-void GstNpcCountState::turn_to(Time start) {
-  if (last_ && start < *last_) {
+// A frame or a gap begins at `running`. Returns the time to go by.
+Time GstNpcCountState::turn_to(Time running, const npc::CountSettings &current) {
+  Time time = running;
+  if (const std::optional<Time> now = clock_time(); now && live_.value_or(false)) {
+    const Time shift = stream_clock_.shift();
+    time = stream_clock_.map(running, *now, time_from(current.interval));
+    if (std::chrono::abs(stream_clock_.shift() - shift) > npc::count::StreamClock::kOutOfOrder)
+      GST_INFO_OBJECT(element_, "timestamps say %" GST_TIME_FORMAT " at %" GST_TIME_FORMAT,
+                      GST_TIME_ARGS(time_to(running)), GST_TIME_ARGS(time_to(time)));
+  } else if (last_ && time < *last_ - npc::count::StreamClock::kOutOfOrder) {
     GST_INFO_OBJECT(element_, "time went back from %" GST_TIME_FORMAT " to %" GST_TIME_FORMAT,
-                    GST_TIME_ARGS(time_to(*last_)), GST_TIME_ARGS(time_to(start)));
+                    GST_TIME_ARGS(time_to(*last_)), GST_TIME_ARGS(time_to(time)));
     forget();
+  } else if (last_) {
+    time = std::max(time, *last_);
   }
-  last_ = start;
+  last_ = time;
+  return time;
 }
 
-// Time has come to `end`, by a frame or a gap that begins at `start`.
-GstFlowReturn GstNpcCountState::come_to(Time start, Time end, const npc::CountSettings &current) {
-  turn_to(start);
-  last_length_ = end - start;
+// Time has come to `end`, by a frame or a gap, or by one that says that frames were lost.
+GstFlowReturn GstNpcCountState::come_to(Time end, bool lost, const npc::CountSettings &current) {
   apply_resets();
   window_.set_length(time_from(current.interval));
-  const auto closed = window_.advance(end);
+  const auto closed = lost ? window_.pass(end) : window_.advance(end);
   return closed ? emit(*closed, current) : GST_FLOW_OK;
 }
 
@@ -311,17 +324,19 @@ void GstNpcCountState::finish() {
   streaming_ = false;
 }
 
-// UTC in ns at a running time.
-gint64 GstNpcCountState::utc_of(Time running) {
-  const GstClockTime now = gst_element_get_current_running_time(GST_ELEMENT(element_));
+// UTC in ns at the end of a window.
+gint64 GstNpcCountState::utc_of(const npc::count::WindowCounts &window) {
+  const Time running = window.start + window.length;
+  const std::optional<Time> now = clock_time();
   const gint64 utc = g_get_real_time() * 1000;
   // A pipeline that prerolls has no clock yet: running time begins when it plays.
-  if (now > kLatest)
+  if (!now)
     return GST_STATE(element_) < GST_STATE_PLAYING ? utc + running.count() : utc;
-  const gint64 base = utc - static_cast<gint64>(now);
+  const gint64 base = utc - now->count();
   if (!utc_base_ || std::abs(base - *utc_base_) > kClockStep)
     utc_base_ = base;
-  return std::max<gint64>(*utc_base_ + running.count(), 0);
+  const gint64 time = std::max<gint64>(*utc_base_ + running.count(), 0);
+  return live_.value_or(false) ? std::min(time, utc + window.length.count()) : time;
 }
 
 GstFlowReturn GstNpcCountState::emit(const npc::count::WindowCounts &window,
@@ -331,8 +346,8 @@ GstFlowReturn GstNpcCountState::emit(const npc::count::WindowCounts &window,
   copy_name(counts->site, current.site.value);
   copy_name(counts->camera, current.camera.value);
   copy_name(counts->boot, boot_);
-  counts->seq = seq_++;
-  counts->time = utc_of(window.start + window.length) / GST_MSECOND;
+  counts->seq = seq_;
+  counts->time = utc_of(window) / GST_MSECOND;
   counts->interval = gst_util_uint64_scale_round(time_to(window.length), 1, GST_MSECOND);
   counts->people = window.people;
   counts->people_max = window.most_people;
@@ -364,11 +379,19 @@ GstFlowReturn GstNpcCountState::emit(const npc::count::WindowCounts &window,
   GST_BUFFER_PTS(buffer) = pts;
   GST_BUFFER_DURATION(buffer) = length;
 
+  const GstFlowReturn flow = gst_pad_push(element_->srcpad, buffer);
+  // Who finds a number missing takes it for a loss, so a record that a flush or a change of state
+  // kept from leaving has none, and nobody hears of it.
+  if (flow == GST_FLOW_FLUSHING || flow == GST_FLOW_NOT_LINKED || flow == GST_FLOW_EOS) {
+    GST_DEBUG_OBJECT(element_, "nobody takes the record: %s", gst_flow_get_name(flow));
+    return flow;
+  }
+  seq_++;
   if (current.post_messages)
     gst_element_post_message(GST_ELEMENT(element_),
                              gst_npc_counts_new_message(GST_OBJECT(element_), counts.get(), pts,
                                                         stream_time, running, length));
-  return gst_pad_push(element_->srcpad, buffer);
+  return flow;
 }
 
 void GstNpcCountState::set_name(npc::NameSetting npc::CountSettings::*which, const char *property,

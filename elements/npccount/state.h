@@ -12,6 +12,7 @@
 
 #include "../objectlocker.h"
 #include "core/rules.h"
+#include "core/streamclock.h"
 #include "core/tracker.h"
 #include "core/window.h"
 #include "detections.h"
@@ -117,17 +118,17 @@ struct GstNpcCountState {
             const npc::CountSettings &current);
   void post(const npc::count::Alarm &alarm, Time running, const npc::CountSettings &current);
   void forget();
-  GstFlowReturn count(GstBuffer *buffer);
   void miss_detector(Time now);
   void hear();
   GstClockTime look();
   GstClockTime look_unlocked();
+  std::optional<Time> clock_time();
   std::optional<Time> running_time(GstClockTime pts);
   Time duration_of(GstClockTime duration) const;
-  void turn_to(Time start);
-  GstFlowReturn come_to(Time start, Time end, const npc::CountSettings &current);
+  Time turn_to(Time start, const npc::CountSettings &current);
+  GstFlowReturn come_to(Time end, bool lost, const npc::CountSettings &current);
   GstFlowReturn emit(const npc::count::WindowCounts &window, const npc::CountSettings &current);
-  gint64 utc_of(Time running);
+  gint64 utc_of(const npc::count::WindowCounts &window);
 
   GstNpcCount *element_;
   const std::string boot_;
@@ -146,11 +147,13 @@ struct GstNpcCountState {
   bool unsaved_ = false;
   bool save_failed_ = false;
   std::vector<npc::count::Detection> detections_;
-  std::optional<Time> last_;        // running time of the last frame or gap
-  Time last_length_{};              // how long that lasts
+  npc::count::StreamClock stream_clock_;
+  std::optional<Time> last_;        // time of the last frame or gap
   std::optional<gint64> utc_base_;  // UTC in ns at running time 0
   bool streaming_ = false;          // between a segment and the end of the stream
   std::optional<bool> live_;        // once upstream knows
   Time heard_{};                    // running time by the clock when the last sign of life came
+  std::optional<Time> heard_at_;    // its time in the stream
+  Time heard_length_{};             // how long it lasts
   npc::Timer timer_;
 };

@@ -55,11 +55,18 @@
  * ## When it cannot keep up
  *
  * A frame of a live source that comes here more than half a second late is given back unseen, so
- * that counts are never told much later than that. Without a queue before the element, a camera
+ * that counts are not told much later than that. Without a queue before the element, a camera
  * that is not relieved of its buffers in time loses frames itself; so does a leaky queue. Either
  * way a GAP event with #GST_GAP_FLAG_MISSING_DATA stands for what was not seen, and a QoS message
  * tells the totals, at most once a second. Frames that #GstNpcDetect:interval leaves out are not
  * missing: set it, if fewer frames will do. From files nothing is dropped.
+ *
+ * QoS events tell decoders upstream, as those of a sink do, so that they may skip frames. One frame
+ * a second is looked at however late it is (fewer, if that takes longer than a quarter of a
+ * second). Where all frames are late for two seconds and do not get less so, they are not late
+ * because of this element: a decoder is too slow, or the timestamps are wrong. Then, and at once
+ * where timestamps go back by more than a second, that lateness is taken for granted: a warning
+ * says so, once, and frames are looked at as they come, but those that are later still.
  *
  * ## Example launch lines
  *

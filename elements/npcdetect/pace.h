@@ -7,12 +7,15 @@
 #include <atomic>
 #include <optional>
 
+#include "lateness.h"
+
 namespace npc {
 
 /// A frame as it arrived.
 struct Arrival {
   GstClockTime pts;
-  guint64 offset;  ///< cameras number their frames here
+  guint64 offset;      ///< cameras number their frames here
+  GstClockTime clock;  ///< running time at which it arrived; none: there is no clock
 };
 
 /// Frames that never came.
@@ -24,9 +27,6 @@ struct Loss {
 /// Watches the pace of one stream. The streaming thread's, but for set_latency() and resume().
 class Pace {
  public:
-  /// A live frame that is later than this is dropped. Detections are bursts: whoever is late by
-  /// less catches up in the frames between them.
-  static constexpr GstClockTime kLateMost = 500 * GST_MSECOND;
   /// QoS messages come no more often than this, in time of the stream.
   static constexpr GstClockTime kMessageInterval = GST_SECOND;
 
@@ -37,7 +37,7 @@ class Pace {
   void set_segment(const GstSegment *segment);
 
   /// The latency of the pipeline: how late frames may be anyway.
-  void set_latency(GstClockTime latency) { latency_ = latency; }
+  void set_latency(GstClockTime latency);
 
   /// The next frame has no predecessor. From any thread.
   void resume() { fresh_ = true; }
@@ -47,8 +47,22 @@ class Pace {
   /// those lose.
   Loss note(GstPad *sinkpad, const Arrival &arrival, bool due, GstClockTime interval);
 
-  /// By how much the frame of `pts` is too late for `element`; nothing if it is not.
-  std::optional<GstClockTimeDiff> too_late(GstElement *element, GstClockTime pts) const;
+  /// Whether a frame that is due, and was noted, comes too late.
+  Lateness judge(const Arrival &arrival);
+
+  /// By how much the frame that was judged last is late, beyond what is taken for granted.
+  GstClockTimeDiff excess() const { return late_.value_or(0) - monitor_.granted(); }
+
+  /// The lateness that is taken for granted.
+  GstClockTimeDiff granted() const { return monitor_.granted(); }
+
+  /// What GstBaseSink tells upstream of a frame that it shows or drops, of the frame that was
+  /// judged last: decoders skip frames by it. The lateness it tells is bounded. Null if the source
+  /// is not live.
+  GstEvent *qos_event(const Arrival &arrival, Lateness lateness) const;
+
+  /// The frame that was judged last was looked at, until running time `end`.
+  void looked(const Arrival &arrival, GstClockTime end);
 
   /// The rule is one message a dropped frame. A camera of 30 frames a second of which 5 are looked
   /// at would post two million a day, each the same news: totals once a second say as much.
@@ -67,6 +81,8 @@ class Pace {
   }
 
   void ask(GstPad *sinkpad);
+  std::optional<GstClockTimeDiff> lateness_of(const Arrival &arrival) const;
+  Step step_to(const Arrival &arrival) const;
   Loss lost_before(const Arrival &arrival, bool due, GstClockTime interval) const;
 
   GstSegment segment_ = undefined_segment();
@@ -75,7 +91,12 @@ class Pace {
   GstClockTime source_latency_ = 0;
   std::optional<Arrival> last_;
   GstClockTime looked_at_ = GST_CLOCK_TIME_NONE;  // the last frame that `interval` chose
-  GstClockTime told_ = GST_CLOCK_TIME_NONE;       // running time of the last message
+  GstClockTime spacing_ = 0;                      // of the last two of these; 0: not known
+  Step step_ = Step::onward;                      // since the last frame that was judged
+  LatenessMonitor monitor_;
+  std::optional<GstClockTimeDiff> late_;     // the frame that was judged last; none: cannot be told
+  double proportion_ = 1;                    // of the time between frames, that a look takes
+  GstClockTime told_ = GST_CLOCK_TIME_NONE;  // running time of the last message
   std::atomic<GstClockTime> latency_ = 0;
   std::atomic<bool> fresh_ = true;
 

@@ -107,7 +107,7 @@ void GstNpcDetectState::stop() {
   luma_.forget();
   watch_.forget();
   detector_.reset();
-  negotiated_ = warned_ = false;
+  negotiated_ = warned_ = warned_late_ = false;
   pace.reset();
   reset_schedule();
 }
@@ -331,9 +331,10 @@ void GstNpcDetectState::leave_out(const npc::FrameTimes &times, bool due) {
     npc::ObjectLocker lock(element_);
     stats.skipped++;
   }
-  // So that windows downstream close in time.
+  // So that windows downstream close in time. Nobody saw what is on a frame that cannot be read.
   if (GST_CLOCK_TIME_IS_VALID(times.pts))
-    gst_pad_push_event(element_->srcpad, gst_event_new_gap(times.pts, times.duration));
+    gst_pad_push_event(element_->srcpad, due ? npc::missing_data_event(times.pts, times.duration)
+                                             : gst_event_new_gap(times.pts, times.duration));
 }
 
 /// Frames were lost on the way here: the camera had nowhere to put them, or a queue threw them
@@ -348,17 +349,38 @@ void GstNpcDetectState::report_loss(const npc::FrameTimes &times, const npc::Los
 }
 
 /// Leaves out a frame of a live source that comes too late, so that the delay does not grow.
-bool GstNpcDetectState::drop_late(const npc::FrameTimes &times) {
-  const auto late = pace.too_late(GST_ELEMENT(element_), times.pts);
-  if (!late)
+bool GstNpcDetectState::drop_late(const npc::FrameTimes &times, const npc::Arrival &arrival) {
+  const npc::Lateness lateness = pace.judge(arrival);
+  if (GstEvent *event = pace.qos_event(arrival, lateness))
+    gst_pad_push_event(element_->sinkpad, event);
+  if (lateness == npc::Lateness::resynchronised)
+    resynchronise(times);
+  if (lateness != npc::Lateness::drop)
     return false;
   {
     npc::ObjectLocker lock(element_);
     stats.dropped++;
   }
   gst_pad_push_event(element_->srcpad, npc::missing_data_event(times.pts, times.duration));
-  tell_of_drops(times, *late);
+  tell_of_drops(times, pace.excess());
   return true;
+}
+
+/// Frames are late for ever, and dropping some does not help.
+void GstNpcDetectState::resynchronise(const npc::FrameTimes &times) {
+  const double late = static_cast<double>(pace.granted()) / GST_SECOND;
+  GST_INFO_OBJECT(element_, "frames that are %.3f s late are taken to be in time", late);
+  // Marks the window downstream.
+  gst_pad_push_event(element_->srcpad, npc::missing_data_event(times.pts, 0));
+  if (std::exchange(warned_late_, true))
+    return;
+  GST_ELEMENT_WARNING(
+      element_, CORE, CLOCK,
+      ("Frames come %.1f s later than their timestamps say, and to drop some does not help: from "
+       "now on they are looked at as they come. Check the clock and the frame rate of the camera; "
+       "if a decoder is too slow, make frames smaller or fewer.",
+       late),
+      (nullptr));
 }
 
 void GstNpcDetectState::tell_of_drops(const npc::FrameTimes &times, GstClockTimeDiff late) {
@@ -391,11 +413,12 @@ GstFlowReturn GstNpcDetectState::chain(GstBuffer *buffer) {
   const npc::FrameTimes times(buffer);
   const GstClockTime time = time_of(times);
   const bool due = frames_.is_due(time, current.interval);
-  if (const npc::Loss loss =
-          pace.note(element_->sinkpad, {times.pts, times.offset}, due, current.interval);
+  const npc::Arrival arrival = {times.pts, times.offset,
+                                gst_element_get_current_running_time(GST_ELEMENT(element_))};
+  if (const npc::Loss loss = pace.note(element_->sinkpad, arrival, due, current.interval);
       loss.frames > 0)
     report_loss(times, loss);
-  if (due && drop_late(times)) {
+  if (due && drop_late(times, arrival)) {
     gst_buffer_unref(buffer);
     return GST_FLOW_OK;
   }
@@ -422,7 +445,9 @@ GstFlowReturn GstNpcDetectState::chain(GstBuffer *buffer) {
       element_,
       "%zu detections at %" GST_TIME_FORMAT ", %zu windows looked at in %" G_GUINT64_FORMAT " us",
       all.size(), GST_TIME_ARGS(times.pts), windows_.size(), spent.detect_time / GST_USECOND);
-  return push(times, current.confidence, all);
+  const GstFlowReturn flow = push(times, current.confidence, all);
+  pace.looked(arrival, gst_element_get_current_running_time(GST_ELEMENT(element_)));
+  return flow;
 }
 
 void GstNpcDetectState::set_mask(const gchar *text) {

@@ -90,7 +90,8 @@ struct GstNpcDetectState {
   bool look(const npc::DetectSettings &current, npc::DetectStats &spent);
   bool detect(const cv::Rect &crop, double confidence, std::vector<npc::Detection> &found);
   void report_loss(const npc::FrameTimes &times, const npc::Loss &loss);
-  bool drop_late(const npc::FrameTimes &times);
+  bool drop_late(const npc::FrameTimes &times, const npc::Arrival &arrival);
+  void resynchronise(const npc::FrameTimes &times);
   void tell_of_drops(const npc::FrameTimes &times, GstClockTimeDiff late);
   bool look_for_faces(GstClockTime time, double confidence, npc::DetectStats &spent);
   std::vector<npc::Detection> all_standing() const;
@@ -112,7 +113,8 @@ struct GstNpcDetectState {
   bool carried_ = false;              // what stands is to be moved on to this frame
   GstVideoInfo info_{};
   bool negotiated_ = false;
-  bool warned_ = false;  // of a frame that is not one; once until there is a good one
+  bool warned_ = false;       // of a frame that is not one; once until there is a good one
+  bool warned_late_ = false;  // that frames are late for ever; once
   npc::Schedule frames_, looks_, detections_, scans_;
   GstClockTime last_ = GST_CLOCK_TIME_NONE;  // of the frame whose cells the watch has
   double confidence_ = -1;                   // what the last detection was made with

@@ -32,10 +32,12 @@ struct Record {
   bool has(GstNpcCountsFlags flag) const { return (counts->flags & flag) != 0; }
 };
 
+/// npccount behind a file: times are those of the frames, whatever the clock says.
 class Counter : public testing::Test {
  protected:
   void SetUp() override {
     harness_.reset(gst_harness_new("npccount"));
+    gst_harness_set_live(harness_.get(), FALSE);
     bus_.reset(gst_bus_new());
     gst_element_set_bus(element(), bus_.get());
   }

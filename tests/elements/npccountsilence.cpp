@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// npccount: what it says when frames were lost, and when none come any more.
+// npccount behind a live source: what it says when frames were lost, when none come any more, and
+// when their timestamps are wrong.
 #include <gst/check/gsttestclock.h>
 
 #include <atomic>
@@ -18,6 +19,7 @@ class CounterSilence : public Counter {
  protected:
   void SetUp() override {
     Counter::SetUp();
+    gst_harness_set_live(harness_.get(), TRUE);
     clock_.reset(reinterpret_cast<GstClock *>(gst_harness_get_testclock(harness_.get())));
     base_ = gst_element_get_base_time(element());
   }
@@ -78,6 +80,7 @@ class CounterSilence : public Counter {
 };
 
 TEST_F(CounterSilence, LostFramesDegradeTheirWindows) {
+  gst_harness_set_live(harness_.get(), FALSE);
   set_caps();
   frames(0, GST_SECOND, {person(100)});
   lost(GST_SECOND, 500 * GST_MSECOND);
@@ -95,6 +98,7 @@ TEST_F(CounterSilence, LostFramesDegradeTheirWindows) {
 }
 
 TEST_F(CounterSilence, ALossThatTurnsTimeBackIsOfTheNewWindow) {
+  gst_harness_set_live(harness_.get(), FALSE);
   set_caps();
   frames(60 * GST_SECOND, 61 * GST_SECOND);
   lost(10 * GST_SECOND, GST_SECOND);
@@ -206,6 +210,36 @@ TEST_F(CounterSilence, GapsAreSignsOfLife) {
   EXPECT_FALSE(next()) << "windows in which nothing was analysed";
 }
 
+TEST_F(CounterSilence, FramesThatAreAllLostAreNone) {
+  set_caps();
+  live_frames(0, GST_SECOND, {person(100)});
+  for (GstClockTime pts = GST_SECOND; pts <= 20 * GST_SECOND; pts += 100 * GST_MSECOND) {
+    pass(pts);
+    lost(pts, 100 * GST_MSECOND);
+  }
+  EXPECT_EQ(next()->people, 1u);
+  int stalled = 0;
+  while (const Record record = next()) {
+    EXPECT_TRUE(record.has(kStalled));
+    EXPECT_TRUE(record.has(kDegraded));
+    EXPECT_EQ(record->people, 0u);
+    stalled++;
+  }
+  EXPECT_EQ(stalled, 7) << "from six seconds on, one each two";
+}
+
+TEST_F(CounterSilence, FramesOutsideOfTheSegmentAreNoSignsOfLife) {
+  set_caps();
+  GstSegment segment;
+  gst_segment_init(&segment, GST_FORMAT_TIME);
+  segment.stop = GST_SECOND;
+  set_segment(segment);
+  live_frames(0, 9 * GST_SECOND, {person(100)});
+  const Record record = next();
+  ASSERT_TRUE(record);
+  EXPECT_TRUE(record.has(kStalled));
+}
+
 TEST_F(CounterSilence, AGapThatLastsIsWaitedFor) {
   set_caps();
   live_frames(0, GST_SECOND);
@@ -243,16 +277,7 @@ TEST_F(CounterSilence, ACameraThatNeverDeliversIsToldToo) {
 }
 
 TEST_F(CounterSilence, FilesAreNeverSilent) {
-  gst_pad_add_probe(
-      harness_->srcpad, GST_PAD_PROBE_TYPE_QUERY_UPSTREAM,
-      [](GstPad *, GstPadProbeInfo *info, gpointer) {
-        GstQuery *query = GST_PAD_PROBE_INFO_QUERY(info);
-        if (GST_QUERY_TYPE(query) != GST_QUERY_LATENCY)
-          return GST_PAD_PROBE_OK;
-        gst_query_set_latency(query, FALSE, 0, GST_CLOCK_TIME_NONE);
-        return GST_PAD_PROBE_HANDLED;
-      },
-      nullptr, nullptr);
+  gst_harness_set_live(harness_.get(), FALSE);
   set_caps();
   live_frames(0, GST_SECOND);
   pass(60 * GST_SECOND);
@@ -296,6 +321,90 @@ TEST_F(CounterSilence, AFlushForgetsIt) {
   ASSERT_TRUE(record);
   EXPECT_EQ(record.pts(), 10 * GST_SECOND);
   EXPECT_FALSE(record.has(kStalled));
+}
+
+/// A live camera whose clock is wrong.
+class CounterLive : public CounterSilence {
+ protected:
+  void SetUp() override {
+    CounterSilence::SetUp();
+    set_caps();
+  }
+
+  /// One that comes when the clock says `now`. `time` of records is bounded.
+  void live_frame(GstClockTime now, GstClockTime pts) {
+    pass(now);
+    frame(pts, {person(100)});
+    const gint64 system = g_get_real_time() / 1000;
+    while (const Record record = next()) {
+      EXPECT_LE(static_cast<gint64>(record->time), system + 2000) << record.text;
+      EXPECT_EQ(record->people, 1u) << record.text;
+      EXPECT_EQ(record->seq, times_.size());
+      EXPECT_GE(record.pts(), times_.empty() ? 0 : times_.back() + 2 * GST_SECOND);
+      times_.push_back(record.pts());
+    }
+  }
+
+  /// Windows that gave a record.
+  std::vector<GstClockTime> times_;
+};
+
+TEST_F(CounterLive, ALeapAheadIsMappedAnew) {
+  for (GstClockTime now = 0; now <= 12 * GST_SECOND; now += 100 * GST_MSECOND)
+    live_frame(now, now < 5 * GST_SECOND ? now : now + 3600 * GST_SECOND);
+  EXPECT_EQ(times_.size(), 6u);
+  EXPECT_EQ(times_.back(), 10 * GST_SECOND);
+}
+
+TEST_F(CounterLive, ASpikeIsPassedOver) {
+  for (GstClockTime now = 0; now <= 12 * GST_SECOND; now += 100 * GST_MSECOND)
+    live_frame(now, now == 5 * GST_SECOND ? now + 3600 * GST_SECOND : now);
+  EXPECT_EQ(times_.size(), 6u);
+}
+
+TEST_F(CounterLive, TimestampsThatRestartGoOn) {
+  for (GstClockTime now = 0; now <= 12 * GST_SECOND; now += 100 * GST_MSECOND)
+    live_frame(now, now < 5 * GST_SECOND ? now : now - 5 * GST_SECOND);
+  EXPECT_EQ(times_.size(), 6u);
+}
+
+TEST_F(CounterLive, ASlowClockGivesARecordForEveryWindow) {
+  for (GstClockTime now = 0; now <= 60 * GST_SECOND; now += 100 * GST_MSECOND)
+    live_frame(now, now / 3);
+  EXPECT_GE(times_.size(), 28u);
+}
+
+TEST_F(CounterLive, AGapThatClaimsAnHourDoesNotStopIt) {
+  for (GstClockTime now = 0; now <= 12 * GST_SECOND; now += 100 * GST_MSECOND) {
+    live_frame(now, now);
+    if (now == 5 * GST_SECOND)
+      lost(now, 3600 * GST_SECOND);
+  }
+  EXPECT_EQ(times_.size(), 6u);
+}
+
+TEST_F(CounterLive, WindowsThatCloseLateHaveTheirOwnTime) {
+  for (GstClockTime pts = 0; pts < 4 * GST_SECOND; pts += 100 * GST_MSECOND)
+    live_frame(pts, pts);
+  // From here on the way takes two seconds and a half.
+  for (GstClockTime pts = 4 * GST_SECOND; pts < 20 * GST_SECOND; pts += 100 * GST_MSECOND) {
+    pass(pts + 2500 * GST_MSECOND);
+    frame(pts, {person(100)});
+    const gint64 system = g_get_real_time() / 1000;
+    if (const Record record = next()) {
+      EXPECT_EQ(record.pts() + record.duration(), pts);
+      EXPECT_LE(static_cast<gint64>(record->time), system - 2500);
+    }
+  }
+}
+
+TEST_F(CounterLive, FramesOutOfOrderAreCounted) {
+  for (GstClockTime now = 0; now <= 12 * GST_SECOND; now += 300 * GST_MSECOND) {
+    live_frame(now, now + 200 * GST_MSECOND);
+    live_frame(now, now);
+    live_frame(now, now + 100 * GST_MSECOND);
+  }
+  EXPECT_EQ(times_.size(), 6u);
 }
 
 class CounterBlocked : public CounterSilence {

@@ -183,6 +183,21 @@ TEST_F(Counter, TimeThatGoesBackForgets) {
   EXPECT_FALSE(next());
 }
 
+TEST_F(Counter, FramesOutOfOrderAreCounted) {
+  set_caps();
+  for (GstClockTime pts = 0; pts < 4500 * GST_MSECOND; pts += 300 * GST_MSECOND) {
+    frame(pts + 200 * GST_MSECOND, {person(100)});
+    frame(pts, {person(100)});
+    frame(pts + 100 * GST_MSECOND, {person(100)});
+  }
+  for (const GstClockTime start : {200 * GST_MSECOND, 2200 * GST_MSECOND}) {
+    const Record record = next();
+    ASSERT_TRUE(record);
+    EXPECT_EQ(record.pts(), start);
+    EXPECT_EQ(record->people, 1u);
+  }
+}
+
 TEST_F(Counter, AnotherSizeForgetsTracksNotTheWindow) {
   set_caps(640, 480);
   frames(0, 1 * GST_SECOND, {person(100), person(300)});
@@ -360,7 +375,26 @@ TEST_F(Counter, WhatDownstreamAnswersGoesUp) {
   gst_pad_set_active(harness_->sinkpad, TRUE);
 }
 
+TEST_F(Counter, ANumberIsGivenToARecordThatLeavesOnly) {
+  set_caps();
+  frames(0, 2100 * GST_MSECOND);
+  EXPECT_EQ(next()->seq, 0u);
+  EXPECT_TRUE(message());
+  // As while the state changes.
+  gst_pad_set_active(harness_->sinkpad, FALSE);
+  frames(2100 * GST_MSECOND, 4 * GST_SECOND);
+  EXPECT_EQ(gst_harness_push(harness_.get(), make_frame(4 * GST_SECOND, {})), GST_FLOW_FLUSHING);
+  EXPECT_FALSE(message()) << "of a record that nobody got";
+  gst_pad_set_active(harness_->sinkpad, TRUE);
+  frames(4100 * GST_MSECOND, 6100 * GST_MSECOND);
+  const Record record = next();
+  ASSERT_TRUE(record);
+  EXPECT_EQ(record->seq, 1u);
+  EXPECT_EQ(record.pts(), 4 * GST_SECOND);
+}
+
 TEST_F(Counter, AddsNoLatency) {
+  gst_harness_set_live(harness_.get(), TRUE);
   set_caps();
   gst_harness_set_upstream_latency(harness_.get(), 30 * GST_MSECOND);
   EXPECT_EQ(gst_harness_query_latency(harness_.get()), 30 * GST_MSECOND);

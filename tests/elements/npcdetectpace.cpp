@@ -127,7 +127,7 @@ TEST_F(NpcDetectPace, AQosMessageTellsTheTotals) {
   make("npcdetect");
   set_clock(0);
   EXPECT_TRUE(push(0, 0));
-  set_clock(10 * GST_SECOND);
+  set_clock(800 * GST_MSECOND);
   EXPECT_FALSE(push(100 * GST_MSECOND, 1));
   const Owned<GstMessage> message = qos();
   ASSERT_TRUE(message);
@@ -145,7 +145,7 @@ TEST_F(NpcDetectPace, AQosMessageTellsTheTotals) {
   EXPECT_EQ(stream, 100 * GST_MSECOND);
   EXPECT_EQ(timestamp, 100 * GST_MSECOND);
   EXPECT_EQ(duration, 100 * GST_MSECOND);
-  EXPECT_EQ(jitter, static_cast<gint64>(9900 * GST_MSECOND));
+  EXPECT_EQ(jitter, static_cast<gint64>(700 * GST_MSECOND));
   EXPECT_EQ(proportion, 2);
   EXPECT_EQ(format, GST_FORMAT_BUFFERS);
   EXPECT_EQ(processed, 1u);
@@ -166,6 +166,150 @@ TEST_F(NpcDetectPace, QosMessagesComeOnceASecond) {
   }
   EXPECT_EQ(dropped, (std::vector<guint64>{1, 11, 21, 31}));
   EXPECT_EQ(stat("dropped"), 35u);
+}
+
+/// What a QoS event says.
+struct Qos {
+  GstQOSType type;
+  double proportion;
+  GstClockTimeDiff diff;
+  GstClockTime timestamp;
+};
+
+TEST_F(NpcDetectPace, DecodersAreToldAsBySinks) {
+  make("npcdetect");
+  auto told = [this] {
+    Qos qos{};
+    int events = 0;
+    while (GstEvent *event = gst_harness_try_pull_upstream_event(harness_.get())) {
+      if (GST_EVENT_TYPE(event) == GST_EVENT_QOS) {
+        gst_event_parse_qos(event, &qos.type, &qos.proportion, &qos.diff, &qos.timestamp);
+        events++;
+      }
+      gst_event_unref(event);
+    }
+    EXPECT_EQ(events, 1);
+    return qos;
+  };
+  set_clock(50 * GST_MSECOND);
+  EXPECT_TRUE(push(0, 0));
+  Qos qos = told();
+  EXPECT_EQ(qos.type, GST_QOS_TYPE_OVERFLOW);
+  EXPECT_EQ(qos.diff, 0) << "what is let pass is no reason to skip frames";
+  EXPECT_EQ(qos.timestamp, 0u);
+  EXPECT_TRUE(push(100 * GST_MSECOND, 1));
+  qos = told();
+  EXPECT_EQ(qos.diff, -static_cast<GstClockTimeDiff>(50 * GST_MSECOND));
+  set_clock(850 * GST_MSECOND);
+  EXPECT_FALSE(push(200 * GST_MSECOND, 2));
+  qos = told();
+  EXPECT_EQ(qos.type, GST_QOS_TYPE_UNDERFLOW);
+  EXPECT_EQ(qos.diff, static_cast<GstClockTimeDiff>(400 * GST_MSECOND))
+      << "so that decoders skip less than a second";
+  EXPECT_EQ(qos.timestamp, 200 * GST_MSECOND);
+  EXPECT_LT(qos.proportion, 1) << "no time passes here while it looks";
+}
+
+TEST_F(NpcDetectPace, FilesAreToldNothing) {
+  make("npcdetect", false);
+  set_clock(100 * GST_SECOND);
+  EXPECT_TRUE(push(0, 0));
+  while (GstEvent *event = gst_harness_try_pull_upstream_event(harness_.get())) {
+    EXPECT_NE(GST_EVENT_TYPE(event), GST_EVENT_QOS);
+    gst_event_unref(event);
+  }
+}
+
+/// Whether each second of the clock has a look.
+void expect_one_a_second(const std::vector<GstClockTime> &looks, GstClockTime end) {
+  GstClockTime before = 0;
+  for (const GstClockTime look : looks) {
+    EXPECT_LE(look - before, GST_SECOND) << before / GST_MSECOND;
+    before = look;
+  }
+  EXPECT_GE(before + GST_SECOND, end);
+}
+
+// As with a decoder that takes half as long again as it should, or timestamps that claim fifteen
+// frames a second where ten come.
+TEST_F(NpcDetectPace, FramesThatGetLaterForEverAreLookedAt) {
+  make("npcdetect");
+  std::vector<GstClockTime> looks;
+  for (int i = 0; i < 400; ++i) {
+    set_clock(150 * i * GST_MSECOND);
+    if (push(100 * i * GST_MSECOND, i))
+      looks.push_back(150 * i * GST_MSECOND);
+  }
+  expect_one_a_second(looks, 60 * GST_SECOND);
+  EXPECT_GE(looks.size(), 300u) << "to drop them in vain is given up";
+  const std::string said = sentence(bus_.get(), GST_MESSAGE_WARNING);
+  EXPECT_NE(said.find("later than their timestamps say"), std::string::npos) << said;
+  EXPECT_EQ(sentence(bus_.get(), GST_MESSAGE_WARNING), "") << "once";
+}
+
+TEST_F(NpcDetectPace, TimestampsThatRestartAreLookedAt) {
+  make("npcdetect");
+  for (int i = 0; i < 100; ++i) {
+    set_clock(100 * i * GST_MSECOND);
+    EXPECT_TRUE(push((i < 40 ? i : i - 40) * 100 * GST_MSECOND, i)) << i;
+  }
+  EXPECT_EQ(gaps(), (std::vector<Gap>{{0, 0, true}})) << "that marks the window";
+  EXPECT_NE(sentence(bus_.get(), GST_MESSAGE_WARNING), "");
+  EXPECT_EQ(stat("dropped"), 0u);
+  // From here on, delay does not grow as before.
+  set_clock(10700 * GST_MSECOND);
+  EXPECT_FALSE(push(6 * GST_SECOND, 100));
+}
+
+TEST_F(NpcDetectPace, ALeapAheadIsNoLoss) {
+  make("npcdetect");
+  for (int i = 0; i < 100; ++i) {
+    set_clock(100 * i * GST_MSECOND);
+    EXPECT_TRUE(push((i < 40 ? 0 : 3600 * GST_SECOND) + 100 * i * GST_MSECOND)) << i;
+  }
+  EXPECT_TRUE(gaps().empty());
+  EXPECT_EQ(stat("lost"), 0u);
+  set_clock(10700 * GST_MSECOND);
+  EXPECT_FALSE(push(3610 * GST_SECOND)) << "delay is still seen";
+}
+
+TEST_F(NpcDetectPace, AbsurdFrameRatesAndTimesAreHarmless) {
+  make("npcdetect");
+  const std::vector<GstClockTime> times = {0,
+                                           100 * GST_MSECOND,
+                                           G_MAXUINT64 - 20 * GST_MSECOND,
+                                           200 * GST_MSECOND,
+                                           G_MAXINT64,
+                                           300 * GST_MSECOND,
+                                           G_MAXUINT64 - 1,
+                                           GST_CLOCK_TIME_NONE};
+  for (const char *rate : {"1000000001/1", "2147483647/1", "1/2147483647", "0/1"}) {
+    const std::string caps =
+        std::string("video/x-raw,format=GRAY8,width=64,height=48,framerate=") + rate;
+    gst_harness_set_src_caps(harness_.get(), gst_caps_from_string(caps.c_str()));
+    for (const GstClockTime pts : times) {
+      EXPECT_TRUE(push(pts)) << rate << " " << pts;
+      EXPECT_TRUE(push(pts, 1)) << rate << " " << pts;
+    }
+  }
+  EXPECT_EQ(stat("lost"), 0u);
+}
+
+TEST_F(NpcDetectPace, NoIntervalIsTooLong) {
+  make("npcdetect interval=9223372036854775807");
+  EXPECT_TRUE(push(0));
+  EXPECT_FALSE(push(100 * GST_MSECOND));
+  EXPECT_FALSE(push(GST_SECOND));
+  EXPECT_EQ(stat("lost"), 0u);
+}
+
+TEST_F(NpcDetectPace, AnAbsurdLatencyIsNone) {
+  make("npcdetect");
+  gst_harness_push_upstream_event(harness_.get(), gst_event_new_latency(G_MAXUINT64 - 1));
+  set_clock(400 * GST_MSECOND);
+  EXPECT_TRUE(push(0, 0));
+  set_clock(800 * GST_MSECOND);
+  EXPECT_FALSE(push(100 * GST_MSECOND, 1));
 }
 
 TEST_F(NpcDetectPace, NothingIsDroppedFromAFile) {
@@ -220,6 +364,15 @@ TEST_F(NpcDetectPace, BytesAreNotTakenForNumbersOfFrames) {
   // What is lost of these is seen by their times.
   EXPECT_TRUE(push(1200 * GST_MSECOND, 4096 * 10));
   EXPECT_EQ(gaps(), (std::vector<Gap>{{1000 * GST_MSECOND, 200 * GST_MSECOND, true}}));
+}
+
+TEST_F(NpcDetectPace, FramesWithoutATimeHideNoOthers) {
+  make("npcdetect");
+  for (int i = 0; i < 10; i += 2) {
+    EXPECT_TRUE(push(100 * i * GST_MSECOND));
+    EXPECT_TRUE(push(GST_CLOCK_TIME_NONE));
+  }
+  EXPECT_EQ(stat("lost"), 0u);
 }
 
 TEST_F(NpcDetectPace, WhatTheIntervalLeavesOutIsNotMissing) {
