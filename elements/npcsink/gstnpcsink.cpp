@@ -108,8 +108,9 @@
  *
  * An MQTT connection is made when the first record arrives, because its last will is named after
  * that camera. Cameras that follow through the same sink get their own topics, and `offline` at a
- * clean stop, but no last will: give each camera a sink of its own if that matters. `status` and
- * `state` are kept for the first 256 cameras.
+ * clean stop, after EOS, and when no record of theirs has come for three windows (15 s at least),
+ * but no last will: give each camera a sink of its own if that matters. `status` and `state` are
+ * kept for the first 256 cameras.
  *
  * ## Example launch line
  * |[
@@ -314,6 +315,7 @@ static gboolean gst_npc_sink_event(GstBaseSink *base, GstEvent *event) {
       const auto passed = static_cast<GstClockTime>(g_get_monotonic_time() - begin) * GST_USECOND;
       left = timeout - std::min(timeout, passed);
     }
+    self->state->carrier.end_stream();
   }
   return GST_BASE_SINK_CLASS(gst_npc_sink_parent_class)->event(base, event);
 }
