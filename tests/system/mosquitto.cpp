@@ -111,6 +111,12 @@ std::vector<std::string> lasting() {
   return {"-i", "audit", "-c", "-q", "0"};
 }
 
+bool remember_subscriber(Mosquitto &broker) {
+  std::vector<std::string> arguments = lasting();
+  arguments.push_back("-E");
+  return Subscriber(broker, arguments).wait() == 0 && broker.save();
+}
+
 std::string retained(const Mosquitto &broker, const std::string &topic) {
   // It comes in the order of the subscriptions: behind it comes what says that this was all.
   constexpr const char *kEnd = "test/end";

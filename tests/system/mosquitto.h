@@ -61,6 +61,9 @@ class Subscriber {
 /// The arguments of a subscriber whose session the broker keeps, so that it misses nothing.
 std::vector<std::string> lasting();
 
+/// Makes the broker know the session of the lasting subscriber, even after a kill.
+[[nodiscard]] bool remember_subscriber(Mosquitto &broker);
+
 /// What the broker retains on a topic now, or nothing.
 std::string retained(const Mosquitto &broker, const std::string &topic);
 

@@ -119,6 +119,11 @@ std::vector<std::string> names_in(const Json &record, const char *table) {
   return names;
 }
 
+std::int64_t number_in(const Json &record, const char *key) {
+  const auto found = record.find(key);
+  return found != record.end() && found->is_number_integer() ? found->get<std::int64_t>() : 0;
+}
+
 Json parse(std::string_view text) {
   Json json = Json::parse(text, nullptr, false);
   return json.is_object() ? json : Json();
@@ -130,10 +135,13 @@ std::optional<Glance> glance_at(std::string_view record) {
   const Json json = parse(record);
   if (json.is_null())
     return std::nullopt;
-  const auto time = json.find("time");
-  const bool timed = time != json.end() && time->is_number_integer();
+  const auto flags = json.find("flags");
+  const bool partial = flags != json.end() && flags->is_array() &&
+                       std::find(flags->begin(), flags->end(), "partial") != flags->end();
   return Glance{{names_in(json, "lines"), names_in(json, "zones")},
-                timed ? time->get<std::int64_t>() : 0};
+                number_in(json, "time"),
+                number_in(json, "interval"),
+                partial};
 }
 
 std::string device_id(const std::string &site, const std::string &camera) {

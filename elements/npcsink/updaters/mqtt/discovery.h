@@ -22,7 +22,9 @@ struct Places {
 /// What we need to know of a record's JSON.
 struct Glance {
   Places places;
-  std::int64_t time = 0;  ///< end of its window, UTC, in ms since 1970; 0 if it has none
+  std::int64_t time = 0;      ///< end of its window, UTC, in ms since 1970; 0 if it has none
+  std::int64_t interval = 0;  ///< length of its window in ms; 0 if it has none
+  bool partial = false;       ///< that is not as long as the others
 };
 
 /// Nothing if `record` is no JSON object.

@@ -10,6 +10,14 @@
 namespace npc {
 namespace {
 
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+// A camera is gone when so many records did not come, but not as soon as a busy device is late.
+constexpr int kSilentWindows = 3;
+constexpr milliseconds kLeastSilence{15000};
+constexpr std::int64_t kLongestInterval = 24 * 3600 * 1000;  // ms; a record may say anything
+
 const mqtt::Properties kText("text/plain");
 const mqtt::Properties kJson("application/json");
 
@@ -52,30 +60,51 @@ MqttCamera::MqttCamera(const Record &record, const MqttSettings &settings)
       config_topic_(settings.discovery_prefix + "/device/" + device_id(record.site, record.camera) +
                     "/config") {}
 
-bool MqttCamera::take_last() {
+void MqttCamera::take_last(steady_clock::time_point now) {
   if (last_ == nullptr)
-    return false;
+    return;
+  heard_ = now;
   state_ = last_->json;
+  state_due_ = delay_due_ = true;
   last_ = nullptr;
   if (std::optional<Glance> glance = glance_at(state_); glance.has_value()) {
     time_ = glance->time;
+    if (!glance->partial)
+      interval_ = milliseconds(std::clamp<std::int64_t>(glance->interval, 0, kLongestInterval));
     discovery_due_ = discovery_due_ || glance->places != places_;
     places_ = std::move(glance->places);
   }
-  return true;
 }
 
-void MqttCamera::note_delay() {
-  delay_ = std::max<std::int64_t>(0, now_ms() - time_);
+bool MqttCamera::is_heard(steady_clock::time_point now) const {
+  return heard_.has_value() && now - *heard_ < std::max(kLeastSilence, kSilentWindows * interval_);
 }
 
-void MqttCamera::add_status(MqttMessages &messages, const char *text) const {
-  messages.add(status_topic_, text, qos_, kText);
+void MqttCamera::add_status(MqttMessages &messages, bool online) {
+  messages.add(status_topic_, online ? "online" : "offline", qos_, kText);
+  told_.reset();
+  saying_ = online;
 }
 
-void MqttCamera::add_state(MqttMessages &messages) const {
-  if (settings_.topics.state && !state_.empty())
+void MqttCamera::add_state(MqttMessages &messages) {
+  if (settings_.topics.state && state_due_)
     messages.add(state_topic_, state_, qos_, kJson);
+}
+
+void MqttCamera::confirm() {
+  if (saying_.has_value())
+    told_ = saying_;
+  saying_.reset();
+  if (delay_due_)
+    delay_ = std::max<std::int64_t>(0, now_ms() - time_);
+  state_due_ = delay_due_ = false;
+}
+
+void MqttCamera::forget() {
+  state_due_ = !state_.empty();
+  told_.reset();
+  saying_.reset();
+  discovery_due_ = true;
 }
 
 void MqttCamera::add_health(MqttMessages &messages, const MqttHealth &health) const {

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@ class MqttMessages {
  public:
   void add(const std::string &topic, std::string payload, int qos,
            const mqtt::Properties &properties);
+  bool empty() const { return messages_.empty(); }
   /// Valid as long as the messages and the topics are.
   std::vector<mqtt::Message> list() const;
 
@@ -61,17 +63,25 @@ class MqttCamera {
 
   /// The record is its newest; it must outlive take_last().
   void set_last(const Record &record) { last_ = &record; }
-  /// Makes the newest record its state. Returns false if there was none.
-  bool take_last();
+  /// Makes the newest record its state, if there is one.
+  void take_last(std::chrono::steady_clock::time_point now);
+  /// Whether records come: the newest is not older than three windows, or 15 s if those are longer.
+  bool is_heard(std::chrono::steady_clock::time_point now) const;
+  void end_stream() { heard_.reset(); }
   /// Counts records that the broker has confirmed.
   void add_delivered(std::uint64_t records) { delivered_ += records; }
-  /// The broker has confirmed the newest record.
-  void note_delay();
   /// What the broker retains as its discovery.
   void set_listed(std::string_view config) { listed_ = components_of(config); }
 
-  void add_status(MqttMessages &messages, const char *text) const;
-  void add_state(MqttMessages &messages) const;
+  /// Whether `online` is what the broker was told.
+  bool was_told(bool online) const { return told_ == online; }
+  void add_status(MqttMessages &messages, bool online);
+  /// Adds the state, unless the broker has it.
+  void add_state(MqttMessages &messages);
+  /// The broker has confirmed the status and the state that were added.
+  void confirm();
+  /// The broker may have forgotten all that it was told.
+  void forget();
   void add_health(MqttMessages &messages, const MqttHealth &health) const;
   /// Adds the discovery if it has changed since it was added. The camera is only there if the one
   /// that the will of the connection is about is.
@@ -93,8 +103,14 @@ class MqttCamera {
 
   bool met_ = false;
   const Record *last_ = nullptr;
+  std::optional<std::chrono::steady_clock::time_point> heard_;  // when the newest record came
+  std::chrono::milliseconds interval_{0};                       // of whole windows
   std::string state_;
   std::int64_t time_ = 0;  // of the state, ms
+  bool state_due_ = false;
+  bool delay_due_ = false;
+  std::optional<bool> told_;    // whether it is online, as the broker has confirmed
+  std::optional<bool> saying_;  // and what is on its way there
   Places places_;
   bool discovery_due_ = true;
   Components listed_;
