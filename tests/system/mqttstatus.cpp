@@ -150,6 +150,40 @@ TEST_F(MqttStatus, OnlineAfterAStartWithItsFirstRecord) {
   EXPECT_EQ(std::count(door.begin(), door.end(), "online"), 1);
 }
 
+TEST_F(MqttStatus, AllTopicsFollowThePrefix) {
+  Subscriber all(broker_, {"-t", "#"});
+  ASSERT_TRUE(eventually(
+      [&] { return broker_.log().find("Sending SUBACK to auto-") != std::string::npos; }));
+  Sink sink("mqtt://" + broker_.host() + "/?topic-prefix=town/caf%C3%A9&discovery=homeassistant");
+  sink.push(0, 2);
+  // From the 257th on they are without a status.
+  for (int i = 0; i < 256; i++)
+    sink.push(0, 1, ("c" + std::to_string(i)).c_str());
+  ASSERT_TRUE(delivered(sink, 258));
+  const std::string door = "town/café/home/door/";
+  ASSERT_TRUE(all.wait_for(door + "status", "online"));
+  EXPECT_EQ(all.payloads("town/café/home/c255/counts").size(), 1u);
+  const std::string config = "homeassistant/device/npc_home_door/config";
+  ASSERT_TRUE(eventually([&] { return !retained(broker_, config).empty(); }));
+  const auto device = nlohmann::json::parse(retained(broker_, config));
+  EXPECT_EQ(device.at("stat_t"), door + "state");
+  EXPECT_EQ(device.at("avty").at(0).at("t"), door + "status");
+  EXPECT_EQ(device.at("cmps").at("uptime").at("stat_t"), door + "health");
+  // The broker forgets, and is told again.
+  broker_.kill();
+  broker_.forget();
+  sink.wait_for("disconnected");
+  ASSERT_TRUE(broker_.start());
+  sink.wait_for("connected");
+  EXPECT_EQ(retained(broker_, door + "state"), record_json(1));
+  EXPECT_EQ(retained(broker_, door + "status"), "online");
+  EXPECT_NE(broker_.log().find("\t" + door + "status\n"), std::string::npos) << broker_.log();
+  sink.stop();
+  EXPECT_EQ(retained(broker_, door + "status"), "offline");
+  for (const std::string &line : all.lines())
+    EXPECT_FALSE(line.starts_with("npc/")) << line;
+}
+
 // As behind a funnel, or when the name of a camera is changed while it runs.
 TEST_F(MqttStatus, OfflineWhenOneOfManyCamerasIsSilent) {
   Subscriber subscriber(broker_, news());

@@ -39,7 +39,7 @@ class MqttUpdater : public Updater {
  public:
   explicit MqttUpdater(MqttSettings settings);
 
-  std::string target() const override { return settings_.scheme + "://" + broker_; }
+  std::string target() const override;
   std::string connect(const Record &first, std::stop_token stop) override;
   Outcome deliver(std::span<const Record> records, std::stop_token stop) override;
   std::size_t batch() const override { return kBatch; }
@@ -98,6 +98,12 @@ MqttUpdater::MqttUpdater(MqttSettings settings)
       machine_(machine_hash()) {
   for (mqtt::Properties *properties : {&counts_properties_, &influx_properties_})
     properties->add_user("schema", "npc-counts/1");
+}
+
+// Without a prefix as ever: stores of earlier days know it.
+std::string MqttUpdater::target() const {
+  const std::string broker = settings_.scheme + "://" + broker_;
+  return settings_.topic_prefix == kTopicPrefix ? broker : broker + "/" + settings_.topic_prefix;
 }
 
 void MqttUpdater::set_retention(seconds retention) {
@@ -268,9 +274,8 @@ void MqttUpdater::add_group(std::span<const Record> records, std::vector<Message
     const std::string *counts = camera != nullptr ? &camera->counts_topic() : nullptr;
     const std::string *influx = camera != nullptr ? &camera->influx_topic() : nullptr;
     if (camera == nullptr) {
-      const std::string prefix = "npc/" + record.site + "/" + record.camera + "/";
-      counts = &texts_.emplace_back(prefix + "counts");
-      influx = &texts_.emplace_back(prefix + "influx");
+      counts = &texts_.emplace_back(mqtt_topic(settings_, record, "counts"));
+      influx = &texts_.emplace_back(mqtt_topic(settings_, record, "influx"));
     }
     if (settings_.topics.counts) {
       messages.push_back({counts->c_str(), record.json, settings_.qos, false, &counts_properties_});

@@ -21,6 +21,7 @@ namespace npc {
 ///   each connection; others may not read it
 /// - `qos`: 0, 1 or 2, how records are published, default 1; with 0 the broker confirms nothing, so
 ///   what was on its way is lost with the connection
+/// - `topic-prefix`: the levels before `<site>/<camera>` in all topics; default `npc`
 /// - `topics`: which of `counts`, `influx`, `state`, `health` are published, separated by commas;
 ///   default all. `status` always is
 ///

@@ -27,11 +27,11 @@ std::int64_t now_ms() {
       .count();
 }
 
-std::string topic_of(const Record &record, const char *last) {
-  return "npc/" + record.site + "/" + record.camera + "/" + last;
-}
-
 }  // namespace
+
+std::string mqtt_topic(const MqttSettings &settings, const Record &record, const char *last) {
+  return settings.topic_prefix + "/" + record.site + "/" + record.camera + "/" + last;
+}
 
 void MqttMessages::add(const std::string &topic, std::string payload, int qos,
                        const mqtt::Properties &properties) {
@@ -52,11 +52,11 @@ MqttCamera::MqttCamera(const Record &record, const MqttSettings &settings)
       camera_(record.camera),
       settings_(settings),
       qos_(std::min(settings.qos, 1)),
-      counts_topic_(topic_of(record, "counts")),
-      influx_topic_(topic_of(record, "influx")),
-      state_topic_(topic_of(record, "state")),
-      status_topic_(topic_of(record, "status")),
-      health_topic_(topic_of(record, "health")),
+      counts_topic_(mqtt_topic(settings, record, "counts")),
+      influx_topic_(mqtt_topic(settings, record, "influx")),
+      state_topic_(mqtt_topic(settings, record, "state")),
+      status_topic_(mqtt_topic(settings, record, "status")),
+      health_topic_(mqtt_topic(settings, record, "health")),
       config_topic_(settings.discovery_prefix + "/device/" + device_id(record.site, record.camera) +
                     "/config") {}
 

@@ -35,6 +35,9 @@ class MqttMessages {
   std::deque<Owned> messages_;
 };
 
+/// A topic of the camera of a record, the one that ends in `last`.
+std::string mqtt_topic(const MqttSettings &settings, const Record &record, const char *last);
+
 /// What all cameras of a connection have in common.
 struct MqttHealth {
   std::chrono::seconds uptime;  ///< of the updater
