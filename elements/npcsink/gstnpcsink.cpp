@@ -19,7 +19,8 @@
  *   (JSON), `influx` (InfluxDB's line protocol), `state` (the last record, retained), `status`
  *   (`online` or `offline`, retained; `offline` is also the last will) and `health` (retained).
  *   Parameters: `qos` (0, 1 or 2; default 1; with 0 nothing is confirmed), `password-file`,
- *   `client-id`, `topic-prefix`, `topics`, `expiry`, `discovery` (`homeassistant`), `discovery-prefix`; for mqtts
+ *   `client-id`, `topic-prefix`, `topics`, `expiry`, `discovery` (`homeassistant`), `discovery-form`,
+ *   `discovery-prefix`; for mqtts
  *   `ca-file`, `cert-file`, `key-file`, `insecure`.
  * - `influxdb://[user@]host[:8086]/database` (InfluxDB 1) or
  *   `influxdb://host/?org=…&bucket=…&token-file=…` (InfluxDB 2), and `influxdbs://…` with TLS:

@@ -106,7 +106,8 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"mqtt://[host]", "what is in brackets is not an IPv6 address"},
         Bad{"mqtt://host/topic", "nothing may follow the host"},
         Bad{"mqtt://host/?retain=1",
-            "no parameter retain; there are client-id, discovery, discovery-prefix, expiry, "
+            "no parameter retain; there are client-id, discovery, discovery-form, "
+            "discovery-prefix, expiry, "
             "password-file, qos, topic-prefix, topics"},
         Bad{"mqtt://host/?qos", "there must be name=value"},
         Bad{"mqtt://host/?=1", "there must be name=value"},
@@ -139,6 +140,9 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"mqtt://host/?topic-prefix=a%00", "it contains a control character"},
         Bad{"mqtt://host/?topic-prefix=a%0a", "it contains a control character"},
         Bad{"mqtt://caf%e9@host/", "the user name must be UTF-8"},
+        Bad{"mqtt://host/?discovery=homeassistant&discovery-form=both",
+            "discovery-form must be device or entities"},
+        Bad{"mqtt://host/?discovery-form=device", "means nothing without discovery"},
         Bad{"mqtt://host/?discovery-prefix=a", "means nothing without discovery"},
         Bad{"mqtt://host/?client-id=a/b", "client-id may have"},
         Bad{"mqtt://host/"

@@ -13,6 +13,9 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+// Between the two forms: Home Assistant lets go of the entities and keeps what their user has made
+// of them for the message of the other form that follows.
+constexpr const char *kMigrate = R"({"migrate_discovery":true})";
 constexpr const char *kUrl = "https://github.com/bernard357/no-picture-camera";
 
 // Names of lines and zones may begin with a digit or hold a dash.
@@ -129,6 +132,57 @@ Json parse(std::string_view text) {
   return json.is_object() ? json : Json();
 }
 
+// What all components have in common.
+Json common_config(const Device &device) {
+  Json available = Json::array();
+  for (const std::string &topic : device.status_topics)
+    available.push_back({{"t", topic}});
+  return {
+      {"dev",
+       {{"ids", Json::array({device_id(device.site, device.camera)})},
+        {"name", device.site + " " + device.camera},
+        {"mf", "No-picture Camera"},
+        {"mdl", "No-picture Camera"},
+        {"sw", device.version}}},
+      {"o", {{"name", "npcsink"}, {"sw", device.version}, {"url", kUrl}}},
+      {"avty", available},
+      {"avty_mode", "all"},
+      {"stat_t", device.state_topic},
+      {"qos", 1},
+  };
+}
+
+std::string device_config(const Device &device, const Json &components) {
+  Json config = common_config(device);
+  config["cmps"] = components;
+  return config.dump();
+}
+
+std::string entity_config(const Device &device, const Json &component) {
+  Json config = common_config(device);
+  config.update(component);
+  config.erase("p");  // it is in the topic
+  return config.dump();
+}
+
+// The components with an entity in a message for a device; none if it is not understood.
+Components components_in(std::string_view config) {
+  Components components;
+  const Json json = parse(config);
+  const auto all = json.find("cmps");
+  if (all == json.end() || !all->is_object())
+    return components;
+  for (const auto &item : all->items()) {
+    const Json &component = item.value();
+    if (!component.is_object() || !component.contains("uniq_id"))
+      continue;
+    const auto platform = component.find("p");
+    if (platform != component.end() && platform->is_string())
+      components.emplace(item.key(), platform->get<std::string>());
+  }
+  return components;
+}
+
 }  // namespace
 
 std::optional<Glance> glance_at(std::string_view record) {
@@ -152,53 +206,85 @@ std::string device_id(const std::string &site, const std::string &camera) {
   return id;
 }
 
-std::string discovery_config(const Device &device, const Components &removed) {
-  Json components = Builder(device).components();
-  for (const auto &[key, platform] : removed)
-    components[key] = {{"p", platform}};
-  Json available = Json::array();
-  for (const std::string &topic : device.status_topics)
-    available.push_back({{"t", topic}});
-  const Json config = {
-      {"dev",
-       {{"ids", Json::array({device_id(device.site, device.camera)})},
-        {"name", device.site + " " + device.camera},
-        {"mf", "No-picture Camera"},
-        {"mdl", "No-picture Camera"},
-        {"sw", device.version}}},
-      {"o", {{"name", "npcsink"}, {"sw", device.version}, {"url", kUrl}}},
-      {"avty", available},
-      {"avty_mode", "all"},
-      {"stat_t", device.state_topic},
-      {"qos", 1},
-      {"cmps", components},
-  };
-  return config.dump();
+std::string DiscoveryTopics::entity(const std::string &platform, const std::string &key) const {
+  return prefix_ + platform + tail_ + key + "/config";
 }
 
-Components components_of(const Device &device) {
-  Components components;
-  const Json all = Builder(device).components();
-  for (const auto &item : all.items())
-    components.emplace(item.key(), item.value().at("p").get<std::string>());
-  return components;
+bool DiscoveryTopics::is_entity(std::string_view topic) const {
+  constexpr std::string_view kEnd = "/config";
+  if (!topic.starts_with(prefix_) || !topic.ends_with(kEnd))
+    return false;
+  topic.remove_prefix(prefix_.size());
+  topic.remove_suffix(kEnd.size());
+  const std::size_t platform = topic.find('/');
+  return platform != topic.npos && topic.substr(platform).starts_with(tail_) &&
+         topic.find('/', platform + tail_.size()) == topic.npos;
 }
 
-Components components_of(std::string_view config) {
-  Components components;
-  const Json json = parse(config);
-  const auto all = json.find("cmps");
-  if (all == json.end() || !all->is_object())
-    return components;
-  for (const auto &item : all->items()) {
-    const Json &component = item.value();
-    if (!component.is_object() || !component.contains("uniq_id"))
-      continue;
-    const auto platform = component.find("p");
-    if (platform != component.end() && platform->is_string())
-      components.emplace(item.key(), platform->get<std::string>());
+std::vector<std::string> DiscoveryTopics::filters() const {
+  return {device_, entity("+", "+")};
+}
+
+bool Listed::note(const DiscoveryTopics &topics, const std::string &topic,
+                  std::string_view payload) {
+  if (topic == topics.device()) {
+    device.reset();
+    if (!payload.empty())
+      device = components_in(payload);
+    return true;
   }
-  return components;
+  if (!topics.is_entity(topic))
+    return false;
+  if (payload.empty())
+    entities.erase(topic);
+  else
+    entities.insert(topic);
+  return true;
+}
+
+std::vector<DiscoveryMessage> describe(const Device &device, DiscoveryForm form,
+                                       const DiscoveryTopics &topics, Listed &listed) {
+  const Json components = Builder(device).components();
+  std::map<std::string, std::string> entities;  // message by topic
+  Components there;
+  for (const auto &[key, component] : components.items()) {
+    there.emplace(key, component.at("p").get<std::string>());
+    entities.emplace(topics.entity(there[key], key), entity_config(device, component));
+  }
+  Json removing = components;
+  for (const auto &[key, platform] : listed.device.value_or(Components())) {
+    if (!there.contains(key))
+      removing[key] = {{"p", platform}};
+  }
+  std::vector<DiscoveryMessage> messages;
+  // What has only its platform left is removed; the message without it leaves it as it is.
+  if (removing.size() > components.size())
+    messages.push_back({topics.device(), device_config(device, removing)});
+  if (form == DiscoveryForm::kDevice) {
+    for (const std::string &topic : listed.entities) {
+      if (entities.contains(topic))
+        messages.push_back({topic, kMigrate});
+    }
+    messages.push_back({topics.device(), device_config(device, components)});
+    for (const std::string &topic : listed.entities)
+      messages.push_back({topic, ""});
+    listed = {there, {}};
+    return messages;
+  }
+  if (listed.device)
+    messages.push_back({topics.device(), kMigrate});
+  for (const auto &[topic, config] : entities)
+    messages.push_back({topic, config});
+  for (const std::string &topic : listed.entities) {
+    if (!entities.contains(topic))
+      messages.push_back({topic, ""});
+  }
+  if (listed.device)
+    messages.push_back({topics.device(), ""});
+  listed = {};
+  for (const auto &[topic, config] : entities)
+    listed.entities.insert(topic);
+  return messages;
 }
 
 }  // namespace npc

@@ -5,11 +5,18 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace npc {
+
+/// How a camera is described to Home Assistant.
+enum class DiscoveryForm {
+  kDevice,    ///< one message for the device
+  kEntities,  ///< one for each entity, which older versions and other programs read
+};
 
 /// What of a record becomes entities and may change from run to run.
 struct Places {
@@ -48,14 +55,47 @@ struct Device {
 /// there is a _ in one of them.
 std::string device_id(const std::string &site, const std::string &camera);
 
-/// What is to be retained on `<prefix>/device/<device_id>/config`, as JSON. Components that are no
-/// longer there are `removed`: such a message must come first, and then one without them.
-std::string discovery_config(const Device &device, const Components &removed);
+/// Where the discovery of a camera is retained.
+class DiscoveryTopics {
+ public:
+  /// `id` names the device.
+  DiscoveryTopics(const std::string &prefix, const std::string &id)
+      : prefix_(prefix + "/"),
+        tail_("/" + id + "/"),
+        device_(prefix + "/device/" + id + "/config") {}
 
-/// The components that a device has.
-Components components_of(const Device &device);
+  /// Of the one message for the device.
+  const std::string &device() const { return device_; }
+  /// Of the message for one entity.
+  std::string entity(const std::string &platform, const std::string &key) const;
+  /// Whether it is one of those.
+  bool is_entity(std::string_view topic) const;
+  /// What all of them match, and next to nothing else.
+  std::vector<std::string> filters() const;
 
-/// The components with an entity in a message that was retained; none if it is not understood.
-Components components_of(std::string_view config);
+ private:
+  const std::string prefix_;
+  const std::string tail_;
+  const std::string device_;
+};
+
+/// What a broker retains there.
+struct Listed {
+  std::optional<Components> device;  ///< of the message for the device, if there is one
+  std::set<std::string> entities;    ///< topics of the messages for entities
+
+  /// Notes a message. Returns false if it is on none of the topics.
+  bool note(const DiscoveryTopics &topics, const std::string &topic, std::string_view payload);
+};
+
+struct DiscoveryMessage {
+  std::string topic;
+  std::string payload;
+};
+
+/// What is to be retained, in this order, so that the camera is described in one form and nothing
+/// else is left: an empty message removes one. `listed` is what is retained before, and then after.
+std::vector<DiscoveryMessage> describe(const Device &device, DiscoveryForm form,
+                                       const DiscoveryTopics &topics, Listed &listed);
 
 }  // namespace npc

@@ -184,7 +184,8 @@ std::string MqttUpdater::meet(std::span<const Record> records, std::stop_token s
     return {};
   std::vector<std::string> filters = {settings_.discovery_prefix + "/status"};
   for (const MqttCamera *camera : strangers)
-    filters.push_back(camera->config_topic());
+    for (std::string &filter : camera->discovery_topics().filters())
+      filters.push_back(std::move(filter));
   std::string failure = link_->subscribe(filters, stop);
   return failure.empty() ? answer(stop) : failure;
 }
@@ -240,11 +241,8 @@ std::string MqttUpdater::answer(std::stop_token stop) {
       continue;
     }
     for (MqttCamera &camera : cameras_) {
-      if (arrived.topic != camera.config_topic())
-        continue;
-      camera.set_listed(arrived.payload);
       // It may come after ours was sent, from a broker that is late.
-      if (arrived.retained)
+      if (camera.note_discovery(arrived) && arrived.retained)
         camera.forget_discovery();
     }
   }

@@ -14,6 +14,8 @@ namespace npc {
 ///   the first of its cameras and a hash of the machine. No two clients of a broker may have the
 ///   same
 /// - `discovery=homeassistant`: Home Assistant finds the camera; default none
+/// - `discovery-form`: `device`, one message for a camera, or `entities`, one for each of its
+///   entities; default `device`
 /// - `discovery-prefix`: the topic under which it looks; default `homeassistant`
 /// - `expiry`: the broker forgets records after so many seconds if nobody took them, 0: never;
 ///   default as long as the sink keeps them; MQTT 5 only

@@ -33,9 +33,9 @@ std::string mqtt_topic(const MqttSettings &settings, const Record &record, const
   return settings.topic_prefix + "/" + record.site + "/" + record.camera + "/" + last;
 }
 
-void MqttMessages::add(const std::string &topic, std::string payload, int qos,
+void MqttMessages::add(std::string topic, std::string payload, int qos,
                        const mqtt::Properties &properties) {
-  messages_.push_back({topic, std::move(payload), qos, properties});
+  messages_.push_back({std::move(topic), std::move(payload), qos, properties});
 }
 
 std::vector<mqtt::Message> MqttMessages::list() const {
@@ -57,8 +57,7 @@ MqttCamera::MqttCamera(const Record &record, const MqttSettings &settings)
       state_topic_(mqtt_topic(settings, record, "state")),
       status_topic_(mqtt_topic(settings, record, "status")),
       health_topic_(mqtt_topic(settings, record, "health")),
-      config_topic_(settings.discovery_prefix + "/device/" + device_id(record.site, record.camera) +
-                    "/config") {}
+      discovery_topics_(settings.discovery_prefix, device_id(record.site, record.camera)) {}
 
 void MqttCamera::take_last(steady_clock::time_point now) {
   if (last_ == nullptr)
@@ -132,14 +131,9 @@ void MqttCamera::add_discovery(MqttMessages &messages, const std::string &will_t
       VERSION, places_};
   if (will_topic != status_topic_)
     device.status_topics.push_back(will_topic);
-  const Components components = components_of(device);
-  Components removed = listed_;
-  for (const auto &component : components)
-    removed.erase(component.first);
-  if (!removed.empty())
-    messages.add(config_topic_, discovery_config(device, removed), qos_, kJson);
-  messages.add(config_topic_, discovery_config(device, {}), qos_, kJson);
-  listed_ = components;
+  for (DiscoveryMessage &message :
+       describe(device, settings_.discovery_form, discovery_topics_, listed_))
+    messages.add(std::move(message.topic), std::move(message.payload), qos_, kJson);
   discovery_due_ = false;
 }
 

@@ -19,15 +19,14 @@ namespace npc {
 /// Retained messages that own what they say.
 class MqttMessages {
  public:
-  void add(const std::string &topic, std::string payload, int qos,
-           const mqtt::Properties &properties);
+  void add(std::string topic, std::string payload, int qos, const mqtt::Properties &properties);
   bool empty() const { return messages_.empty(); }
-  /// Valid as long as the messages and the topics are.
+  /// Valid as long as the messages are.
   std::vector<mqtt::Message> list() const;
 
  private:
   struct Owned {
-    const std::string &topic;
+    std::string topic;
     std::string payload;
     int qos;
     const mqtt::Properties &properties;
@@ -58,7 +57,7 @@ class MqttCamera {
   const std::string &counts_topic() const { return counts_topic_; }
   const std::string &influx_topic() const { return influx_topic_; }
   const std::string &status_topic() const { return status_topic_; }
-  const std::string &config_topic() const { return config_topic_; }
+  const DiscoveryTopics &discovery_topics() const { return discovery_topics_; }
 
   /// Whether this connection knows the camera.
   bool met() const { return met_; }
@@ -73,8 +72,10 @@ class MqttCamera {
   void end_stream() { heard_.reset(); }
   /// Counts records that the broker has confirmed.
   void add_delivered(std::uint64_t records) { delivered_ += records; }
-  /// What the broker retains as its discovery.
-  void set_listed(std::string_view config) { listed_ = components_of(config); }
+  /// Notes what the broker retains as its discovery. Returns false if that is not what came.
+  bool note_discovery(const mqtt::Arrived &arrived) {
+    return listed_.note(discovery_topics_, arrived.topic, arrived.payload);
+  }
 
   /// Whether `online` is what the broker was told.
   bool was_told(bool online) const { return told_ == online; }
@@ -102,7 +103,7 @@ class MqttCamera {
   const std::string state_topic_;
   const std::string status_topic_;
   const std::string health_topic_;
-  const std::string config_topic_;
+  const DiscoveryTopics discovery_topics_;
 
   bool met_ = false;
   const Record *last_ = nullptr;
@@ -116,7 +117,7 @@ class MqttCamera {
   std::optional<bool> saying_;  // and what is on its way there
   Places places_;
   bool discovery_due_ = true;
-  Components listed_;
+  Listed listed_;
   std::uint64_t delivered_ = 0;
   std::int64_t delay_ = 0;  // ms
 };

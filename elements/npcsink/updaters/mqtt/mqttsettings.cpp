@@ -93,8 +93,11 @@ std::string levels_of(const Uri &uri, const std::string &name, const char *other
 std::string discovery_of(const Uri &uri, const MqttTopics &topics) {
   const std::string kind = uri.parameter("discovery", "");
   if (kind.empty()) {
-    if (uri.parameters.contains("discovery-prefix"))
-      throw UriError(uri.text, "discovery-prefix means nothing without discovery=homeassistant");
+    for (const char *name : {"discovery-form", "discovery-prefix"}) {
+      if (uri.parameters.contains(name))
+        throw UriError(uri.text,
+                       std::string(name) + " means nothing without discovery=homeassistant");
+    }
     return {};
   }
   if (kind != "homeassistant")
@@ -102,6 +105,13 @@ std::string discovery_of(const Uri &uri, const MqttTopics &topics) {
   if (!topics.state)
     throw UriError(uri.text, "discovery needs the topic state: add it to topics");
   return levels_of(uri, "discovery-prefix", "homeassistant");
+}
+
+DiscoveryForm discovery_form_of(const Uri &uri) {
+  const std::string form = uri.parameter("discovery-form", "device");
+  if (form != "device" && form != "entities")
+    throw UriError(uri.text, "discovery-form must be device or entities");
+  return form == "device" ? DiscoveryForm::kDevice : DiscoveryForm::kEntities;
 }
 
 TlsSettings tls_of(const Uri &uri) {
@@ -133,16 +143,16 @@ std::string first_line(const std::string &name) {
 MqttSettings mqtt_settings(const Uri &uri) {
   const bool tls = uri.scheme == "mqtts";
   if (tls) {
-    uri.allow_parameters({"ca-file", "cert-file", "client-id", "discovery", "discovery-prefix",
-                          "expiry", "insecure", "key-file", "password-file", "qos", "topic-prefix",
-                          "topics"});
+    uri.allow_parameters({"ca-file", "cert-file", "client-id", "discovery", "discovery-form",
+                          "discovery-prefix", "expiry", "insecure", "key-file", "password-file",
+                          "qos", "topic-prefix", "topics"});
   } else {
     for (const char *name : {"ca-file", "cert-file", "insecure", "key-file"}) {
       if (uri.parameters.contains(name))
         throw UriError(uri.text, std::string(name) + " is for TLS: write mqtts://");
     }
-    uri.allow_parameters({"client-id", "discovery", "discovery-prefix", "expiry", "password-file",
-                          "qos", "topic-prefix", "topics"});
+    uri.allow_parameters({"client-id", "discovery", "discovery-form", "discovery-prefix", "expiry",
+                          "password-file", "qos", "topic-prefix", "topics"});
   }
   if (!uri.has_authority || uri.host.empty()) {
     throw UriError(uri.text, "there is no host; write " + uri.scheme + "://host or " + uri.scheme +
@@ -166,6 +176,7 @@ MqttSettings mqtt_settings(const Uri &uri) {
   settings.topics = topics_of(uri);
   settings.expiry = expiry_of(uri);
   settings.discovery_prefix = discovery_of(uri, settings.topics);
+  settings.discovery_form = discovery_form_of(uri);
   if (!settings.password_file.empty() && settings.user.empty())
     throw UriError(uri.text, "a password needs a user; write " + uri.scheme + "://user@host");
   if (settings.user.size() > kMostText || !is_utf8(settings.user))

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "../../uri.h"
+#include "discovery.h"
 #include "tls.h"
 
 namespace npc {
@@ -34,6 +35,7 @@ struct MqttSettings {
   MqttTopics topics;
   std::optional<std::uint32_t> expiry;  ///< s; 0: never; none: as long as the sink keeps records
   std::string discovery_prefix;         ///< empty for no discovery
+  DiscoveryForm discovery_form = DiscoveryForm::kDevice;
   std::optional<TlsSettings> tls;
 };
 
