@@ -54,6 +54,8 @@ class Builder {
             const std::string &tmpl) {
     Json &component = components_[key];
     component = {{"p", platform}, {"uniq_id", id_ + "_" + key}, {"name", name}, {"val_tpl", tmpl}};
+    if (device_.expire_after.count() > 0)
+      component["exp_aft"] = device_.expire_after.count();
     return component;
   }
 
@@ -104,6 +106,7 @@ class Builder {
   Json &diagnose(Json &component) {
     component["ent_cat"] = "diagnostic";
     component["stat_t"] = device_.health_topic;
+    component.erase("exp_aft");
     return component;
   }
 

@@ -2,6 +2,7 @@
 // How Home Assistant is told of a camera: its device discovery.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -49,6 +50,7 @@ struct Device {
   std::string health_topic;  ///< empty for none
   std::string version;       ///< ours
   Places places;
+  std::chrono::seconds expire_after{0};  ///< the state is of no use after that; 0: never
 };
 
 /// `npc_<site>_<camera>`, which names the device in topics and entities; with a hash behind it if

@@ -214,7 +214,7 @@ std::string MqttUpdater::keep_will(std::stop_token stop) {
 std::string MqttUpdater::discover(std::stop_token stop) {
   MqttMessages messages;
   for (MqttCamera &camera : cameras_)
-    camera.add_discovery(messages, will_->status_topic());
+    camera.add_discovery(messages, will_->status_topic(), version_);
   return publish(messages, stop);
 }
 

@@ -11,11 +11,12 @@ namespace npc {
 namespace {
 
 using std::chrono::milliseconds;
+using std::chrono::seconds;
 using std::chrono::steady_clock;
 
 // A camera is gone when so many records did not come, but not as soon as a busy device is late.
 constexpr int kSilentWindows = 3;
-constexpr milliseconds kLeastSilence{15000};
+constexpr seconds kLeastSilence{15};
 constexpr std::int64_t kLongestInterval = 24 * 3600 * 1000;  // ms; a record may say anything
 
 const mqtt::Properties kText("text/plain");
@@ -68,15 +69,23 @@ void MqttCamera::take_last(steady_clock::time_point now) {
   last_ = nullptr;
   if (std::optional<Glance> glance = glance_at(state_); glance.has_value()) {
     time_ = glance->time;
-    if (!glance->partial)
-      interval_ = milliseconds(std::clamp<std::int64_t>(glance->interval, 0, kLongestInterval));
+    const milliseconds interval(std::clamp<std::int64_t>(glance->interval, 0, kLongestInterval));
+    if (!glance->partial && interval != interval_) {
+      interval_ = interval;
+      state_properties_.reset();
+      discovery_due_ = true;
+    }
     discovery_due_ = discovery_due_ || glance->places != places_;
     places_ = std::move(glance->places);
   }
 }
 
+seconds MqttCamera::patience() const {
+  return std::max(kLeastSilence, std::chrono::ceil<seconds>(kSilentWindows * interval_));
+}
+
 bool MqttCamera::is_heard(steady_clock::time_point now) const {
-  return heard_.has_value() && now - *heard_ < std::max(kLeastSilence, kSilentWindows * interval_);
+  return heard_.has_value() && now - *heard_ < patience();
 }
 
 void MqttCamera::add_status(MqttMessages &messages, bool online) {
@@ -85,9 +94,15 @@ void MqttCamera::add_status(MqttMessages &messages, bool online) {
   saying_ = online;
 }
 
-void MqttCamera::add_state(MqttMessages &messages) {
-  if (settings_.topics.state && state_due_)
-    messages.add(state_topic_, state_, qos_, kJson);
+void MqttCamera::add_state(MqttMessages &messages, steady_clock::time_point now) {
+  const bool expires = !settings_.discovery_prefix.empty();
+  if (!settings_.topics.state || !state_due_ || (expires && !is_heard(now)))
+    return;
+  if (expires && !state_properties_) {
+    state_properties_ = std::make_unique<mqtt::Properties>("application/json");
+    state_properties_->set_expiry(static_cast<std::uint32_t>(patience().count()));
+  }
+  messages.add(state_topic_, state_, qos_, expires ? *state_properties_ : kJson);
 }
 
 void MqttCamera::confirm() {
@@ -123,12 +138,21 @@ void MqttCamera::add_health(MqttMessages &messages, const MqttHealth &health) co
   messages.add(health_topic_, json.dump(), qos_, kJson);
 }
 
-void MqttCamera::add_discovery(MqttMessages &messages, const std::string &will_topic) {
+void MqttCamera::add_discovery(MqttMessages &messages, const std::string &will_topic,
+                               mqtt::Version version) {
   if (settings_.discovery_prefix.empty() || state_.empty() || !discovery_due_)
     return;
-  Device device = {
-      site_,   camera_, {status_topic_}, state_topic_, settings_.topics.health ? health_topic_ : "",
-      VERSION, places_};
+  Device device = {site_,
+                   camera_,
+                   {status_topic_},
+                   state_topic_,
+                   settings_.topics.health ? health_topic_ : "",
+                   VERSION,
+                   places_,
+                   {}};
+  // Else what is retained would be new again whenever Home Assistant starts.
+  if (version == mqtt::Version::k5)
+    device.expire_after = patience();
   if (will_topic != status_topic_)
     device.status_topics.push_back(will_topic);
   for (DiscoveryMessage &message :

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -70,6 +71,8 @@ class MqttCamera {
   /// Whether records come: the newest is not older than three windows, or 15 s if those are longer.
   bool is_heard(std::chrono::steady_clock::time_point now) const;
   void end_stream() { heard_.reset(); }
+  /// How long it may be silent.
+  std::chrono::seconds patience() const;
   /// Counts records that the broker has confirmed.
   void add_delivered(std::uint64_t records) { delivered_ += records; }
   /// Notes what the broker retains as its discovery. Returns false if that is not what came.
@@ -80,16 +83,17 @@ class MqttCamera {
   /// Whether `online` is what the broker was told.
   bool was_told(bool online) const { return told_ == online; }
   void add_status(MqttMessages &messages, bool online);
-  /// Adds the state, unless the broker has it.
-  void add_state(MqttMessages &messages);
+  /// Adds the state, unless the broker has it. Where it is read as that of now, as by Home
+  /// Assistant, it must be, and expires with the time after which the camera is offline.
+  void add_state(MqttMessages &messages, std::chrono::steady_clock::time_point now);
   /// The broker has confirmed the status and the state that were added.
   void confirm();
   /// The broker may have forgotten all that it was told.
   void forget();
   void add_health(MqttMessages &messages, const MqttHealth &health) const;
   /// Adds the discovery if it has changed since it was added. The camera is only there if the one
-  /// that the will of the connection is about is.
-  void add_discovery(MqttMessages &messages, const std::string &will_topic);
+  /// that the will of the connection is about is. In MQTT 5 what is retained expires.
+  void add_discovery(MqttMessages &messages, const std::string &will_topic, mqtt::Version version);
   /// What was added may be lost.
   void forget_discovery() { discovery_due_ = true; }
 
@@ -110,7 +114,8 @@ class MqttCamera {
   std::optional<std::chrono::steady_clock::time_point> heard_;  // when the newest record came
   std::chrono::milliseconds interval_{0};                       // of whole windows
   std::string state_;
-  std::int64_t time_ = 0;  // of the state, ms
+  std::unique_ptr<mqtt::Properties> state_properties_;  // if it expires
+  std::int64_t time_ = 0;                               // of the state, ms
   bool state_due_ = false;
   bool delay_due_ = false;
   std::optional<bool> told_;    // whether it is online, as the broker has confirmed

@@ -67,9 +67,9 @@ void MqttCameras::end_stream() noexcept {
 
 MqttMessages MqttCameras::news(bool current) {
   MqttMessages messages;
-  for (MqttCamera &camera : cameras_)
-    camera.add_state(messages);
   const auto now = steady_clock::now();
+  for (MqttCamera &camera : cameras_)
+    camera.add_state(messages, now);
   for (MqttCamera &camera : cameras_) {
     const bool online = camera.is_heard(now);
     if (!camera.was_told(online) && (current || !online))
