@@ -57,6 +57,7 @@ bool Carrier::start(const CarrierSettings &settings) {
              !make_delivery(settings.updaters)) {
     return false;
   }
+  end_stream();
   try {
     store()->interrupt(false);
     delivery()->start();
@@ -167,7 +168,14 @@ void Carrier::close() {
   }
 }
 
+void Carrier::end_stream() {
+  ended_ = true;
+  delivery()->set_ended(true);
+}
+
 void Carrier::push(Record record) {
+  if (ended_.exchange(false))
+    delivery()->set_ended(false);
   store()->push(std::move(record));
 }
 

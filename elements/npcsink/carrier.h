@@ -5,6 +5,7 @@
 #include <gst/gst.h>
 #include <gst/npc/npc.h>
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -50,6 +51,8 @@ class Carrier {
 
   /// Hands a record over. Waits no longer than Store::push() does.
   void push(Record record);
+  /// The updaters may tell that the cameras are gone, until push() is called again.
+  void end_stream();
   /// Ends drain(), now and from now on until `on` is false.
   void interrupt(bool on);
 
@@ -65,6 +68,7 @@ class Carrier {
 
   GstElement *const element_;
   CarrierSettings made_of_;  // state changes only
+  std::atomic<bool> ended_ = false;
 
   mutable std::mutex mutex_;
   std::shared_ptr<Store> store_;

@@ -57,6 +57,11 @@ Drained Delivery::drain(std::chrono::nanoseconds timeout) {
   return store_->drain(timeout);
 }
 
+void Delivery::set_ended(bool ended) {
+  for (auto &worker : workers_)
+    worker->set_ended(ended);
+}
+
 std::vector<UpdaterStats> Delivery::stats() const {
   std::vector<UpdaterStats> all;
   all.reserve(workers_.size());

@@ -32,6 +32,10 @@ class Delivery {
   /// counts as a day. The store's interrupt() ends it.
   Drained drain(std::chrono::nanoseconds timeout);
 
+  /// Whether there is no stream that more records come from: updaters may say so to their readers
+  /// once all is delivered.
+  void set_ended(bool ended);
+
   bool empty() const { return workers_.empty(); }
   std::vector<UpdaterStats> stats() const;
 

@@ -19,8 +19,8 @@
  *   (JSON), `influx` (InfluxDB's line protocol), `state` (the last record, retained), `status`
  *   (`online` or `offline`, retained; `offline` is also the last will) and `health` (retained).
  *   Parameters: `qos` (0, 1 or 2; default 1; with 0 nothing is confirmed), `password-file`,
- *   `client-id`, `topics`, `expiry`, `discovery` (`homeassistant`), `discovery-prefix`; for mqtts
- *   `ca-file`, `cert-file`, `key-file`, `insecure`.
+ *   `client-id`, `topic-prefix`, `topics`, `expiry`, `discovery`, `discovery-form`,
+ *   `discovery-prefix`; for mqtts `ca-file`, `cert-file`, `key-file`, `insecure`.
  * - `influxdb://[user@]host[:8086]/database` (InfluxDB 1) or
  *   `influxdb://host/?org=…&bucket=…&token-file=…` (InfluxDB 2), and `influxdbs://…` with TLS:
  *   writes line protocol. Parameters: `password-file`; for influxdbs `ca-file`, `insecure`.
@@ -106,10 +106,9 @@
  *
  * ## Limits
  *
- * An MQTT connection is made when the first record arrives, because its last will is named after
- * that camera. Cameras that follow through the same sink get their own topics, and `offline` at a
- * clean stop, but no last will: give each camera a sink of its own if that matters. `status` and
- * `state` are kept for the first 256 cameras.
+ * The last will of an MQTT connection is named after the camera of its first record. Further ones
+ * of that sink are `offline` at a clean stop, after EOS, and when they are silent, but have no last
+ * will: give each a sink of its own if that matters. From the 257th on they have no `status`.
  *
  * ## Example launch line
  * |[
@@ -314,6 +313,7 @@ static gboolean gst_npc_sink_event(GstBaseSink *base, GstEvent *event) {
       const auto passed = static_cast<GstClockTime>(g_get_monotonic_time() - begin) * GST_USECOND;
       left = timeout - std::min(timeout, passed);
     }
+    self->state->carrier.end_stream();
   }
   return GST_BASE_SINK_CLASS(gst_npc_sink_parent_class)->event(base, event);
 }

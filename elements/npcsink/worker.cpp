@@ -46,6 +46,16 @@ void Worker::hurry() {
   woken_.notify_all();
 }
 
+void Worker::set_ended(bool ended) {
+  std::lock_guard lock(mutex_);
+  ended_ = ended;
+}
+
+bool Worker::ended() const {
+  std::lock_guard lock(mutex_);
+  return ended_;
+}
+
 UpdaterStats Worker::stats() const {
   UpdaterStats stats;
   stats.updater = name_;
@@ -90,7 +100,7 @@ Outcome Worker::step(std::stop_token stop) {
     first_ = batch.front();
   const std::uint64_t pending = cursor_.pending();
   updater_->set_backlog(
-      {pending - std::min<std::uint64_t>(pending, batch.size()), cursor_.dropped()});
+      {pending - std::min<std::uint64_t>(pending, batch.size()), cursor_.dropped(), ended()});
 
   if (!open_) {
     outcome.failure = updater_->connect(*first_, stop);

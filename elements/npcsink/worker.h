@@ -74,11 +74,14 @@ class Worker {
 
   /// Ends the pause after a failure, but not one that the far side has asked for.
   void hurry();
+  /// Whether there is no stream that more records come from, for Backlog.
+  void set_ended(bool ended);
   UpdaterStats stats() const;
 
  private:
   void run(std::stop_token stop);
   Outcome step(std::stop_token stop);
+  bool ended() const;
   void settle(std::size_t taken, const Outcome &outcome);
   void connected();
   void disconnected(const std::string &reason);
@@ -105,6 +108,7 @@ class Worker {
   mutable std::mutex mutex_;
   std::condition_variable_any woken_;
   bool hurry_ = false;
+  bool ended_ = false;
   bool connected_ = false;
   std::uint64_t delivered_ = 0, refused_ = 0, failed_ = 0;
   std::string last_error_;

@@ -30,6 +30,7 @@ struct Script {
   std::size_t batch = 250;
   std::vector<std::string> delivered;
   std::vector<std::uint64_t> backlogs;  // that it was told of
+  bool ended = false;                   // what it was told last
   std::string first;
   int connects = 0;
   int closes = 0;
@@ -37,6 +38,10 @@ struct Script {
   std::vector<std::string> seen() {
     std::lock_guard lock(mutex);
     return delivered;
+  }
+  bool told_ended() {
+    std::lock_guard lock(mutex);
+    return ended;
   }
   int connected() {
     std::lock_guard lock(mutex);
@@ -89,6 +94,7 @@ class FakeUpdater : public Updater {
   void set_backlog(const Backlog &backlog) override {
     std::lock_guard lock(script_.mutex);
     script_.backlogs.push_back(backlog.pending);
+    script_.ended = backlog.ended;
   }
 
   std::string idle() override {

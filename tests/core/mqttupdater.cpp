@@ -165,6 +165,13 @@ TEST_F(MqttUpdater, IsStoppedAndLosesItsBrokerInMidStream) {
   delivery_->stop();
   EXPECT_EQ(npc::test::retained(broker, "npc/home/door/status"), "offline");
   EXPECT_EQ(npc::test::retained(broker, "npc/home/gate/status"), "offline");
+
+  // A start is no record: one camera is there again when it has one.
+  delivery_->start();
+  store_->push(numbered(pushed++, "gate"));
+  EXPECT_EQ(delivery_->drain(hours(1)), Drained::kAll);
+  EXPECT_EQ(npc::test::retained(broker, "npc/home/gate/status"), "online");
+  EXPECT_EQ(npc::test::retained(broker, "npc/home/door/status"), "offline");
 }
 
 }  // namespace

@@ -183,6 +183,18 @@ TEST_F(Updaters, ReconnectWithoutWaitingForARecord) {
   EXPECT_EQ(one_.first, numbered(0).json);
 }
 
+TEST_F(Updaters, AreToldThatTheStreamHasEnded) {
+  make("one:a");
+  delivery_->start();
+  push(0, 1);
+  ASSERT_TRUE(eventually([&] { return one_.seen().size() == 1; }));
+  EXPECT_FALSE(one_.told_ended());
+  delivery_->set_ended(true);
+  EXPECT_TRUE(eventually([&] { return one_.told_ended(); }));
+  delivery_->set_ended(false);
+  EXPECT_TRUE(eventually([&] { return !one_.told_ended(); }));
+}
+
 TEST_F(Updaters, SurviveExceptions) {
   one_.throws = true;
   make("one:a");

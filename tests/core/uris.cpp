@@ -106,8 +106,9 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"mqtt://[host]", "what is in brackets is not an IPv6 address"},
         Bad{"mqtt://host/topic", "nothing may follow the host"},
         Bad{"mqtt://host/?retain=1",
-            "no parameter retain; there are client-id, discovery, discovery-prefix, expiry, "
-            "password-file, qos, topics"},
+            "no parameter retain; there are client-id, discovery, discovery-form, "
+            "discovery-prefix, expiry, "
+            "password-file, qos, topic-prefix, topics"},
         Bad{"mqtt://host/?qos", "there must be name=value"},
         Bad{"mqtt://host/?=1", "there must be name=value"},
         Bad{"mqtt://host/?qos=", "the parameter qos has no value"},
@@ -128,7 +129,20 @@ INSTANTIATE_TEST_SUITE_P(
             "discovery-prefix must be"},
         Bad{"mqtt://host/?discovery=homeassistant&discovery-prefix=%ff",
             "discovery-prefix must be"},
+        Bad{"mqtt://host/?topic-prefix=", "the parameter topic-prefix has no value"},
+        Bad{"mqtt://host/?topic-prefix=/a", "topic-prefix must be levels of a topic"},
+        Bad{"mqtt://host/?topic-prefix=a/", "topic-prefix must be levels of a topic"},
+        Bad{"mqtt://host/?topic-prefix=a//b", "topic-prefix must be levels of a topic"},
+        Bad{"mqtt://host/?topic-prefix=a/%2b", "topic-prefix must be levels of a topic"},
+        Bad{"mqtt://host/?topic-prefix=%23", "topic-prefix must be levels of a topic"},
+        Bad{"mqtt://host/?topic-prefix=$SYS", "topic-prefix must be levels of a topic"},
+        Bad{"mqtt://host/?topic-prefix=%ff", "topic-prefix must be levels of a topic"},
+        Bad{"mqtt://host/?topic-prefix=a%00", "it contains a control character"},
+        Bad{"mqtt://host/?topic-prefix=a%0a", "it contains a control character"},
         Bad{"mqtt://caf%e9@host/", "the user name must be UTF-8"},
+        Bad{"mqtt://host/?discovery=homeassistant&discovery-form=both",
+            "discovery-form must be device or entities"},
+        Bad{"mqtt://host/?discovery-form=device", "means nothing without discovery"},
         Bad{"mqtt://host/?discovery-prefix=a", "means nothing without discovery"},
         Bad{"mqtt://host/?client-id=a/b", "client-id may have"},
         Bad{"mqtt://host/"

@@ -111,7 +111,13 @@ std::vector<std::string> lasting() {
   return {"-i", "audit", "-c", "-q", "0"};
 }
 
-std::string retained(const Mosquitto &broker, const std::string &topic) {
+bool remember_subscriber(Mosquitto &broker) {
+  std::vector<std::string> arguments = lasting();
+  arguments.push_back("-E");
+  return Subscriber(broker, arguments).wait() == 0 && broker.save();
+}
+
+std::vector<std::string> all_retained(const Mosquitto &broker, const std::string &filter) {
   // It comes in the order of the subscriptions: behind it comes what says that this was all.
   constexpr const char *kEnd = "test/end";
   TemporaryDirectory directory;
@@ -119,11 +125,17 @@ std::string retained(const Mosquitto &broker, const std::string &topic) {
            "-t", kEnd, "-m", "end"},
           directory / "output")
       .wait();
-  const Subscriber subscriber(broker, {"-t", topic, "-t", kEnd, "--retained-only"});
+  const Subscriber subscriber(broker, {"-t", filter, "-t", kEnd, "--retained-only"});
   if (!subscriber.wait_for(kEnd, "end"))
     throw std::runtime_error("the broker does not say what it retains");
-  const auto payloads = subscriber.payloads(topic);
-  return payloads.empty() ? std::string() : payloads.front();
+  std::vector<std::string> lines = subscriber.lines();
+  std::erase(lines, std::string(kEnd) + " end");
+  return lines;
+}
+
+std::string retained(const Mosquitto &broker, const std::string &topic) {
+  const auto lines = all_retained(broker, topic);
+  return lines.empty() ? std::string() : lines.front().substr(topic.size() + 1);
 }
 
 }  // namespace npc::test

@@ -61,6 +61,12 @@ class Subscriber {
 /// The arguments of a subscriber whose session the broker keeps, so that it misses nothing.
 std::vector<std::string> lasting();
 
+/// Makes the broker know the session of the lasting subscriber, even after a kill.
+[[nodiscard]] bool remember_subscriber(Mosquitto &broker);
+
+/// What the broker retains now on the topics of a filter, as a Subscriber prints it.
+std::vector<std::string> all_retained(const Mosquitto &broker, const std::string &filter);
+
 /// What the broker retains on a topic now, or nothing.
 std::string retained(const Mosquitto &broker, const std::string &topic);
 

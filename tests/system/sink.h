@@ -42,11 +42,20 @@ class Sink {
     gst_harness_push_event(harness_, gst_event_new_eos());
     return number("pending") == 0;
   }
+  /// A new stream after one that has ended.
+  void flush() {
+    gst_harness_push_event(harness_, gst_event_new_flush_start());
+    gst_harness_push_event(harness_, gst_event_new_flush_stop(TRUE));
+    GstSegment segment;
+    gst_segment_init(&segment, GST_FORMAT_TIME);
+    gst_harness_push_event(harness_, gst_event_new_segment(&segment));
+  }
   void set_drain_timeout(GstClockTime timeout) {
     g_object_set(sink_, "drain-timeout", timeout, nullptr);
   }
   /// Gives up at once what cannot be delivered.
   void hurry() { set_drain_timeout(0); }
+  void play() { gst_element_set_state(sink_, GST_STATE_PLAYING); }
   void stop() { gst_element_set_state(sink_, GST_STATE_NULL); }
 
   guint64 number(const char *field, guint index = 0) {

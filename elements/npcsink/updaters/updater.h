@@ -39,6 +39,7 @@ struct Outcome {
 struct Backlog {
   std::uint64_t pending = 0;  ///< records
   std::uint64_t dropped = 0;  ///< records given up before they could be delivered
+  bool ended = false;         ///< nothing follows: the stream has ended, or not yet begun
 };
 
 /// Takes records to one place. All calls come from one thread, the updater's own, so they may wait;

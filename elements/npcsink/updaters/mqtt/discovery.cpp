@@ -13,6 +13,9 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+// Between the two forms: Home Assistant lets go of the entities and keeps what their user has made
+// of them for the message of the other form that follows.
+constexpr const char *kMigrate = R"({"migrate_discovery":true})";
 constexpr const char *kUrl = "https://github.com/bernard357/no-picture-camera";
 
 // Names of lines and zones may begin with a digit or hold a dash.
@@ -51,6 +54,8 @@ class Builder {
             const std::string &tmpl) {
     Json &component = components_[key];
     component = {{"p", platform}, {"uniq_id", id_ + "_" + key}, {"name", name}, {"val_tpl", tmpl}};
+    if (device_.expire_after.count() > 0)
+      component["exp_aft"] = device_.expire_after.count();
     return component;
   }
 
@@ -101,6 +106,7 @@ class Builder {
   Json &diagnose(Json &component) {
     component["ent_cat"] = "diagnostic";
     component["stat_t"] = device_.health_topic;
+    component.erase("exp_aft");
     return component;
   }
 
@@ -119,39 +125,22 @@ std::vector<std::string> names_in(const Json &record, const char *table) {
   return names;
 }
 
+std::int64_t number_in(const Json &record, const char *key) {
+  const auto found = record.find(key);
+  return found != record.end() && found->is_number_integer() ? found->get<std::int64_t>() : 0;
+}
+
 Json parse(std::string_view text) {
   Json json = Json::parse(text, nullptr, false);
   return json.is_object() ? json : Json();
 }
 
-}  // namespace
-
-std::optional<Glance> glance_at(std::string_view record) {
-  const Json json = parse(record);
-  if (json.is_null())
-    return std::nullopt;
-  const auto time = json.find("time");
-  const bool timed = time != json.end() && time->is_number_integer();
-  return Glance{{names_in(json, "lines"), names_in(json, "zones")},
-                timed ? time->get<std::int64_t>() : 0};
-}
-
-std::string device_id(const std::string &site, const std::string &camera) {
-  std::string id = "npc_" + site + "_" + camera;
-  // Else a_b of c and b_c of a would be one device.
-  if (std::count(id.begin(), id.end(), '_') > 2)
-    id += "_" + short_hash(site + "/" + camera);
-  return id;
-}
-
-std::string discovery_config(const Device &device, const Components &removed) {
-  Json components = Builder(device).components();
-  for (const auto &[key, platform] : removed)
-    components[key] = {{"p", platform}};
+// What all components have in common.
+Json common_config(const Device &device) {
   Json available = Json::array();
   for (const std::string &topic : device.status_topics)
     available.push_back({{"t", topic}});
-  const Json config = {
+  return {
       {"dev",
        {{"ids", Json::array({device_id(device.site, device.camera)})},
         {"name", device.site + " " + device.camera},
@@ -163,20 +152,24 @@ std::string discovery_config(const Device &device, const Components &removed) {
       {"avty_mode", "all"},
       {"stat_t", device.state_topic},
       {"qos", 1},
-      {"cmps", components},
   };
+}
+
+std::string device_config(const Device &device, const Json &components) {
+  Json config = common_config(device);
+  config["cmps"] = components;
   return config.dump();
 }
 
-Components components_of(const Device &device) {
-  Components components;
-  const Json all = Builder(device).components();
-  for (const auto &item : all.items())
-    components.emplace(item.key(), item.value().at("p").get<std::string>());
-  return components;
+std::string entity_config(const Device &device, const Json &component) {
+  Json config = common_config(device);
+  config.update(component);
+  config.erase("p");  // it is in the topic
+  return config.dump();
 }
 
-Components components_of(std::string_view config) {
+// The components with an entity in a message for a device; none if it is not understood.
+Components components_in(std::string_view config) {
   Components components;
   const Json json = parse(config);
   const auto all = json.find("cmps");
@@ -191,6 +184,110 @@ Components components_of(std::string_view config) {
       components.emplace(item.key(), platform->get<std::string>());
   }
   return components;
+}
+
+}  // namespace
+
+std::optional<Glance> glance_at(std::string_view record) {
+  const Json json = parse(record);
+  if (json.is_null())
+    return std::nullopt;
+  const auto flags = json.find("flags");
+  const bool partial = flags != json.end() && flags->is_array() &&
+                       std::find(flags->begin(), flags->end(), "partial") != flags->end();
+  return Glance{{names_in(json, "lines"), names_in(json, "zones")},
+                number_in(json, "time"),
+                number_in(json, "interval"),
+                partial};
+}
+
+std::string device_id(const std::string &site, const std::string &camera) {
+  std::string id = "npc_" + site + "_" + camera;
+  // Else a_b of c and b_c of a would be one device.
+  if (std::count(id.begin(), id.end(), '_') > 2)
+    id += "_" + short_hash(site + "/" + camera);
+  return id;
+}
+
+std::string DiscoveryTopics::entity(const std::string &platform, const std::string &key) const {
+  return prefix_ + platform + tail_ + key + "/config";
+}
+
+bool DiscoveryTopics::is_entity(std::string_view topic) const {
+  constexpr std::string_view kEnd = "/config";
+  if (!topic.starts_with(prefix_) || !topic.ends_with(kEnd))
+    return false;
+  topic.remove_prefix(prefix_.size());
+  topic.remove_suffix(kEnd.size());
+  const std::size_t platform = topic.find('/');
+  return platform != topic.npos && topic.substr(platform).starts_with(tail_) &&
+         topic.find('/', platform + tail_.size()) == topic.npos;
+}
+
+std::vector<std::string> DiscoveryTopics::filters() const {
+  return {device_, entity("+", "+")};
+}
+
+bool Listed::note(const DiscoveryTopics &topics, const std::string &topic,
+                  std::string_view payload) {
+  if (topic == topics.device()) {
+    device.reset();
+    if (!payload.empty())
+      device = components_in(payload);
+    return true;
+  }
+  if (!topics.is_entity(topic))
+    return false;
+  if (payload.empty())
+    entities.erase(topic);
+  else
+    entities.insert(topic);
+  return true;
+}
+
+std::vector<DiscoveryMessage> describe(const Device &device, DiscoveryForm form,
+                                       const DiscoveryTopics &topics, Listed &listed) {
+  const Json components = Builder(device).components();
+  std::map<std::string, std::string> entities;  // message by topic
+  Components there;
+  for (const auto &[key, component] : components.items()) {
+    there.emplace(key, component.at("p").get<std::string>());
+    entities.emplace(topics.entity(there[key], key), entity_config(device, component));
+  }
+  Json removing = components;
+  for (const auto &[key, platform] : listed.device.value_or(Components())) {
+    if (!there.contains(key))
+      removing[key] = {{"p", platform}};
+  }
+  std::vector<DiscoveryMessage> messages;
+  // What has only its platform left is removed; the message without it leaves it as it is.
+  if (removing.size() > components.size())
+    messages.push_back({topics.device(), device_config(device, removing)});
+  if (form == DiscoveryForm::kDevice) {
+    for (const std::string &topic : listed.entities) {
+      if (entities.contains(topic))
+        messages.push_back({topic, kMigrate});
+    }
+    messages.push_back({topics.device(), device_config(device, components)});
+    for (const std::string &topic : listed.entities)
+      messages.push_back({topic, ""});
+    listed = {there, {}};
+    return messages;
+  }
+  if (listed.device)
+    messages.push_back({topics.device(), kMigrate});
+  for (const auto &[topic, config] : entities)
+    messages.push_back({topic, config});
+  for (const std::string &topic : listed.entities) {
+    if (!entities.contains(topic))
+      messages.push_back({topic, ""});
+  }
+  if (listed.device)
+    messages.push_back({topics.device(), ""});
+  listed = {};
+  for (const auto &[topic, config] : entities)
+    listed.entities.insert(topic);
+  return messages;
 }
 
 }  // namespace npc

@@ -2,14 +2,22 @@
 // How Home Assistant is told of a camera: its device discovery.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace npc {
+
+/// How a camera is described to Home Assistant.
+enum class DiscoveryForm {
+  kDevice,    ///< one message for the device
+  kEntities,  ///< one for each entity, which older versions and other programs read
+};
 
 /// What of a record becomes entities and may change from run to run.
 struct Places {
@@ -22,7 +30,9 @@ struct Places {
 /// What we need to know of a record's JSON.
 struct Glance {
   Places places;
-  std::int64_t time = 0;  ///< end of its window, UTC, in ms since 1970; 0 if it has none
+  std::int64_t time = 0;      ///< end of its window, UTC, in ms since 1970; 0 if it has none
+  std::int64_t interval = 0;  ///< length of its window in ms; 0 if it has none
+  bool partial = false;       ///< that is not as long as the others
 };
 
 /// Nothing if `record` is no JSON object.
@@ -40,20 +50,54 @@ struct Device {
   std::string health_topic;  ///< empty for none
   std::string version;       ///< ours
   Places places;
+  std::chrono::seconds expire_after{0};  ///< the state is of no use after that; 0: never
 };
 
 /// `npc_<site>_<camera>`, which names the device in topics and entities; with a hash behind it if
 /// there is a _ in one of them.
 std::string device_id(const std::string &site, const std::string &camera);
 
-/// What is to be retained on `<prefix>/device/<device_id>/config`, as JSON. Components that are no
-/// longer there are `removed`: such a message must come first, and then one without them.
-std::string discovery_config(const Device &device, const Components &removed);
+/// Where the discovery of a camera is retained.
+class DiscoveryTopics {
+ public:
+  /// `id` names the device.
+  DiscoveryTopics(const std::string &prefix, const std::string &id)
+      : prefix_(prefix + "/"),
+        tail_("/" + id + "/"),
+        device_(prefix + "/device/" + id + "/config") {}
 
-/// The components that a device has.
-Components components_of(const Device &device);
+  /// Of the one message for the device.
+  const std::string &device() const { return device_; }
+  /// Of the message for one entity.
+  std::string entity(const std::string &platform, const std::string &key) const;
+  /// Whether it is one of those.
+  bool is_entity(std::string_view topic) const;
+  /// What all of them match, and next to nothing else.
+  std::vector<std::string> filters() const;
 
-/// The components with an entity in a message that was retained; none if it is not understood.
-Components components_of(std::string_view config);
+ private:
+  const std::string prefix_;
+  const std::string tail_;
+  const std::string device_;
+};
+
+/// What a broker retains there.
+struct Listed {
+  std::optional<Components> device;  ///< of the message for the device, if there is one
+  std::set<std::string> entities;    ///< topics of the messages for entities
+
+  /// Notes a message. Returns false if it is on none of the topics.
+  bool note(const DiscoveryTopics &topics, const std::string &topic, std::string_view payload);
+};
+
+struct DiscoveryMessage {
+  std::string topic;
+  std::string payload;
+};
+
+/// What is to be retained, in this order, so that the camera is described in one form and nothing
+/// else is left: an empty message removes one. `listed` is what is retained before, and then after.
+std::vector<DiscoveryMessage> describe(const Device &device, DiscoveryForm form,
+                                       const DiscoveryTopics &topics, Listed &listed);
 
 }  // namespace npc

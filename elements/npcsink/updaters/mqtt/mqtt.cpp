@@ -7,7 +7,7 @@
 #include <exception>
 
 #include "../../secret.h"
-#include "mqttcamera.h"
+#include "mqttcameras.h"
 #include "mqttlink.h"
 #include "mqttsettings.h"
 
@@ -29,8 +29,6 @@ constexpr seconds kGiveWay{60};
 constexpr seconds kGiveWayPerhaps{15};
 constexpr seconds kShortLife{10};
 constexpr int kMostShortLives = 5;
-// Names come from strangers: the broker is not filled with retained topics without end.
-constexpr std::size_t kMostCameras = 256;
 constexpr std::size_t kBatch = 1000;
 // Lines of so many records go in one message, where so many wait, but not more text than a broker
 // may be expected to take: AWS's ends the connection at 128 KiB.
@@ -41,7 +39,7 @@ class MqttUpdater : public Updater {
  public:
   explicit MqttUpdater(MqttSettings settings);
 
-  std::string target() const override { return settings_.scheme + "://" + broker_; }
+  std::string target() const override;
   std::string connect(const Record &first, std::stop_token stop) override;
   Outcome deliver(std::span<const Record> records, std::stop_token stop) override;
   std::size_t batch() const override { return kBatch; }
@@ -51,22 +49,21 @@ class MqttUpdater : public Updater {
   void close() noexcept override;
 
  private:
-  MqttCamera *camera_of(const Record &record);
-  std::vector<MqttCamera *> strangers_in(std::span<const Record> records);
-  std::string meet(const std::vector<MqttCamera *> &strangers, std::stop_token stop);
-  std::string welcome(std::span<const Record> records, std::stop_token stop);
-  std::string log_in(const Record &first, MqttLogin *login);
+  std::string log_in(MqttLogin *login);
+  std::string open(std::stop_token stop);
+  std::string meet(std::span<const Record> records, std::stop_token stop);
   std::string publish(const MqttMessages &messages, std::stop_token stop);
-  std::string announce(std::stop_token stop);
+  std::string tell_news(std::stop_token stop);
+  std::string keep_will(std::stop_token stop);
   std::string discover(std::stop_token stop);
   std::string answer(std::stop_token stop);
   std::size_t group_at_front(std::span<const Record> records) const;
   void add_group(std::span<const Record> records, std::vector<Message> &messages);
-  MqttMessages states_after(std::span<const Record> records, std::vector<MqttCamera *> *changed);
   Outcome publish_groups(std::span<const Record> records, std::stop_token stop);
   Outcome publish_records(std::span<const Record> records, std::stop_token stop);
   std::string report_health(std::stop_token stop);
   void end(std::string *why);
+  void hang_up() noexcept;
   void give_way(const std::string &why, seconds pause);
 
   const MqttSettings settings_;
@@ -76,8 +73,8 @@ class MqttUpdater : public Updater {
   mqtt::Properties counts_properties_{"application/json"};
   mqtt::Properties influx_properties_{"text/vnd.influx"};
   Patience patience_;
-  // Never removed from, so that pointers stay: the first is the one that the will is about.
-  std::deque<MqttCamera> cameras_;
+  MqttCameras cameras_{settings_};
+  MqttCamera *will_ = nullptr;     // the one that the last will is about
   std::deque<std::string> texts_;  // made for messages, kept as long as a delivery takes
   mqtt::Version version_ = mqtt::Version::k5;
   std::string client_id_;
@@ -85,6 +82,7 @@ class MqttUpdater : public Updater {
   std::size_t most_in_group_ = kGroup;  // that this broker takes, as far as it says
   std::size_t group_ = kGroup;
   Backlog backlog_;
+  bool current_ = false;  // nothing of note waits behind what was delivered
   steady_clock::time_point connected_{};
   int short_lives_ = 0;
   steady_clock::time_point health_due_{};
@@ -102,6 +100,12 @@ MqttUpdater::MqttUpdater(MqttSettings settings)
     properties->add_user("schema", "npc-counts/1");
 }
 
+// Without a prefix as ever: stores of earlier days know it.
+std::string MqttUpdater::target() const {
+  const std::string broker = settings_.scheme + "://" + broker_;
+  return settings_.topic_prefix == kTopicPrefix ? broker : broker + "/" + settings_.topic_prefix;
+}
+
 void MqttUpdater::set_retention(seconds retention) {
   const auto most =
       std::min<seconds::rep>(retention.count(), std::numeric_limits<std::uint32_t>::max());
@@ -112,27 +116,13 @@ void MqttUpdater::set_retention(seconds retention) {
     properties->set_expiry(expiry);
 }
 
-// Nothing if there are too many cameras: such a record gets neither status nor state.
-MqttCamera *MqttUpdater::camera_of(const Record &record) {
-  const auto found = std::find_if(cameras_.begin(), cameras_.end(),
-                                  [&](const MqttCamera &camera) { return camera.is_of(record); });
-  if (found != cameras_.end())
-    return &*found;
-  if (cameras_.size() >= kMostCameras)
-    return nullptr;
-  return &cameras_.emplace_back(record, settings_);
-}
-
-std::string MqttUpdater::log_in(const Record &first, MqttLogin *login) {
+std::string MqttUpdater::log_in(MqttLogin *login) {
   login->tls = settings_.tls;
   login->version = version_;
   login->user = settings_.user;
   login->qos = settings_.qos;
-  login->will_topic = camera_of(first)->status_topic();
-  login->client_id = settings_.client_id.empty()
-                         ? "npc-" + first.site + "-" + first.camera + "-" + machine_
-                         : settings_.client_id;
-  client_id_ = login->client_id;
+  login->will_topic = will_->status_topic();
+  login->client_id = client_id_;
   login->broker = broker_;
   login->host = settings_.host;
   login->port = settings_.port;
@@ -142,12 +132,24 @@ std::string MqttUpdater::log_in(const Record &first, MqttLogin *login) {
 }
 
 std::string MqttUpdater::connect(const Record &first, std::stop_token stop) {
-  link_.reset();
   stop_ = stop;
+  if (will_ == nullptr)
+    will_ = cameras_.find(first);
+  client_id_ = settings_.client_id.empty()
+                   ? "npc-" + first.site + "-" + first.camera + "-" + machine_
+                   : settings_.client_id;
+  cameras_.forget();
+  current_ = false;
+  return open(stop);
+}
+
+std::string MqttUpdater::open(std::stop_token stop) {
+  link_.reset();
   if (steady_clock::now() < away_until_)
     return why_away_;
+  will_ = cameras_.heir(will_);
   MqttLogin login;
-  std::string failure = log_in(first, &login);
+  std::string failure = log_in(&login);
   if (!failure.empty() || stop.stop_requested())
     return failure;
   link_ = std::make_unique<MqttLink>(std::move(login));
@@ -164,42 +166,26 @@ std::string MqttUpdater::connect(const Record &first, std::stop_token stop) {
   version_ = link_->version();
   connections_++;
   connected_ = steady_clock::now();
-  std::vector<MqttCamera *> all;
-  for (MqttCamera &camera : cameras_)
-    all.push_back(&camera);
-  failure = meet(all, stop);
-  if (failure.empty() && !stop.stop_requested())
-    failure = announce(stop);
+  health_due_ = {};
+  cameras_.part();
+  failure = meet({}, stop);
   if (!failure.empty())
     end(&failure);
   return failure;
 }
 
-// The cameras of the records that are new to this connection.
-std::vector<MqttCamera *> MqttUpdater::strangers_in(std::span<const Record> records) {
-  std::vector<MqttCamera *> strangers;
-  const MqttCamera *last = nullptr;
-  for (const Record &record : records) {
-    if (last != nullptr && last->is_of(record))
-      continue;
-    MqttCamera *camera = camera_of(record);
-    last = camera;
-    if (camera != nullptr && !camera->met() &&
-        std::find(strangers.begin(), strangers.end(), camera) == strangers.end())
-      strangers.push_back(camera);
-  }
-  return strangers;
-}
-
-// Reads back what the broker retains of their discovery, so that lines that are no more go.
-std::string MqttUpdater::meet(const std::vector<MqttCamera *> &strangers, std::stop_token stop) {
+// Reads back what the broker retains of the discovery of cameras that are new to this connection,
+// so that lines that are no more go.
+std::string MqttUpdater::meet(std::span<const Record> records, std::stop_token stop) {
+  const std::vector<MqttCamera *> strangers = cameras_.strangers(records);
   for (MqttCamera *camera : strangers)
     camera->set_met(true);
   if (settings_.discovery_prefix.empty() || strangers.empty())
     return {};
   std::vector<std::string> filters = {settings_.discovery_prefix + "/status"};
   for (const MqttCamera *camera : strangers)
-    filters.push_back(camera->config_topic());
+    for (std::string &filter : camera->discovery_topics().filters())
+      filters.push_back(std::move(filter));
   std::string failure = link_->subscribe(filters, stop);
   return failure.empty() ? answer(stop) : failure;
 }
@@ -209,24 +195,26 @@ std::string MqttUpdater::publish(const MqttMessages &messages, std::stop_token s
   return link_->publish(list, kStall, kForever, stop).failure;
 }
 
-// A broker or a Home Assistant that was restarted may have forgotten what it was told.
-std::string MqttUpdater::announce(std::stop_token stop) {
-  MqttMessages messages;
-  for (MqttCamera &camera : cameras_) {
-    camera.add_status(messages, "online");
-    camera.add_state(messages);
-    camera.forget_discovery();
-  }
-  std::string failure = publish(messages, stop);
-  health_due_ = {};
-  return failure.empty() ? report_health(stop) : failure;
+std::string MqttUpdater::tell_news(std::stop_token stop) {
+  if (backlog_.ended && backlog_.pending == 0)
+    cameras_.end_stream();
+  std::string failure = publish(cameras_.news(current_), stop);
+  if (failure.empty() && !stop.stop_requested())
+    cameras_.confirm();
+  return failure;
+}
+
+// While the camera that the will is about is offline, nobody would learn that the others are gone.
+// The broker learns of another will only with another connection.
+std::string MqttUpdater::keep_will(std::stop_token stop) {
+  return cameras_.heir(will_) == will_ ? std::string() : open(stop);
 }
 
 // Last of all: a broker that refuses Home Assistant its topics gets the records nevertheless.
 std::string MqttUpdater::discover(std::stop_token stop) {
   MqttMessages messages;
   for (MqttCamera &camera : cameras_)
-    camera.add_discovery(messages, cameras_.front().status_topic());
+    camera.add_discovery(messages, will_->status_topic(), version_);
   return publish(messages, stop);
 }
 
@@ -236,7 +224,7 @@ std::string MqttUpdater::report_health(std::stop_token stop) {
     return {};
   health_due_ = now + kHealthInterval;
   const MqttHealth health = {std::chrono::duration_cast<seconds>(now - made_), connections_ - 1,
-                             backlog_, cameras_.front().status_topic(), version_};
+                             backlog_, will_->status_topic(), version_};
   MqttMessages messages;
   for (const MqttCamera &camera : cameras_)
     camera.add_health(messages, health);
@@ -253,27 +241,17 @@ std::string MqttUpdater::answer(std::stop_token stop) {
       continue;
     }
     for (MqttCamera &camera : cameras_) {
-      if (arrived.topic != camera.config_topic())
-        continue;
-      camera.set_listed(arrived.payload);
       // It may come after ours was sent, from a broker that is late.
-      if (arrived.retained)
+      if (camera.note_discovery(arrived) && arrived.retained)
         camera.forget_discovery();
     }
   }
-  return asked ? announce(stop) : std::string();
-}
-
-// Says that new cameras are online.
-std::string MqttUpdater::welcome(std::span<const Record> records, std::stop_token stop) {
-  const std::vector<MqttCamera *> strangers = strangers_in(records);
-  std::string failure = meet(strangers, stop);
-  if (strangers.empty() || !failure.empty() || stop.stop_requested())
-    return failure;
-  MqttMessages messages;
-  for (const MqttCamera *camera : strangers)
-    camera->add_status(messages, "online");
-  return publish(messages, stop);
+  if (!asked)
+    return {};
+  // A Home Assistant that was restarted may have forgotten what it was told.
+  cameras_.forget();
+  health_due_ = {};
+  return tell_news(stop);
 }
 
 std::size_t MqttUpdater::group_at_front(std::span<const Record> records) const {
@@ -290,13 +268,12 @@ std::size_t MqttUpdater::group_at_front(std::span<const Record> records) const {
 void MqttUpdater::add_group(std::span<const Record> records, std::vector<Message> &messages) {
   std::vector<std::pair<const std::string *, std::string *>> lines;  // by topic
   for (const Record &record : records) {
-    const MqttCamera *camera = camera_of(record);
+    const MqttCamera *camera = cameras_.find(record);
     const std::string *counts = camera != nullptr ? &camera->counts_topic() : nullptr;
     const std::string *influx = camera != nullptr ? &camera->influx_topic() : nullptr;
     if (camera == nullptr) {
-      const std::string prefix = "npc/" + record.site + "/" + record.camera + "/";
-      counts = &texts_.emplace_back(prefix + "counts");
-      influx = &texts_.emplace_back(prefix + "influx");
+      counts = &texts_.emplace_back(mqtt_topic(settings_, record, "counts"));
+      influx = &texts_.emplace_back(mqtt_topic(settings_, record, "influx"));
     }
     if (settings_.topics.counts) {
       messages.push_back({counts->c_str(), record.json, settings_.qos, false, &counts_properties_});
@@ -315,34 +292,18 @@ void MqttUpdater::add_group(std::span<const Record> records, std::vector<Message
     messages.push_back({topic->c_str(), *text, settings_.qos, false, &influx_properties_});
 }
 
-// What is retained after these records: only the last of a camera is its state.
-MqttMessages MqttUpdater::states_after(std::span<const Record> records,
-                                       std::vector<MqttCamera *> *changed) {
-  for (const Record &record : records) {
-    if (MqttCamera *camera = camera_of(record); camera != nullptr)
-      camera->set_last(record);
-  }
-  MqttMessages retained;
-  for (MqttCamera &camera : cameras_) {
-    if (!camera.take_last())
-      continue;
-    changed->push_back(&camera);
-    camera.add_state(retained);
-  }
-  return retained;
-}
-
 Outcome MqttUpdater::deliver(std::span<const Record> records, std::stop_token stop) {
   Outcome outcome;
-  outcome.failure = welcome(records, stop);
+  // A batch that is full leaves more behind it.
+  current_ = records.size() < kBatch && backlog_.pending < kBatch;
+  outcome.failure = meet(records, stop);
   if (outcome.failure.empty() && !stop.stop_requested())
     outcome = publish_records(records, stop);
-  if (outcome.failure.empty() && !stop.stop_requested())
-    outcome.failure = answer(stop);
-  if (outcome.failure.empty() && !stop.stop_requested())
-    outcome.failure = report_health(stop);
-  if (outcome.failure.empty() && !stop.stop_requested())
-    outcome.failure = discover(stop);
+  for (const auto step : {&MqttUpdater::answer, &MqttUpdater::keep_will,
+                          &MqttUpdater::report_health, &MqttUpdater::discover}) {
+    if (outcome.failure.empty() && !stop.stop_requested())
+      outcome.failure = (this->*step)(stop);
+  }
   if (!outcome.failure.empty())
     end(&outcome.failure);
   return outcome;
@@ -358,13 +319,14 @@ Outcome MqttUpdater::publish_groups(std::span<const Record> records, std::stop_t
     begin += size;
     ends.emplace_back(messages.size(), begin);
   }
-  std::vector<MqttCamera *> changed;
-  const MqttMessages retained = states_after(records, &changed);
+  cameras_.hear(records);
+  const MqttMessages retained = cameras_.news(current_ && !backlog_.ended);
   const std::vector<Message> list = retained.list();
   messages.insert(messages.end(), list.begin(), list.end());
 
   Outcome outcome = link_->publish(messages, kStall, kForever, stop);
-  const bool all = outcome.confirmed == messages.size();
+  if (outcome.confirmed == messages.size())
+    cameras_.confirm();
   std::size_t confirmed = 0;
   for (const auto &[in_messages, in_records] : ends) {
     if (in_messages <= outcome.confirmed)
@@ -372,12 +334,8 @@ Outcome MqttUpdater::publish_groups(std::span<const Record> records, std::stop_t
   }
   outcome.confirmed = confirmed;
   for (const Record &record : records.first(outcome.confirmed)) {
-    if (MqttCamera *camera = camera_of(record); camera != nullptr)
+    if (MqttCamera *camera = cameras_.find(record); camera != nullptr)
       camera->add_delivered(1);
-  }
-  for (MqttCamera *camera : changed) {
-    if (all)
-      camera->note_delay();
   }
   return outcome;
 }
@@ -406,6 +364,8 @@ Outcome MqttUpdater::publish_records(std::span<const Record> records, std::stop_
 
 // Two clients of one id throw each other off the broker for ever. Some brokers say so.
 void MqttUpdater::end(std::string *why) {
+  if (!link_)
+    return;
   const bool short_lived = link_->lost() && steady_clock::now() < connected_ + kShortLife;
   short_lives_ = short_lived ? short_lives_ + 1 : 0;
   if (link_->taken_over()) {
@@ -419,7 +379,7 @@ void MqttUpdater::end(std::string *why) {
     give_way(*why, kGiveWayPerhaps);
   }
   // A broker that only hangs gets our DISCONNECT, and drops the will: it must read offline first.
-  close();
+  hang_up();
 }
 
 void MqttUpdater::give_way(const std::string &why, seconds pause) {
@@ -431,23 +391,28 @@ void MqttUpdater::give_way(const std::string &why, seconds pause) {
 std::string MqttUpdater::idle() {
   link_->look();
   std::string failure = link_->lost() ? link_->why_lost() : answer(stop_);
-  if (failure.empty())
-    failure = report_health(stop_);
-  if (failure.empty())
-    failure = discover(stop_);
+  current_ = backlog_.pending == 0;
+  for (const auto step : {&MqttUpdater::tell_news, &MqttUpdater::keep_will,
+                          &MqttUpdater::report_health, &MqttUpdater::discover}) {
+    if (failure.empty() && !stop_.stop_requested())
+      failure = (this->*step)(stop_);
+  }
   if (!failure.empty())
     end(&failure);
   return failure;
 }
 
 void MqttUpdater::close() noexcept {
+  hang_up();
+  cameras_.end_stream();
+}
+
+void MqttUpdater::hang_up() noexcept {
   if (!link_)
     return;
   try {
-    MqttMessages messages;
-    for (const MqttCamera &camera : cameras_)
-      camera.add_status(messages, "offline");
-    if (!link_->lost())
+    const MqttMessages messages = cameras_.goodbye();
+    if (!link_->lost() && !messages.empty())
       link_->publish(messages.list(), kGoodbye, kGoodbye, std::stop_token());
   } catch (const std::exception &) {
     // Out of memory: the broker notices by itself that we are gone.

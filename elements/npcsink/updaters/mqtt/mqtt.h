@@ -14,6 +14,8 @@ namespace npc {
 ///   the first of its cameras and a hash of the machine. No two clients of a broker may have the
 ///   same
 /// - `discovery=homeassistant`: Home Assistant finds the camera; default none
+/// - `discovery-form`: `device`, one message for a camera, or `entities`, one for each of its
+///   entities; default `device`
 /// - `discovery-prefix`: the topic under which it looks; default `homeassistant`
 /// - `expiry`: the broker forgets records after so many seconds if nobody took them, 0: never;
 ///   default as long as the sink keeps them; MQTT 5 only
@@ -21,6 +23,7 @@ namespace npc {
 ///   each connection; others may not read it
 /// - `qos`: 0, 1 or 2, how records are published, default 1; with 0 the broker confirms nothing, so
 ///   what was on its way is lost with the connection
+/// - `topic-prefix`: the levels before `<site>/<camera>` in all topics; default `npc`
 /// - `topics`: which of `counts`, `influx`, `state`, `health` are published, separated by commas;
 ///   default all. `status` always is
 ///

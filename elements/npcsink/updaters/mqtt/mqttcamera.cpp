@@ -10,6 +10,15 @@
 namespace npc {
 namespace {
 
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using std::chrono::steady_clock;
+
+// A camera is gone when so many records did not come, but not as soon as a busy device is late.
+constexpr int kSilentWindows = 3;
+constexpr seconds kLeastSilence{15};
+constexpr std::int64_t kLongestInterval = 24 * 3600 * 1000;  // ms; a record may say anything
+
 const mqtt::Properties kText("text/plain");
 const mqtt::Properties kJson("application/json");
 
@@ -19,15 +28,15 @@ std::int64_t now_ms() {
       .count();
 }
 
-std::string topic_of(const Record &record, const char *last) {
-  return "npc/" + record.site + "/" + record.camera + "/" + last;
-}
-
 }  // namespace
 
-void MqttMessages::add(const std::string &topic, std::string payload, int qos,
+std::string mqtt_topic(const MqttSettings &settings, const Record &record, const char *last) {
+  return settings.topic_prefix + "/" + record.site + "/" + record.camera + "/" + last;
+}
+
+void MqttMessages::add(std::string topic, std::string payload, int qos,
                        const mqtt::Properties &properties) {
-  messages_.push_back({topic, std::move(payload), qos, properties});
+  messages_.push_back({std::move(topic), std::move(payload), qos, properties});
 }
 
 std::vector<mqtt::Message> MqttMessages::list() const {
@@ -44,38 +53,72 @@ MqttCamera::MqttCamera(const Record &record, const MqttSettings &settings)
       camera_(record.camera),
       settings_(settings),
       qos_(std::min(settings.qos, 1)),
-      counts_topic_(topic_of(record, "counts")),
-      influx_topic_(topic_of(record, "influx")),
-      state_topic_(topic_of(record, "state")),
-      status_topic_(topic_of(record, "status")),
-      health_topic_(topic_of(record, "health")),
-      config_topic_(settings.discovery_prefix + "/device/" + device_id(record.site, record.camera) +
-                    "/config") {}
+      counts_topic_(mqtt_topic(settings, record, "counts")),
+      influx_topic_(mqtt_topic(settings, record, "influx")),
+      state_topic_(mqtt_topic(settings, record, "state")),
+      status_topic_(mqtt_topic(settings, record, "status")),
+      health_topic_(mqtt_topic(settings, record, "health")),
+      discovery_topics_(settings.discovery_prefix, device_id(record.site, record.camera)) {}
 
-bool MqttCamera::take_last() {
+void MqttCamera::take_last(steady_clock::time_point now) {
   if (last_ == nullptr)
-    return false;
+    return;
+  heard_ = now;
   state_ = last_->json;
+  state_due_ = delay_due_ = true;
   last_ = nullptr;
   if (std::optional<Glance> glance = glance_at(state_); glance.has_value()) {
     time_ = glance->time;
+    const milliseconds interval(std::clamp<std::int64_t>(glance->interval, 0, kLongestInterval));
+    if (!glance->partial && interval != interval_) {
+      interval_ = interval;
+      state_properties_.reset();
+      discovery_due_ = true;
+    }
     discovery_due_ = discovery_due_ || glance->places != places_;
     places_ = std::move(glance->places);
   }
-  return true;
 }
 
-void MqttCamera::note_delay() {
-  delay_ = std::max<std::int64_t>(0, now_ms() - time_);
+seconds MqttCamera::patience() const {
+  return std::max(kLeastSilence, std::chrono::ceil<seconds>(kSilentWindows * interval_));
 }
 
-void MqttCamera::add_status(MqttMessages &messages, const char *text) const {
-  messages.add(status_topic_, text, qos_, kText);
+bool MqttCamera::is_heard(steady_clock::time_point now) const {
+  return heard_.has_value() && now - *heard_ < patience();
 }
 
-void MqttCamera::add_state(MqttMessages &messages) const {
-  if (settings_.topics.state && !state_.empty())
-    messages.add(state_topic_, state_, qos_, kJson);
+void MqttCamera::add_status(MqttMessages &messages, bool online) {
+  messages.add(status_topic_, online ? "online" : "offline", qos_, kText);
+  told_.reset();
+  saying_ = online;
+}
+
+void MqttCamera::add_state(MqttMessages &messages, steady_clock::time_point now) {
+  const bool expires = !settings_.discovery_prefix.empty();
+  if (!settings_.topics.state || !state_due_ || (expires && !is_heard(now)))
+    return;
+  if (expires && !state_properties_) {
+    state_properties_ = std::make_unique<mqtt::Properties>("application/json");
+    state_properties_->set_expiry(static_cast<std::uint32_t>(patience().count()));
+  }
+  messages.add(state_topic_, state_, qos_, expires ? *state_properties_ : kJson);
+}
+
+void MqttCamera::confirm() {
+  if (saying_.has_value())
+    told_ = saying_;
+  saying_.reset();
+  if (delay_due_)
+    delay_ = std::max<std::int64_t>(0, now_ms() - time_);
+  state_due_ = delay_due_ = false;
+}
+
+void MqttCamera::forget() {
+  state_due_ = !state_.empty();
+  told_.reset();
+  saying_.reset();
+  discovery_due_ = true;
 }
 
 void MqttCamera::add_health(MqttMessages &messages, const MqttHealth &health) const {
@@ -95,22 +138,26 @@ void MqttCamera::add_health(MqttMessages &messages, const MqttHealth &health) co
   messages.add(health_topic_, json.dump(), qos_, kJson);
 }
 
-void MqttCamera::add_discovery(MqttMessages &messages, const std::string &will_topic) {
+void MqttCamera::add_discovery(MqttMessages &messages, const std::string &will_topic,
+                               mqtt::Version version) {
   if (settings_.discovery_prefix.empty() || state_.empty() || !discovery_due_)
     return;
-  Device device = {
-      site_,   camera_, {status_topic_}, state_topic_, settings_.topics.health ? health_topic_ : "",
-      VERSION, places_};
+  Device device = {site_,
+                   camera_,
+                   {status_topic_},
+                   state_topic_,
+                   settings_.topics.health ? health_topic_ : "",
+                   VERSION,
+                   places_,
+                   {}};
+  // Else what is retained would be new again whenever Home Assistant starts.
+  if (version == mqtt::Version::k5)
+    device.expire_after = patience();
   if (will_topic != status_topic_)
     device.status_topics.push_back(will_topic);
-  const Components components = components_of(device);
-  Components removed = listed_;
-  for (const auto &component : components)
-    removed.erase(component.first);
-  if (!removed.empty())
-    messages.add(config_topic_, discovery_config(device, removed), qos_, kJson);
-  messages.add(config_topic_, discovery_config(device, {}), qos_, kJson);
-  listed_ = components;
+  for (DiscoveryMessage &message :
+       describe(device, settings_.discovery_form, discovery_topics_, listed_))
+    messages.add(std::move(message.topic), std::move(message.payload), qos_, kJson);
   discovery_due_ = false;
 }
 

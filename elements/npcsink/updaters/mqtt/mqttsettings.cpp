@@ -77,25 +77,41 @@ std::optional<std::uint32_t> expiry_of(const Uri &uri) {
   return seconds;
 }
 
+// One or more levels of a topic.
+std::string levels_of(const Uri &uri, const std::string &name, const char *otherwise) {
+  const std::string levels = uri.parameter(name, otherwise);
+  if (levels.size() > kMostText || levels.front() == '/' || levels.back() == '/' ||
+      levels.find("//") != std::string::npos || levels.find_first_of("+#$") != std::string::npos ||
+      !is_utf8(levels)) {
+    throw UriError(uri.text, name +
+                                 " must be levels of a topic, with a / between them as in a/b: at "
+                                 "most 1024 bytes of UTF-8 without +, # and $");
+  }
+  return levels;
+}
+
 std::string discovery_of(const Uri &uri, const MqttTopics &topics) {
   const std::string kind = uri.parameter("discovery", "");
-  const std::string prefix = uri.parameter("discovery-prefix", "homeassistant");
   if (kind.empty()) {
-    if (uri.parameters.contains("discovery-prefix"))
-      throw UriError(uri.text, "discovery-prefix means nothing without discovery=homeassistant");
+    for (const char *name : {"discovery-form", "discovery-prefix"}) {
+      if (uri.parameters.contains(name))
+        throw UriError(uri.text,
+                       std::string(name) + " means nothing without discovery=homeassistant");
+    }
     return {};
   }
   if (kind != "homeassistant")
     throw UriError(uri.text, "discovery can only be homeassistant");
   if (!topics.state)
     throw UriError(uri.text, "discovery needs the topic state: add it to topics");
-  if (prefix.size() > kMostText || prefix.front() == '/' || prefix.back() == '/' ||
-      prefix.find_first_of("+#$") != std::string::npos || !is_utf8(prefix)) {
-    throw UriError(uri.text,
-                   "discovery-prefix must be a topic in UTF-8 without +, # and $, and without a / "
-                   "at its ends");
-  }
-  return prefix;
+  return levels_of(uri, "discovery-prefix", "homeassistant");
+}
+
+DiscoveryForm discovery_form_of(const Uri &uri) {
+  const std::string form = uri.parameter("discovery-form", "device");
+  if (form != "device" && form != "entities")
+    throw UriError(uri.text, "discovery-form must be device or entities");
+  return form == "device" ? DiscoveryForm::kDevice : DiscoveryForm::kEntities;
 }
 
 TlsSettings tls_of(const Uri &uri) {
@@ -127,15 +143,16 @@ std::string first_line(const std::string &name) {
 MqttSettings mqtt_settings(const Uri &uri) {
   const bool tls = uri.scheme == "mqtts";
   if (tls) {
-    uri.allow_parameters({"ca-file", "cert-file", "client-id", "discovery", "discovery-prefix",
-                          "expiry", "insecure", "key-file", "password-file", "qos", "topics"});
+    uri.allow_parameters({"ca-file", "cert-file", "client-id", "discovery", "discovery-form",
+                          "discovery-prefix", "expiry", "insecure", "key-file", "password-file",
+                          "qos", "topic-prefix", "topics"});
   } else {
     for (const char *name : {"ca-file", "cert-file", "insecure", "key-file"}) {
       if (uri.parameters.contains(name))
         throw UriError(uri.text, std::string(name) + " is for TLS: write mqtts://");
     }
-    uri.allow_parameters(
-        {"client-id", "discovery", "discovery-prefix", "expiry", "password-file", "qos", "topics"});
+    uri.allow_parameters({"client-id", "discovery", "discovery-form", "discovery-prefix", "expiry",
+                          "password-file", "qos", "topic-prefix", "topics"});
   }
   if (!uri.has_authority || uri.host.empty()) {
     throw UriError(uri.text, "there is no host; write " + uri.scheme + "://host or " + uri.scheme +
@@ -144,7 +161,7 @@ MqttSettings mqtt_settings(const Uri &uri) {
   if (!uri.path.empty() && uri.path != "/") {
     throw UriError(uri.text,
                    "nothing may follow the host but a / and parameters; topics are "
-                   "npc/<site>/<camera>/…");
+                   "npc/<site>/<camera>/…, and topic-prefix= replaces the npc");
   }
   MqttSettings settings;
   settings.scheme = uri.scheme;
@@ -155,9 +172,11 @@ MqttSettings mqtt_settings(const Uri &uri) {
   settings.client_id = uri.parameter("client-id", "");
   check_client_id(uri, settings.client_id);
   settings.qos = qos_of(uri);
+  settings.topic_prefix = levels_of(uri, "topic-prefix", kTopicPrefix);
   settings.topics = topics_of(uri);
   settings.expiry = expiry_of(uri);
   settings.discovery_prefix = discovery_of(uri, settings.topics);
+  settings.discovery_form = discovery_form_of(uri);
   if (!settings.password_file.empty() && settings.user.empty())
     throw UriError(uri.text, "a password needs a user; write " + uri.scheme + "://user@host");
   if (settings.user.size() > kMostText || !is_utf8(settings.user))

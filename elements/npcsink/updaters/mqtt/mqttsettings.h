@@ -7,6 +7,7 @@
 #include <string>
 
 #include "../../uri.h"
+#include "discovery.h"
 #include "tls.h"
 
 namespace npc {
@@ -19,6 +20,9 @@ struct MqttTopics {
   bool health = true;
 };
 
+/// The first levels of all topics, unless the URI has others.
+inline constexpr const char *kTopicPrefix = "npc";
+
 struct MqttSettings {
   std::string scheme;  ///< mqtt or mqtts
   std::string host;
@@ -27,9 +31,11 @@ struct MqttSettings {
   std::string user;
   std::string password_file;
   std::string client_id;  ///< empty for our own
+  std::string topic_prefix = kTopicPrefix;
   MqttTopics topics;
   std::optional<std::uint32_t> expiry;  ///< s; 0: never; none: as long as the sink keeps records
   std::string discovery_prefix;         ///< empty for no discovery
+  DiscoveryForm discovery_form = DiscoveryForm::kDevice;
   std::optional<TlsSettings> tls;
 };
 
