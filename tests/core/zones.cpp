@@ -123,6 +123,21 @@ TEST(Zones, TheFramesEdgeIsNoBorder) {
   EXPECT_EQ(half.close().people, 1u);
 }
 
+TEST(Zones, WhoStandsOnASharedBorderIsInOneOfThem) {
+  ZoneDefinition right = left_half();
+  right.points = {{1, 1}, {0.5, 1}, {0.5, 0}, {1, 0}};
+  for (double y : {1.0, 240.0, 480.0, 500.0}) {
+    Zone first(left_half()), second(right);
+    Path path = {{Time::zero(), 320, y}};
+    for (const Step &step : stay(path, 10s, 100ms)) {
+      const Track track = track_at(1, step);
+      first.update(step.time, {&track, 1}, kPicture);
+      second.update(step.time, {&track, 1}, kPicture);
+    }
+    EXPECT_EQ(first.close().people + second.close().people, 1u) << y;
+  }
+}
+
 TEST(Zones, AStayEndsWhereItsTrackWasLastSeen) {
   Street street;
   Zone zone(inner());

@@ -58,6 +58,8 @@ struct ZoneCounts {
 /// not enter, with one exception: whose box then touches the left, right or lower edge of the frame
 /// came in over that edge, and has entered once they have settled.
 ///
+/// Who is first seen on the border of two zones is in one of them, see contains().
+///
 /// A stay lasts from border to border. It ends when the track settles outside, or, when it was last
 /// seen, with the track: the tracker keeps those that it does not see for a second. Stays in which
 /// nothing settled inside are no stays. Sides of the polygon on the frame's edge are no border.
