@@ -89,7 +89,7 @@
  *   or the last #GstNpcCount::reset. They never fall otherwise.
  * * **zones**: `people` are the present tracks of the zone's class whose feet are in it; who comes
  *   and goes must settle as with lines. `entered` are those who settled inside after they had been
- *   outside; who was inside when first seen did not enter, unless at the
+ *   outside; who was inside when first seen did not enter, unless within 0.1 body heights of the
  *   frame's left, right or lower edge: they came in over that. A side of a zone on the frame's edge
  *   is no border. Feet that are first seen exactly on a border that two zones share are in one of
  *   them: a zone has its upper and left borders, its lower and right ones are its neighbours'.

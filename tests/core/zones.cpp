@@ -138,6 +138,23 @@ TEST(Zones, WhoStandsOnASharedBorderIsInOneOfThem) {
   }
 }
 
+TEST(Zones, ABoxNeedNotReachTheFramesEdge) {
+  // Networks' boxes end some pixels before it; a body is 40 wide and 100 tall here.
+  const auto entered = [](Point2 from) {
+    Zone zone({"zone", "person", {{0, 0}, {1, 0}, {1, 1}, {0, 1}}, {}, 200ms});
+    show(zone, straight(from, {320, 300}, 80, 100ms));
+    return zone.close().entered;
+  };
+  for (double gap : {-20, 0, 1, 5, 9}) {
+    EXPECT_EQ(entered({gap + 20, 300}), 1u) << gap;
+    EXPECT_EQ(entered({640 - gap - 20, 300}), 1u) << gap;
+    EXPECT_EQ(entered({320, 480 - gap}), 1u) << gap;
+  }
+  EXPECT_EQ(entered({12 + 20, 300}), 0u);
+  EXPECT_EQ(entered({640 - 12 - 20, 300}), 0u);
+  EXPECT_EQ(entered({320, 480 - 12}), 0u);
+}
+
 TEST(Zones, AStayEndsWhereItsTrackWasLastSeen) {
   Street street;
   Zone zone(inner());

@@ -34,9 +34,11 @@ double squared_distance(const Point &a, const Point &b, const Point &point) {
   return x * x + y * y;
 }
 
+// The boxes of those who are cut off by the frame's edge need not reach it: networks are as unsure
+// there as everywhere, so the share of the body that is the band along a border is one here too.
 bool came_over_edge(const Box &box, const FrameSize &frame) {
-  return box.x <= kPixel || box.right() >= frame.width - kPixel ||
-         box.bottom() >= frame.height - kPixel;
+  const double near = std::max(kPixel, kBandShare * box.height);
+  return box.x <= near || box.right() >= frame.width - near || box.bottom() >= frame.height - near;
 }
 
 }  // namespace
