@@ -11,7 +11,9 @@
 #include <fstream>
 #include <limits>
 
+#include "npcdetect/detectors/darknetcfg.h"
 #include "npcdetect/detectors/detector.h"
+#include "npcdetect/detectors/facefinder.h"
 #include "npcdetect/detectors/labels.h"
 #include "npcdetect/detectors/modelfile.h"
 #include "npcdetect/detectors/outputs.h"
@@ -127,18 +129,6 @@ TEST(Labels, BecomeNames) {
   EXPECT_EQ(coco_labels()[79], "toothbrush");
 }
 
-// A pipe has no end for as long as somebody may write to it.
-TEST(Labels, OfAPipeAreNotWaitedFor) {
-  std::string pattern = (fs::temp_directory_path() / "npc-labels-XXXXXX").string();
-  ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-  const fs::path pipe = fs::path(pattern) / "labels";
-  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
-  alarm(20);
-  EXPECT_THROW(read_labels(pipe.string()), DetectorError);
-  alarm(0);
-  fs::remove_all(pattern);
-}
-
 /// A directory for bad files, gone at the end.
 class ModelFiles : public testing::Test {
  protected:
@@ -185,7 +175,147 @@ TEST_F(ModelFiles, ThatAreNoneAreRefusedWithASentence) {
   EXPECT_SAYS(refusal(write("text.onnx", "this is not a model")), "cannot read the model");
   EXPECT_SAYS(refusal(write("alone.weights", "x")), "alone.cfg beside the model");
   write("broken.cfg", "[net]\nwidth=320\nheight=320\nchannels=3\n[nonsense]\n");
-  EXPECT_SAYS(refusal(write("broken.weights", std::string(100, '\0'))), "cannot read the model");
+  EXPECT_SAYS(refusal(write("broken.weights", std::string(100, '\0'))),
+              "in line 5, there is a layer [nonsense], which is not known");
+}
+
+// A pipe has no end for as long as somebody may write to it, nor has the opening of one.
+TEST_F(ModelFiles, ThatArePipesAreNotWaitedFor) {
+  const auto pipe = [this](const std::string &name) {
+    EXPECT_EQ(mkfifo((directory_ / name).c_str(), 0600), 0);
+    return (directory_ / name).string();
+  };
+  alarm(20);
+  EXPECT_SAYS(refusal(fs::path(pipe("pipe.onnx"))), "no model file");
+  EXPECT_SAYS(refusal(fs::path(pipe("pipe.weights"))), "no model file");
+  write("half.weights", "x");
+  pipe("half.cfg");
+  EXPECT_SAYS(refusal(directory_ / "half.weights"), "half.cfg beside the model");
+  EXPECT_THROW(read_labels(pipe("labels")), DetectorError);
+  EXPECT_THROW(make_cascade(pipe("cascade.xml")), DetectorError);
+  EXPECT_THROW(make_yunet(pipe("faces.onnx")), DetectorError);
+  alarm(0);
+}
+
+/// A network that OpenCV would read, of 8 filters and 3 anchors of one class.
+constexpr char kCfg[] =
+    "# comment\n[net]\nwidth = 32\nheight=32\nchannels=3\n\n"
+    "[convolutional]\nbatch_normalize=1\nfilters=8\nsize=3\nstride=2\npad=1\ngroups=1\n"
+    "activation=leaky\n"
+    "[route]\nlayers=-1,0\n"
+    "[maxpool]\nsize=2\nstride=2\n"
+    "[upsample]\nstride=1\n"
+    "[shortcut]\nfrom=-2\nactivation=linear\n"
+    "[convolutional]\nfilters=18\nsize=1\nstride=1\npad=1\nactivation=linear\n"
+    "[yolo]\nmask=0,1,2\nanchors=1,2, 3,4, 5,6\nclasses=1\nnum=3\n";
+// 8 filters of 3x3x3 with four numbers more each, 18 of 16 with one.
+constexpr std::size_t kWeights = 8 * (27 + 4) + 18 * (16 + 1);
+
+std::string changed(const std::string &from, const std::string &to) {
+  std::string cfg = kCfg;
+  const auto at = cfg.find(from);
+  EXPECT_NE(at, std::string::npos) << from;
+  return cfg.replace(at, from.size(), to);
+}
+
+TEST_F(ModelFiles, OfDarknetAreReadAsOpenCvReadsThem) {
+  const DarknetCfg cfg = read_darknet_cfg(kCfg, "some.cfg");
+  EXPECT_EQ(cfg.input, cv::Size(32, 32));
+  EXPECT_EQ(cfg.weights, kWeights);
+  write("fit.cfg", kCfg);
+  const std::string weights(20 + kWeights * sizeof(float), '\0');
+  EXPECT_EQ(refusal(write("fit.weights", weights)), "accepted");
+  EXPECT_SAYS(refusal(write("fit.weights", weights.substr(0, 15 + kWeights * sizeof(float)))),
+              "shorter than its .cfg says");
+}
+
+// OpenCV divides by them, reads beyond the layers that there are, or asks for all the memory.
+TEST_F(ModelFiles, OfDarknetWithNumbersOutOfRangeAreRefused) {
+  const std::pair<const char *, const char *> changes[] = {
+      {"groups=1", "groups=0"},
+      {"groups=1", "groups=-1"},
+      {"groups=1", "groups=2"},
+      {"size=3", "size=-1"},
+      {"size=3", "size=0"},
+      {"size=3", "size=65"},
+      {"size=3\n", ""},
+      {"stride=2", "stride=0"},
+      {"stride=2", "stride=99999999999999999999"},
+      {"pad=1", "padding=-1"},
+      {"pad=1", "pad=0\nsize=33"},
+      {"filters=8", "filters=2147483647"},
+      {"filters=8", "filters=eight"},
+      {"filters=8", "filters=8e8"},
+      {"layers=-1,0", "layers=2147483647"},
+      {"layers=-1,0", "layers=1"},
+      {"layers=-1,0", "layers=-2"},
+      {"layers=-1,0", "layers=0,,0"},
+      {"layers=-1,0", "groups=0\nlayers=-1"},
+      {"layers=-1,0", "groups=2\ngroup_id=2\nlayers=-1"},
+      {"layers=-1,0", "layers="},
+      {"from=-2", "from=7"},
+      {"[maxpool]\nsize=2", "[maxpool]\nsize=0"},
+      {"[upsample]\nstride=1", "[upsample]\nstride=0"},
+      {"[upsample]\nstride=1", "[upsample]\nstride=64\n[upsample]\nstride=64"},
+      {"mask=0,1,2", "mask=0,1,3"},
+      {"mask=0,1,2", "mask=0,1"},
+      {"mask=0,1,2", "mask=-1,1,2"},
+      {"classes=1", "classes=-1"},
+      {"classes=1", "classes=2"},
+      {"num=3", "num=4"},
+      {"num=3", "num=0"},
+      {"width = 32", "width=60000"},
+      {"width = 32", "width=-32"},
+      {"channels=3", "channels=1"},
+      {"[net]", "[nothing]"},
+      {"[route]", "[net]"},
+      {"[route]", "[route"},
+      {"[yolo]", "[crnn]"},
+      {"# comment", "width=32"},
+      {"mask=0,1,2", "mask"},
+  };
+  for (const auto &[from, to] : changes) {
+    write("bad.cfg", changed(from, to));
+    const std::string sentence = refusal(write("bad.weights", std::string(1 << 16, '\0')));
+    EXPECT_SAYS(sentence, "bad.cfg cannot be used: in line ") << to;
+  }
+  EXPECT_EQ(refusal(write("bad.weights", "")).find("accepted"), std::string::npos);
+  write("empty.cfg", "");
+  EXPECT_SAYS(refusal(write("empty.weights", "")), "there was no layer");
+}
+
+TEST_F(ModelFiles, OfDarknetThatAreDamagedAnywhereCrashNothing) {
+  const std::string weights(20 + kWeights * sizeof(float), '\0');
+  for (std::size_t i = 0; i < std::size(kCfg) - 1; i++) {
+    for (const char c : {'\n', '-', '9'}) {
+      std::string cfg = kCfg;
+      cfg[i] = c;
+      write("bad.cfg", cfg);
+      EXPECT_NE(refusal(write("bad.weights", weights)), "");
+    }
+  }
+}
+
+TEST_F(ModelFiles, WithoutAnEndAreNotReadForEver) {
+  const fs::path endless = write("endless.names", std::string((1u << 20) + 1, 'x'));
+  try {
+    read_labels(endless.string());
+    ADD_FAILURE() << "accepted";
+  } catch (const DetectorError &error) {
+    EXPECT_SAYS(std::string(error.what()), "has more than 1048576 bytes");
+  }
+  const fs::path huge = write("huge.onnx", "");
+  fs::resize_file(huge, std::uintmax_t{5} << 30);  // Of nothing: it takes no room on the disk.
+  EXPECT_SAYS(refusal(huge), "has more than");
+}
+
+// One of a small input asks for all the memory where a large one is wanted.
+TEST_F(ModelFiles, ThatWouldTakeAllTheMemoryAreRefused) {
+  write("fit.cfg", kCfg);
+  DetectorSettings settings;
+  settings.model = write("fit.weights", std::string(20 + kWeights * sizeof(float), '\0')).string();
+  settings.input = cv::Size(8192, 8192);
+  EXPECT_SAYS(refusal(settings), "set input-width and input-height to less");
 }
 
 TEST_F(ModelFiles, WithATornEndAreRefused) {

@@ -18,6 +18,9 @@ namespace {
 constexpr float kOverlap = 0.45f;
 // The customary input of small detectors, where the file leaves its own open.
 constexpr int kDefaultInput = 416;
+// What all layers together may put out. OpenCV uses memory again and takes less.
+constexpr std::size_t kBytesMost = std::size_t{4} << 30;
+constexpr int kPixelsMost = 4096 * 4096;
 // Wider than any input.
 constexpr double kApart = 1e5;
 // The grey of YOLOX's training for what is beyond the picture.
@@ -85,12 +88,26 @@ class Network final : public Detector {
     return outputs;
   }
 
+  /// Throws DetectorError, or what OpenCV throws, if its input cannot be of the wanted size.
+  void check_memory(const DetectorSettings &settings, const std::string &size) const {
+    std::size_t weights = 0, blobs = kBytesMost + 1;
+    if (input_.width <= kPixelsMost / input_.height)
+      model_.net.getMemoryConsumption({1, 3, input_.height, input_.width}, weights, blobs);
+    if (blobs > kBytesMost)
+      throw DetectorError(DetectorError::Kind::settings,
+                          "The model " + settings.model +
+                              " would take more than 4 GiB for pictures "
+                              "of " +
+                              size + ": set input-width and input-height to less.");
+  }
+
   /// Runs the network once on nothing: better to hear of a wrong size or an unknown output now than
   /// in mid-stream.
   void recognise(const DetectorSettings &settings) {
     const std::string size = std::to_string(input_.width) + "x" + std::to_string(input_.height);
     std::vector<cv::Mat> outputs;
     try {
+      check_memory(settings, size);
       layout_ = OutputLayout::darknet;
       outputs = run(cv::Mat::zeros(input_, CV_8UC3));
     } catch (const cv::Exception &error) {
