@@ -89,6 +89,52 @@ TEST(Outputs, YoloxBoxes) {
   EXPECT_NEAR(boxes[0].confidence, 0.4, 1e-6);
 }
 
+TEST(Outputs, YoloxBoxesThatTheGraphHasDecoded) {
+  cv::Mat cells = tensor({1, 42, 6});
+  float *row = cells.ptr<float>();
+  for (int stride : {8, 16, 32}) {
+    for (int y = 0; y < kInput.height / stride; y++) {
+      for (int x = 0; x < kInput.width / stride; x++, row += 6) {
+        row[0] = static_cast<float>((x + 0.3) * stride);
+        row[1] = static_cast<float>((y + 0.6) * stride);
+        row[2] = row[3] = static_cast<float>(2 * stride);
+      }
+    }
+  }
+  EXPECT_EQ(recognise_outputs(std::vector{cells}, kInput), OutputLayout::yolox_decoded);
+  EXPECT_EQ(classes_in_outputs(OutputLayout::yolox_decoded, std::vector{cells}), 1);
+  row = cells.ptr<float>() + 7 * 6;
+  row[4] = 0.8f;
+  row[5] = 0.5f;
+  const auto boxes = read_outputs(OutputLayout::yolox_decoded, std::vector{cells}, kInput, 0.1f);
+  ASSERT_EQ(boxes.size(), 1u);
+  EXPECT_NEAR(boxes[0].box.x, 7.3 * 8 - 8, 1e-4);
+  EXPECT_NEAR(boxes[0].box.y, 0.6 * 8 - 8, 1e-4);
+  EXPECT_NEAR(boxes[0].box.width, 16, 1e-4);
+  EXPECT_NEAR(boxes[0].confidence, 0.4, 1e-6);
+
+  // Fractions of the picture, scores that are no probabilities, numbers of any kind.
+  cv::Mat fractions = cells.clone();
+  for (int i = 0; i < 42; i++) {
+    fractions.ptr<float>()[i * 6] /= static_cast<float>(kInput.width);
+    fractions.ptr<float>()[i * 6 + 1] /= static_cast<float>(kInput.height);
+  }
+  EXPECT_EQ(recognise_outputs(std::vector{fractions}, kInput), std::nullopt);
+  cv::Mat scores = cells.clone();
+  scores.ptr<float>()[4] = -7;
+  EXPECT_EQ(recognise_outputs(std::vector{scores}, kInput), std::nullopt);
+  for (float any : {-100.0f, std::numeric_limits<float>::quiet_NaN()}) {
+    cv::Mat others = tensor({1, 42, 6});
+    for (int i = 0; i < 42; i++)
+      others.ptr<float>()[i * 6] = any;
+    EXPECT_EQ(recognise_outputs(std::vector{others}, kInput), std::nullopt);
+  }
+  // Darknet's shape with corners in pixels, as of other exporters.
+  cv::Mat corners = tensor({10, 7});
+  corners.setTo(40);
+  EXPECT_EQ(recognise_outputs(std::vector{corners}, kInput), std::nullopt);
+}
+
 TEST(Outputs, SsdBoxes) {
   cv::Mat rows = tensor({1, 1, 3, 7});
   const float found[] = {0, 15, 0.7f, 0.25f, 0.5f, 0.5f, 1.0f};
@@ -329,6 +375,91 @@ TEST_F(ModelFiles, WithATornEndAreRefused) {
               "shorter than its .cfg");
   EXPECT_SAYS(refusal(write("torn.weights", bytes.substr(0, 10))), "shorter than its .cfg");
   EXPECT_EQ(refusal(write("torn.weights", bytes)), "accepted");
+}
+
+// Just enough of protocol buffers to write an ONNX file.
+std::string varint(std::uint64_t value) {
+  std::string bytes;
+  for (; value > 127; value >>= 7)
+    bytes += static_cast<char>(value | 128);
+  return bytes + static_cast<char>(value);
+}
+std::string field(int number, std::uint64_t value) {
+  return varint(static_cast<std::uint64_t>(number) << 3) + varint(value);
+}
+std::string field(int number, const std::string &bytes) {
+  return varint(static_cast<std::uint64_t>(number) << 3 | 2) + varint(bytes.size()) + bytes;
+}
+std::string node(const std::string &type, const std::vector<std::string> &inputs,
+                 const std::string &output, const std::string &attributes = "") {
+  std::string bytes;
+  for (const std::string &input : inputs)
+    bytes += field(1, input);
+  return field(1, bytes + field(2, output) + field(3, output) + field(4, type) + attributes);
+}
+template <typename Number>
+std::string initializer(const std::string &name, const std::vector<std::uint64_t> &shape, int type,
+                        const std::vector<Number> &numbers) {
+  std::string bytes;
+  for (const std::uint64_t size : shape)
+    bytes += field(1, size);
+  bytes += field(2, static_cast<std::uint64_t>(type)) + field(8, name);
+  return field(5, bytes + field(9, std::string(reinterpret_cast<const char *>(numbers.data()),
+                                               numbers.size() * sizeof(Number))));
+}
+std::string value_info(int number, const std::string &name,
+                       const std::vector<std::uint64_t> &shape) {
+  std::string sizes;
+  for (const std::uint64_t size : shape)
+    sizes += field(1, field(1, size));
+  return field(number, field(1, name) + field(2, field(1, field(1, 1) + field(2, sizes))));
+}
+
+/// A network for pictures of 32x32 that puts out 21 cells of 6 whatever it sees.
+std::string onnx_of(const std::vector<float> &cells) {
+  const std::vector<std::uint64_t> shape = {1, 21, 6};
+  const std::vector<float> nothing(cells.size() * 3 * 32 * 32, 0.0f);
+  const std::string kernel =
+      field(5, field(1, "kernel_shape") + field(8, 32) + field(8, 32) + field(20, 7));
+  const std::string graph = node("Conv", {"picture", "weights", "cells"}, "column", kernel) +
+                            node("Reshape", {"column", "shape"}, "boxes") + field(2, "graph") +
+                            initializer("weights", {cells.size(), 3, 32, 32}, 1, nothing) +
+                            initializer("cells", {cells.size()}, 1, cells) +
+                            initializer("shape", {3}, 7, std::vector<std::int64_t>{1, 21, 6}) +
+                            value_info(11, "picture", {1, 3, 32, 32}) +
+                            value_info(12, "boxes", shape);
+  return field(1, 7) + field(7, graph) + field(8, field(2, 11));
+}
+
+// Exporters can add the decoding to YOLOX; the shape of what comes out stays the same.
+TEST_F(ModelFiles, OfYoloxFindTheSameDecodedOrNot) {
+  std::vector<float> offsets, pixels;
+  for (const int stride : {8, 16, 32}) {
+    for (int y = 0; y < 32 / stride; y++) {
+      for (int x = 0; x < 32 / stride; x++) {
+        // One person, in the second cell of the second row.
+        const float sure = stride == 8 && x == 1 && y == 1 ? 0.9f : 0.0f;
+        const float step = static_cast<float>(stride);
+        offsets.insert(offsets.end(), {0.5f, 0.25f, std::log(1.5f), std::log(2.0f), sure, 1.0f});
+        pixels.insert(pixels.end(),
+                      {(static_cast<float>(x) + 0.5f) * step,
+                       (static_cast<float>(y) + 0.25f) * step, 1.5f * step, 2 * step, sure, 1.0f});
+      }
+    }
+  }
+  for (const auto &cells : {offsets, pixels}) {
+    DetectorSettings settings;
+    settings.model = write("yolox.onnx", onnx_of(cells)).string();
+    const auto network = make_network(settings);
+    std::vector<Detection> found;
+    network->detect(cv::Mat::zeros(32, 32, CV_8UC3), 0.5f, found);
+    ASSERT_EQ(found.size(), 1u);
+    EXPECT_NEAR(found[0].box.x, 12 - 6, 1e-3);
+    EXPECT_NEAR(found[0].box.y, 10 - 8, 1e-3);
+    EXPECT_NEAR(found[0].box.width, 12, 1e-3);
+    EXPECT_NEAR(found[0].box.height, 16, 1e-3);
+    EXPECT_EQ(found[0].label, "person");
+  }
 }
 
 TEST_F(ModelFiles, OfAnUnknownKindAreToldByTheirShape) {

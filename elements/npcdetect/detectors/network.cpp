@@ -38,7 +38,7 @@ class Network final : public Detector {
   }
 
   PictureWish wish(cv::Size frame) const override {
-    if (layout_ != OutputLayout::yolox)
+    if (layout_ != OutputLayout::yolox && layout_ != OutputLayout::yolox_decoded)
       return {input_, CV_8UC3};
     // YOLOX keeps the shape of the picture and leaves the rest of its input grey.
     const double scale = std::min(static_cast<double>(input_.width) / frame.width,
@@ -74,6 +74,7 @@ class Network final : public Detector {
         cv::dnn::blobFromImage(picture, blob_, 1.0 / 255, input_, {}, true);
         break;
       case OutputLayout::yolox:
+      case OutputLayout::yolox_decoded:
         cv::copyMakeBorder(picture, padded_, 0, input_.height - picture.rows, 0,
                            input_.width - picture.cols, cv::BORDER_CONSTANT, cv::Scalar::all(kPad));
         cv::dnn::blobFromImage(padded_, blob_, 1.0, input_);
@@ -123,7 +124,8 @@ class Network final : public Detector {
           "The model " + settings.model + " puts out " + describe_outputs(outputs) +
               " for pictures of " + size +
               ", which is none of the known kinds: Darknet-YOLO (boxes x 5+classes), "
-              "YOLOX (1 x cells x 5+classes), SSD (1x1 x boxes x 7).");
+              "YOLOX (1 x cells x 5+classes), SSD (1x1 x boxes x 7), or has other numbers in that "
+              "shape than those: scores from 0 to 1, boxes in pixels or in offsets from cells.");
     layout_ = *layout;
     class_count_ = classes_in_outputs(layout_, outputs);
   }
