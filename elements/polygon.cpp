@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <limits>
 
 namespace npc {
 namespace {
@@ -46,6 +47,23 @@ bool crosses_itself(const Corners &points) {
         return true;
   }
   return false;
+}
+
+bool contains(const Corners &points, Corner point) {
+  // The largest number below 1.
+  constexpr double kLast = 1 - std::numeric_limits<double>::epsilon() / 2;
+  point = {std::clamp(point.x, 0.0, kLast), std::clamp(point.y, 0.0, kLast)};
+  bool inside = false;
+  for (std::size_t i = 0; i < points.size(); i++) {
+    const Corner &a = points[i], &b = points[(i + 1) % points.size()];
+    if ((a.y > point.y) == (b.y > point.y))
+      continue;
+    // From above to below whichever way the corners are listed, so that rounding is the same for
+    // both polygons that have this side.
+    const bool is_left = a.y < b.y ? turn(a, b, point) > 0 : turn(b, a, point) > 0;
+    inside = inside != is_left;
+  }
+  return inside;
 }
 
 }  // namespace npc

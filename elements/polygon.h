@@ -19,4 +19,10 @@ using Corners = std::vector<Corner>;
 /// neighbours.
 bool crosses_itself(const Corners &points);
 
+/// Whether the point is in the polygon, by the rule of those who fill polygons: its upper and left
+/// borders are its own, its lower and right ones are not. So where polygons cover the frame without
+/// overlapping, each point is in exactly one, those on shared borders and corners too. What is on
+/// the frame's lower or right edge, or beyond any, is taken to be just inside of it.
+bool contains(const Corners &points, Corner point);
+
 }  // namespace npc

@@ -89,10 +89,12 @@
  *   or the last #GstNpcCount::reset. They never fall otherwise.
  * * **zones**: `people` are the present tracks of the zone's class whose feet are in it; who comes
  *   and goes must settle as with lines. `entered` are those who settled inside after they had been
- *   outside; who was inside when first seen did not enter, unless at the frame's left, right or
- *   lower edge: they came in over that. A side of a zone on the frame's edge is no border. `dwell`
- *   is the mean length of the stays that ended in the window, from border to border, 0 if none
- *   did. A stay ends outside, or where its track was last seen; a track is kept for 1 s (with
+ *   outside; who was inside when first seen did not enter, unless within 0.1 body heights of the
+ *   frame's left, right or lower edge: they came in over that. A side of a zone on the frame's edge
+ *   is no border. Feet that are first seen exactly on a border that two zones share are in one of
+ *   them: a zone has its upper and left borders, its lower and right ones are its neighbours'.
+ *   `dwell` is the mean length of the stays that ended in the window, from border to border, 0 if
+ *   none did. A stay ends outside, or where its track was last seen; a track is kept for 1 s (with
  *   0.7 s and more between frames, for one and a half of those) and its stay with it.
  * * **median**: of an even number of frames, the mean of the middle two, rounded half up.
  *

@@ -264,9 +264,9 @@ void install_network(GObjectClass *klass) {
    * GstNpcDetect:model:
    *
    * Path of a neural network: ONNX (`.onnx`), or Darknet (`.weights`, with its `.cfg` of the same
-   * name beside it). Its output is recognised by shape: Darknet-YOLO (input RGB in 0 to 1, the
-   * frame stretched to it), YOLOX without decoding (BGR in 0 to 255, the frame's shape kept, grey
-   * below or beside it), SSD (BGR in -1 to 1, stretched).
+   * name beside it). Its output is recognised by its shape and numbers: Darknet-YOLO (input RGB in
+   * 0 to 1, the frame stretched to it), YOLOX with or without decoding (BGR in 0 to 255, the
+   * frame's shape kept, grey below or beside it), SSD (BGR in -1 to 1, stretched).
    */
   install_text(
       klass, PROP_MODEL, "model", "Model",

@@ -3,12 +3,11 @@
 #include "secret.h"
 
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <fstream>
-#include <system_error>
+
+#include "../openfile.h"
 
 namespace npc {
 namespace {
@@ -19,40 +18,44 @@ std::string named_file(std::string_view what, const std::string &path) {
   return std::string(what) + " \"" + path + "\"";
 }
 
-}  // namespace
-
-std::string check_file(std::string_view what, const std::string &path) {
-  struct stat status = {};
-  if (stat(path.c_str(), &status) != 0 || access(path.c_str(), R_OK) != 0)
-    return named_file(what, path) + " cannot be read: " + std::generic_category().message(errno) +
-           ".";
-  // The opening of a pipe waits for its writer, and no stop would end that.
-  if (!S_ISREG(status.st_mode))
+std::string fault_of(const Opened &opened, std::string_view what, const std::string &path) {
+  if (opened.is_other)
     return named_file(what, path) + " is not a file, but a directory, a pipe or a device.";
+  if (opened.error != 0)
+    return named_file(what, path) + " cannot be read: " + message_of(opened.error) + ".";
   return {};
 }
 
-std::string check_secret_file(std::string_view what, const std::string &path) {
-  if (std::string failure = check_file(what, path); !failure.empty())
+std::string fault_of_secret(const Opened &opened, std::string_view what, const std::string &path) {
+  if (std::string failure = fault_of(opened, what, path); !failure.empty())
     return failure;
   struct stat status = {};
-  if (stat(path.c_str(), &status) != 0 || (status.st_mode & (S_IROTH | S_IWOTH)) != 0)
+  if (fstat(opened.file.get(), &status) != 0 || (status.st_mode & (S_IROTH | S_IWOTH)) != 0)
     return named_file(what, path) + " is open to everybody on this machine: run chmod o-rwx " +
            path + ".";
   return {};
 }
 
+}  // namespace
+
+std::string check_file(std::string_view what, const std::string &path) {
+  return fault_of(open_file(path, O_RDONLY), what, path);
+}
+
+std::string check_secret_file(std::string_view what, const std::string &path) {
+  return fault_of_secret(open_file(path, O_RDONLY), what, path);
+}
+
 std::string read_secret(const std::string &path, std::string_view what, std::string *secret) {
   const std::string kind = "The " + std::string(what) + " file";
-  if (std::string failure = check_secret_file(kind, path); !failure.empty())
+  const Opened opened = open_file(path, O_RDONLY);
+  if (std::string failure = fault_of_secret(opened, kind, path); !failure.empty())
     return failure;
   const std::string named = named_file(kind, path);
-  std::ifstream file(path, std::ios::binary);
-  std::string text(kMostSecret + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (!file.is_open() || file.bad())
-    return named + " cannot be read: " + std::generic_category().message(errno) + ".";
-  text.resize(static_cast<std::size_t>(file.gcount()));
+  std::optional<std::string> read = read_whole(opened.file, kMostSecret);
+  if (!read)
+    return named + " cannot be read: " + message_of(errno) + ".";
+  std::string &text = *read;
   // Editors end a file with a newline, which is not part of the secret.
   text.erase(std::min(text.find_first_of("\r\n"), text.size()));
   const bool clean =

@@ -11,7 +11,9 @@
 #include <fstream>
 #include <limits>
 
+#include "npcdetect/detectors/darknetcfg.h"
 #include "npcdetect/detectors/detector.h"
+#include "npcdetect/detectors/facefinder.h"
 #include "npcdetect/detectors/labels.h"
 #include "npcdetect/detectors/modelfile.h"
 #include "npcdetect/detectors/outputs.h"
@@ -87,6 +89,52 @@ TEST(Outputs, YoloxBoxes) {
   EXPECT_NEAR(boxes[0].confidence, 0.4, 1e-6);
 }
 
+TEST(Outputs, YoloxBoxesThatTheGraphHasDecoded) {
+  cv::Mat cells = tensor({1, 42, 6});
+  float *row = cells.ptr<float>();
+  for (int stride : {8, 16, 32}) {
+    for (int y = 0; y < kInput.height / stride; y++) {
+      for (int x = 0; x < kInput.width / stride; x++, row += 6) {
+        row[0] = static_cast<float>((x + 0.3) * stride);
+        row[1] = static_cast<float>((y + 0.6) * stride);
+        row[2] = row[3] = static_cast<float>(2 * stride);
+      }
+    }
+  }
+  EXPECT_EQ(recognise_outputs(std::vector{cells}, kInput), OutputLayout::yolox_decoded);
+  EXPECT_EQ(classes_in_outputs(OutputLayout::yolox_decoded, std::vector{cells}), 1);
+  row = cells.ptr<float>() + 7 * 6;
+  row[4] = 0.8f;
+  row[5] = 0.5f;
+  const auto boxes = read_outputs(OutputLayout::yolox_decoded, std::vector{cells}, kInput, 0.1f);
+  ASSERT_EQ(boxes.size(), 1u);
+  EXPECT_NEAR(boxes[0].box.x, 7.3 * 8 - 8, 1e-4);
+  EXPECT_NEAR(boxes[0].box.y, 0.6 * 8 - 8, 1e-4);
+  EXPECT_NEAR(boxes[0].box.width, 16, 1e-4);
+  EXPECT_NEAR(boxes[0].confidence, 0.4, 1e-6);
+
+  // Fractions of the picture, scores that are no probabilities, numbers of any kind.
+  cv::Mat fractions = cells.clone();
+  for (int i = 0; i < 42; i++) {
+    fractions.ptr<float>()[i * 6] /= static_cast<float>(kInput.width);
+    fractions.ptr<float>()[i * 6 + 1] /= static_cast<float>(kInput.height);
+  }
+  EXPECT_EQ(recognise_outputs(std::vector{fractions}, kInput), std::nullopt);
+  cv::Mat scores = cells.clone();
+  scores.ptr<float>()[4] = -7;
+  EXPECT_EQ(recognise_outputs(std::vector{scores}, kInput), std::nullopt);
+  for (float any : {-100.0f, std::numeric_limits<float>::quiet_NaN()}) {
+    cv::Mat others = tensor({1, 42, 6});
+    for (int i = 0; i < 42; i++)
+      others.ptr<float>()[i * 6] = any;
+    EXPECT_EQ(recognise_outputs(std::vector{others}, kInput), std::nullopt);
+  }
+  // Darknet's shape with corners in pixels, as of other exporters.
+  cv::Mat corners = tensor({10, 7});
+  corners.setTo(40);
+  EXPECT_EQ(recognise_outputs(std::vector{corners}, kInput), std::nullopt);
+}
+
 TEST(Outputs, SsdBoxes) {
   cv::Mat rows = tensor({1, 1, 3, 7});
   const float found[] = {0, 15, 0.7f, 0.25f, 0.5f, 0.5f, 1.0f};
@@ -125,18 +173,6 @@ TEST(Labels, BecomeNames) {
   EXPECT_EQ(coco_labels().size(), 80u);
   EXPECT_EQ(coco_labels()[0], "person");
   EXPECT_EQ(coco_labels()[79], "toothbrush");
-}
-
-// A pipe has no end for as long as somebody may write to it.
-TEST(Labels, OfAPipeAreNotWaitedFor) {
-  std::string pattern = (fs::temp_directory_path() / "npc-labels-XXXXXX").string();
-  ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-  const fs::path pipe = fs::path(pattern) / "labels";
-  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
-  alarm(20);
-  EXPECT_THROW(read_labels(pipe.string()), DetectorError);
-  alarm(0);
-  fs::remove_all(pattern);
 }
 
 /// A directory for bad files, gone at the end.
@@ -185,7 +221,147 @@ TEST_F(ModelFiles, ThatAreNoneAreRefusedWithASentence) {
   EXPECT_SAYS(refusal(write("text.onnx", "this is not a model")), "cannot read the model");
   EXPECT_SAYS(refusal(write("alone.weights", "x")), "alone.cfg beside the model");
   write("broken.cfg", "[net]\nwidth=320\nheight=320\nchannels=3\n[nonsense]\n");
-  EXPECT_SAYS(refusal(write("broken.weights", std::string(100, '\0'))), "cannot read the model");
+  EXPECT_SAYS(refusal(write("broken.weights", std::string(100, '\0'))),
+              "in line 5, there is a layer [nonsense], which is not known");
+}
+
+// A pipe has no end for as long as somebody may write to it, nor has the opening of one.
+TEST_F(ModelFiles, ThatArePipesAreNotWaitedFor) {
+  const auto pipe = [this](const std::string &name) {
+    EXPECT_EQ(mkfifo((directory_ / name).c_str(), 0600), 0);
+    return (directory_ / name).string();
+  };
+  alarm(20);
+  EXPECT_SAYS(refusal(fs::path(pipe("pipe.onnx"))), "no model file");
+  EXPECT_SAYS(refusal(fs::path(pipe("pipe.weights"))), "no model file");
+  write("half.weights", "x");
+  pipe("half.cfg");
+  EXPECT_SAYS(refusal(directory_ / "half.weights"), "half.cfg beside the model");
+  EXPECT_THROW(read_labels(pipe("labels")), DetectorError);
+  EXPECT_THROW(make_cascade(pipe("cascade.xml")), DetectorError);
+  EXPECT_THROW(make_yunet(pipe("faces.onnx")), DetectorError);
+  alarm(0);
+}
+
+/// A network that OpenCV would read, of 8 filters and 3 anchors of one class.
+constexpr char kCfg[] =
+    "# comment\n[net]\nwidth = 32\nheight=32\nchannels=3\n\n"
+    "[convolutional]\nbatch_normalize=1\nfilters=8\nsize=3\nstride=2\npad=1\ngroups=1\n"
+    "activation=leaky\n"
+    "[route]\nlayers=-1,0\n"
+    "[maxpool]\nsize=2\nstride=2\n"
+    "[upsample]\nstride=1\n"
+    "[shortcut]\nfrom=-2\nactivation=linear\n"
+    "[convolutional]\nfilters=18\nsize=1\nstride=1\npad=1\nactivation=linear\n"
+    "[yolo]\nmask=0,1,2\nanchors=1,2, 3,4, 5,6\nclasses=1\nnum=3\n";
+// 8 filters of 3x3x3 with four numbers more each, 18 of 16 with one.
+constexpr std::size_t kWeights = 8 * (27 + 4) + 18 * (16 + 1);
+
+std::string changed(const std::string &from, const std::string &to) {
+  std::string cfg = kCfg;
+  const auto at = cfg.find(from);
+  EXPECT_NE(at, std::string::npos) << from;
+  return cfg.replace(at, from.size(), to);
+}
+
+TEST_F(ModelFiles, OfDarknetAreReadAsOpenCvReadsThem) {
+  const DarknetCfg cfg = read_darknet_cfg(kCfg, "some.cfg");
+  EXPECT_EQ(cfg.input, cv::Size(32, 32));
+  EXPECT_EQ(cfg.weights, kWeights);
+  write("fit.cfg", kCfg);
+  const std::string weights(20 + kWeights * sizeof(float), '\0');
+  EXPECT_EQ(refusal(write("fit.weights", weights)), "accepted");
+  EXPECT_SAYS(refusal(write("fit.weights", weights.substr(0, 15 + kWeights * sizeof(float)))),
+              "shorter than its .cfg says");
+}
+
+// OpenCV divides by them, reads beyond the layers that there are, or asks for all the memory.
+TEST_F(ModelFiles, OfDarknetWithNumbersOutOfRangeAreRefused) {
+  const std::pair<const char *, const char *> changes[] = {
+      {"groups=1", "groups=0"},
+      {"groups=1", "groups=-1"},
+      {"groups=1", "groups=2"},
+      {"size=3", "size=-1"},
+      {"size=3", "size=0"},
+      {"size=3", "size=65"},
+      {"size=3\n", ""},
+      {"stride=2", "stride=0"},
+      {"stride=2", "stride=99999999999999999999"},
+      {"pad=1", "padding=-1"},
+      {"pad=1", "pad=0\nsize=33"},
+      {"filters=8", "filters=2147483647"},
+      {"filters=8", "filters=eight"},
+      {"filters=8", "filters=8e8"},
+      {"layers=-1,0", "layers=2147483647"},
+      {"layers=-1,0", "layers=1"},
+      {"layers=-1,0", "layers=-2"},
+      {"layers=-1,0", "layers=0,,0"},
+      {"layers=-1,0", "groups=0\nlayers=-1"},
+      {"layers=-1,0", "groups=2\ngroup_id=2\nlayers=-1"},
+      {"layers=-1,0", "layers="},
+      {"from=-2", "from=7"},
+      {"[maxpool]\nsize=2", "[maxpool]\nsize=0"},
+      {"[upsample]\nstride=1", "[upsample]\nstride=0"},
+      {"[upsample]\nstride=1", "[upsample]\nstride=64\n[upsample]\nstride=64"},
+      {"mask=0,1,2", "mask=0,1,3"},
+      {"mask=0,1,2", "mask=0,1"},
+      {"mask=0,1,2", "mask=-1,1,2"},
+      {"classes=1", "classes=-1"},
+      {"classes=1", "classes=2"},
+      {"num=3", "num=4"},
+      {"num=3", "num=0"},
+      {"width = 32", "width=60000"},
+      {"width = 32", "width=-32"},
+      {"channels=3", "channels=1"},
+      {"[net]", "[nothing]"},
+      {"[route]", "[net]"},
+      {"[route]", "[route"},
+      {"[yolo]", "[crnn]"},
+      {"# comment", "width=32"},
+      {"mask=0,1,2", "mask"},
+  };
+  for (const auto &[from, to] : changes) {
+    write("bad.cfg", changed(from, to));
+    const std::string sentence = refusal(write("bad.weights", std::string(1 << 16, '\0')));
+    EXPECT_SAYS(sentence, "bad.cfg cannot be used: in line ") << to;
+  }
+  EXPECT_EQ(refusal(write("bad.weights", "")).find("accepted"), std::string::npos);
+  write("empty.cfg", "");
+  EXPECT_SAYS(refusal(write("empty.weights", "")), "there was no layer");
+}
+
+TEST_F(ModelFiles, OfDarknetThatAreDamagedAnywhereCrashNothing) {
+  const std::string weights(20 + kWeights * sizeof(float), '\0');
+  for (std::size_t i = 0; i < std::size(kCfg) - 1; i++) {
+    for (const char c : {'\n', '-', '9'}) {
+      std::string cfg = kCfg;
+      cfg[i] = c;
+      write("bad.cfg", cfg);
+      EXPECT_NE(refusal(write("bad.weights", weights)), "");
+    }
+  }
+}
+
+TEST_F(ModelFiles, WithoutAnEndAreNotReadForEver) {
+  const fs::path endless = write("endless.names", std::string((1u << 20) + 1, 'x'));
+  try {
+    read_labels(endless.string());
+    ADD_FAILURE() << "accepted";
+  } catch (const DetectorError &error) {
+    EXPECT_SAYS(std::string(error.what()), "has more than 1048576 bytes");
+  }
+  const fs::path huge = write("huge.onnx", "");
+  fs::resize_file(huge, std::uintmax_t{5} << 30);  // Of nothing: it takes no room on the disk.
+  EXPECT_SAYS(refusal(huge), "has more than");
+}
+
+// One of a small input asks for all the memory where a large one is wanted.
+TEST_F(ModelFiles, ThatWouldTakeAllTheMemoryAreRefused) {
+  write("fit.cfg", kCfg);
+  DetectorSettings settings;
+  settings.model = write("fit.weights", std::string(20 + kWeights * sizeof(float), '\0')).string();
+  settings.input = cv::Size(8192, 8192);
+  EXPECT_SAYS(refusal(settings), "set input-width and input-height to less");
 }
 
 TEST_F(ModelFiles, WithATornEndAreRefused) {
@@ -199,6 +375,91 @@ TEST_F(ModelFiles, WithATornEndAreRefused) {
               "shorter than its .cfg");
   EXPECT_SAYS(refusal(write("torn.weights", bytes.substr(0, 10))), "shorter than its .cfg");
   EXPECT_EQ(refusal(write("torn.weights", bytes)), "accepted");
+}
+
+// Just enough of protocol buffers to write an ONNX file.
+std::string varint(std::uint64_t value) {
+  std::string bytes;
+  for (; value > 127; value >>= 7)
+    bytes += static_cast<char>(value | 128);
+  return bytes + static_cast<char>(value);
+}
+std::string field(int number, std::uint64_t value) {
+  return varint(static_cast<std::uint64_t>(number) << 3) + varint(value);
+}
+std::string field(int number, const std::string &bytes) {
+  return varint(static_cast<std::uint64_t>(number) << 3 | 2) + varint(bytes.size()) + bytes;
+}
+std::string node(const std::string &type, const std::vector<std::string> &inputs,
+                 const std::string &output, const std::string &attributes = "") {
+  std::string bytes;
+  for (const std::string &input : inputs)
+    bytes += field(1, input);
+  return field(1, bytes + field(2, output) + field(3, output) + field(4, type) + attributes);
+}
+template <typename Number>
+std::string initializer(const std::string &name, const std::vector<std::uint64_t> &shape, int type,
+                        const std::vector<Number> &numbers) {
+  std::string bytes;
+  for (const std::uint64_t size : shape)
+    bytes += field(1, size);
+  bytes += field(2, static_cast<std::uint64_t>(type)) + field(8, name);
+  return field(5, bytes + field(9, std::string(reinterpret_cast<const char *>(numbers.data()),
+                                               numbers.size() * sizeof(Number))));
+}
+std::string value_info(int number, const std::string &name,
+                       const std::vector<std::uint64_t> &shape) {
+  std::string sizes;
+  for (const std::uint64_t size : shape)
+    sizes += field(1, field(1, size));
+  return field(number, field(1, name) + field(2, field(1, field(1, 1) + field(2, sizes))));
+}
+
+/// A network for pictures of 32x32 that puts out 21 cells of 6 whatever it sees.
+std::string onnx_of(const std::vector<float> &cells) {
+  const std::vector<std::uint64_t> shape = {1, 21, 6};
+  const std::vector<float> nothing(cells.size() * 3 * 32 * 32, 0.0f);
+  const std::string kernel =
+      field(5, field(1, "kernel_shape") + field(8, 32) + field(8, 32) + field(20, 7));
+  const std::string graph = node("Conv", {"picture", "weights", "cells"}, "column", kernel) +
+                            node("Reshape", {"column", "shape"}, "boxes") + field(2, "graph") +
+                            initializer("weights", {cells.size(), 3, 32, 32}, 1, nothing) +
+                            initializer("cells", {cells.size()}, 1, cells) +
+                            initializer("shape", {3}, 7, std::vector<std::int64_t>{1, 21, 6}) +
+                            value_info(11, "picture", {1, 3, 32, 32}) +
+                            value_info(12, "boxes", shape);
+  return field(1, 7) + field(7, graph) + field(8, field(2, 11));
+}
+
+// Exporters can add the decoding to YOLOX; the shape of what comes out stays the same.
+TEST_F(ModelFiles, OfYoloxFindTheSameDecodedOrNot) {
+  std::vector<float> offsets, pixels;
+  for (const int stride : {8, 16, 32}) {
+    for (int y = 0; y < 32 / stride; y++) {
+      for (int x = 0; x < 32 / stride; x++) {
+        // One person, in the second cell of the second row.
+        const float sure = stride == 8 && x == 1 && y == 1 ? 0.9f : 0.0f;
+        const float step = static_cast<float>(stride);
+        offsets.insert(offsets.end(), {0.5f, 0.25f, std::log(1.5f), std::log(2.0f), sure, 1.0f});
+        pixels.insert(pixels.end(),
+                      {(static_cast<float>(x) + 0.5f) * step,
+                       (static_cast<float>(y) + 0.25f) * step, 1.5f * step, 2 * step, sure, 1.0f});
+      }
+    }
+  }
+  for (const auto &cells : {offsets, pixels}) {
+    DetectorSettings settings;
+    settings.model = write("yolox.onnx", onnx_of(cells)).string();
+    const auto network = make_network(settings);
+    std::vector<Detection> found;
+    network->detect(cv::Mat::zeros(32, 32, CV_8UC3), 0.5f, found);
+    ASSERT_EQ(found.size(), 1u);
+    EXPECT_NEAR(found[0].box.x, 12 - 6, 1e-3);
+    EXPECT_NEAR(found[0].box.y, 10 - 8, 1e-3);
+    EXPECT_NEAR(found[0].box.width, 12, 1e-3);
+    EXPECT_NEAR(found[0].box.height, 16, 1e-3);
+    EXPECT_EQ(found[0].label, "person");
+  }
 }
 
 TEST_F(ModelFiles, OfAnUnknownKindAreToldByTheirShape) {

@@ -196,6 +196,9 @@ TEST_F(Spool, TakesNoFileThatIsNotOfThisUser) {
   fs::create_symlink(folder_ + "/other", file);
   EXPECT_NE(why_not().find("cannot be used"), std::string::npos);
   fs::remove(file);
+  ASSERT_EQ(mkfifo(file.c_str(), 0600), 0);
+  EXPECT_NE(why_not().find("not a file of this user"), std::string::npos);
+  fs::remove(file);
   fs::create_directory(file);
   EXPECT_NE(why_not().find("cannot be used"), std::string::npos);
   EXPECT_NE(why_not().find(file), std::string::npos) << "it says which file";

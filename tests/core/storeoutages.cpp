@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The store while its file cannot be used: no directory, a lock, a full or read-only disk.
 #include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -60,6 +62,27 @@ TEST_F(StoreOutages, WaitsForItsDirectory) {
   reopen();
   EXPECT_EQ(store_->stats().records, 10u);
   EXPECT_EQ(cursor().pending(), 0u);
+}
+
+// SQLite waits for the writer of a pipe that is there under the name of an old journal.
+TEST_F(StoreOutages, WaitsForNoPipeThatIsInItsWay) {
+  for (const char *suffix : {"", "-wal", "-shm", "-journal", "-lock"}) {
+    options_.path = path("counts" + std::string(suffix) + ".db");
+    const std::string pipe = options_.path + suffix;
+    ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+    alarm(60);
+    open();
+    EXPECT_EQ(reason(State::kFailing), "The store \"" + options_.path + "\" cannot be written: \"" +
+                                           pipe +
+                                           "\" is no plain file. Remove it, or choose another "
+                                           "path.");
+    push(0, 1);
+    fs::remove(pipe);
+    EXPECT_TRUE(said(State::kWriting)) << pipe;
+    alarm(0);
+    close();
+    events_.clear();
+  }
 }
 
 TEST_F(StoreOutages, OutlivesTheProcess) {

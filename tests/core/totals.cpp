@@ -116,6 +116,34 @@ TEST_F(StateFile, WhatIsNoPlainFileIsNotReplaced) {
   EXPECT_FALSE(fs::exists(path_.string() + ".new"));
 }
 
+// The totals are written by the thread that counts: a pipe without a reader must not hold it up.
+TEST_F(StateFile, IsNotHeldUpByWhatIsInItsWay) {
+  const std::string fresh = path_.string() + ".new";
+  const std::string sentence =
+      "The totals cannot be written to the state file " + path_.string() + ": " + fresh +
+      " is in the way: it is no plain file. Counting goes on; they are lost when the process ends. "
+      "Remove it, or set state-file to another path.";
+  ASSERT_EQ(mkfifo(fresh.c_str(), 0600), 0);
+  alarm(20);
+  EXPECT_FALSE(save_totals(path_, {{"door", {1, 2}}}, fault_));
+  alarm(0);
+  EXPECT_EQ(fault_, sentence);
+  EXPECT_TRUE(fs::is_fifo(fresh));
+  fs::remove(fresh);
+  // What a link leads to is not ours to overwrite.
+  write("mine");
+  fs::rename(path_, folder_ / "other");
+  fs::create_symlink(folder_ / "other", fresh);
+  EXPECT_FALSE(save_totals(path_, {{"door", {1, 2}}}, fault_));
+  EXPECT_EQ(fault_, sentence);
+  EXPECT_EQ(read(folder_ / "other"), "mine");
+  fs::remove(fresh);
+  // One that a power cut left is.
+  std::ofstream(fresh) << std::string(1000, 'x');
+  EXPECT_TRUE(save_totals(path_, {{"door", {1, 2}}}, fault_)) << fault_;
+  EXPECT_EQ(load_totals(path_, fault_).size(), 1u) << fault_;
+}
+
 TEST_F(StateFile, WhereNothingCanBeWrittenIsASentence) {
   EXPECT_FALSE(save_totals(folder_ / "none" / "state.json", {}, fault_));
   EXPECT_EQ(fault_, "The totals cannot be written to the state file " + folder_.string() +

@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "../waiting.h"
-#include "npcsink/updaters/descriptor.h"
+#include "descriptor.h"
 #include "numbered.h"
 
 namespace {

@@ -123,6 +123,38 @@ TEST(Zones, TheFramesEdgeIsNoBorder) {
   EXPECT_EQ(half.close().people, 1u);
 }
 
+TEST(Zones, WhoStandsOnASharedBorderIsInOneOfThem) {
+  ZoneDefinition right = left_half();
+  right.points = {{1, 1}, {0.5, 1}, {0.5, 0}, {1, 0}};
+  for (double y : {1.0, 240.0, 480.0, 500.0}) {
+    Zone first(left_half()), second(right);
+    Path path = {{Time::zero(), 320, y}};
+    for (const Step &step : stay(path, 10s, 100ms)) {
+      const Track track = track_at(1, step);
+      first.update(step.time, {&track, 1}, kPicture);
+      second.update(step.time, {&track, 1}, kPicture);
+    }
+    EXPECT_EQ(first.close().people + second.close().people, 1u) << y;
+  }
+}
+
+TEST(Zones, ABoxNeedNotReachTheFramesEdge) {
+  // Networks' boxes end some pixels before it; a body is 40 wide and 100 tall here.
+  const auto entered = [](Point2 from) {
+    Zone zone({"zone", "person", {{0, 0}, {1, 0}, {1, 1}, {0, 1}}, {}, 200ms});
+    show(zone, straight(from, {320, 300}, 80, 100ms));
+    return zone.close().entered;
+  };
+  for (double gap : {-20, 0, 1, 5, 9}) {
+    EXPECT_EQ(entered({gap + 20, 300}), 1u) << gap;
+    EXPECT_EQ(entered({640 - gap - 20, 300}), 1u) << gap;
+    EXPECT_EQ(entered({320, 480 - gap}), 1u) << gap;
+  }
+  EXPECT_EQ(entered({12 + 20, 300}), 0u);
+  EXPECT_EQ(entered({640 - 12 - 20, 300}), 0u);
+  EXPECT_EQ(entered({320, 480 - 12}), 0u);
+}
+
 TEST(Zones, AStayEndsWhereItsTrackWasLastSeen) {
   Street street;
   Zone zone(inner());

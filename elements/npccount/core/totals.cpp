@@ -2,17 +2,16 @@
 // How many have crossed each line since the beginning, kept in a file over restarts.
 #include "totals.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string_view>
 #include <utility>
+
+#include "../../openfile.h"
 
 namespace npc::count {
 namespace {
@@ -24,27 +23,7 @@ constexpr int kVersion = 1;
 // Far more than kMostTotals names take.
 constexpr std::size_t kMostBytes = 256 * 1024;
 constexpr std::uint64_t kLargest = INT64_MAX;
-
-class File {
- public:
-  explicit File(int number) : number_(number) {}
-  ~File() { close(); }
-  File(const File &) = delete;
-  File &operator=(const File &) = delete;
-
-  int number() const { return number_; }
-  bool close() {
-    const int number = std::exchange(number_, -1);
-    return number < 0 || ::close(number) == 0;
-  }
-
- private:
-  int number_;
-};
-
-std::string why() {
-  return std::strerror(errno);
-}
+constexpr char kGoesOn[] = ". Counting goes on; they are lost when the process ends. ";
 
 bool is_name(const std::string &text) {
   constexpr const char *kCharacters =
@@ -81,24 +60,6 @@ std::optional<Totals> parse(const std::string &text) {
   return totals;
 }
 
-// Up to one byte more than a file of ours has. Empty, with errno set, if it cannot be read.
-std::optional<std::string> read_all(int file) {
-  std::string text(kMostBytes + 1, '\0');
-  std::size_t size = 0;
-  while (size < text.size()) {
-    const ssize_t got = read(file, text.data() + size, text.size() - size);
-    if (got < 0 && errno == EINTR)
-      continue;
-    if (got < 0)
-      return std::nullopt;
-    if (got == 0)
-      break;
-    size += static_cast<std::size_t>(got);
-  }
-  text.resize(size);
-  return text;
-}
-
 bool write_all(int file, std::string_view text) {
   while (!text.empty()) {
     const ssize_t wrote = write(file, text.data(), text.size());
@@ -111,32 +72,27 @@ bool write_all(int file, std::string_view text) {
   return true;
 }
 
-std::string folder_of(const std::string &path) {
-  const auto slash = path.rfind('/');
-  return slash == std::string::npos ? "." : path.substr(0, slash + 1);
-}
-
-// Also through a link. To put a file in its place would break it for all who use it.
-bool is_no_plain_file(const std::string &path) {
-  struct stat status {};
-  return stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode);
-}
-
-bool replace(const std::string &path, std::string_view text) {
+// What stands in the way of a new file with that text, with what to do; nothing if it is written.
+std::string replace(const std::string &path, std::string_view text) {
+  constexpr char kAdvice[] = "Set state-file to a path that can be written to.";
+  // To put a file in the place of another thing would break it for all who use it.
+  if (is_other_than_a_file(path))
+    return std::string("it is a folder or a device") + kGoesOn + kAdvice;
   const std::string fresh = path + ".new";
-  File file(open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644));
-  if (file.number() < 0)
-    return false;
-  if (!write_all(file.number(), text) || fsync(file.number()) != 0 || !file.close() ||
-      std::rename(fresh.c_str(), path.c_str()) != 0) {
-    const int error = errno;
+  const Opened opened = open_file(fresh, O_WRONLY | O_CREAT | O_NOFOLLOW, 0644);
+  if (opened.is_other)
+    return fresh + " is in the way: it is no plain file" + kGoesOn +
+           "Remove it, or set state-file to another path.";
+  int error = opened.error;
+  if (error == 0 &&
+      (ftruncate(opened.file.get(), 0) != 0 || !write_all(opened.file.get(), text) ||
+       fsync(opened.file.get()) != 0 || std::rename(fresh.c_str(), path.c_str()) != 0)) {
+    error = errno;
     unlink(fresh.c_str());
-    errno = error;
-    return false;
+  } else if (error == 0) {
+    error = sync_folder_of(path);
   }
-  // Without this the new name itself may be lost in a power cut.
-  const File folder(open(folder_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  return folder.number() >= 0 && fsync(folder.number()) == 0;
+  return error == 0 ? std::string() : message_of(error) + kGoesOn + kAdvice;
 }
 
 Totals set_aside(const std::string &path, const std::string &what, std::string &fault) {
@@ -145,7 +101,7 @@ Totals set_aside(const std::string &path, const std::string &what, std::string &
   if (std::rename(path.c_str(), aside.c_str()) == 0)
     fault += "the file was renamed to " + aside + ".";
   else
-    fault += "renaming the file to " + aside + " failed: " + why() + ".";
+    fault += "renaming the file to " + aside + " failed: " + message_of(errno) + ".";
   return {};
 }
 
@@ -153,22 +109,21 @@ Totals set_aside(const std::string &path, const std::string &what, std::string &
 
 Totals load_totals(const std::string &path, std::string &fault) {
   fault.clear();
-  // What is no plain file may block, and is not ours to rename.
-  const File file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (file.number() < 0 && errno == ENOENT)
+  const Opened opened = open_file(path, O_RDONLY);
+  if (opened.error == ENOENT)
     return {};
-  if (file.number() < 0)
-    return set_aside(path, "cannot be opened: " + why(), fault);
-  struct stat status {};
-  if (fstat(file.number(), &status) != 0 || !S_ISREG(status.st_mode)) {
+  // What is no plain file is not ours to rename.
+  if (opened.is_other) {
     fault = "The state file " + path +
             " is a folder or a device: set state-file to the path of a plain file. Totals begin "
             "at 0.";
     return {};
   }
-  const auto text = read_all(file.number());
+  if (opened.error != 0)
+    return set_aside(path, "cannot be opened: " + message_of(opened.error), fault);
+  const auto text = read_whole(opened.file, kMostBytes);
   if (!text)
-    return set_aside(path, "cannot be read: " + why(), fault);
+    return set_aside(path, "cannot be read: " + message_of(errno), fault);
   if (text->size() > kMostBytes)
     return set_aside(path, "is too large to be one", fault);
   auto totals = parse(*text);
@@ -183,14 +138,10 @@ bool save_totals(const std::string &path, const Totals &totals, std::string &fau
   for (const auto &[name, line] : totals)
     lines[name] = {{"in", line.in}, {"out", line.out}};
   const json file = {{"format", kFormat}, {"version", kVersion}, {"lines", std::move(lines)}};
-  const bool is_other = is_no_plain_file(path);
-  if (!is_other && replace(path, file.dump() + "\n"))
-    return true;
-  fault = "The totals cannot be written to the state file " + path + ": " +
-          (is_other ? "it is a folder or a device" : why()) +
-          ". Counting goes on; they are lost when the process ends. Set state-file to a path that "
-          "can be written to.";
-  return false;
+  const std::string failure = replace(path, file.dump() + "\n");
+  if (!failure.empty())
+    fault = "The totals cannot be written to the state file " + path + ": " + failure;
+  return failure.empty();
 }
 
 }  // namespace npc::count

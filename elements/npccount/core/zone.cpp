@@ -11,10 +11,12 @@ namespace {
 
 using Point = ZoneDefinition::Point;
 
-// Just inside of the frame, as a share of it.
-constexpr double kInside = 1e-6;
+// Rounding must not make a zone thinner than its band.
+constexpr double kExact = 1e-6;
 // Detections are rounded to pixels.
-constexpr double kEdge = 1;
+constexpr double kPixel = 1;
+// How far in or out somebody on the border is, in pixels: the sign must tell.
+constexpr double kLeastDepth = 1e-6;
 // In the middle of a zone without a border.
 constexpr double kDeep = 1e6;
 
@@ -32,9 +34,11 @@ double squared_distance(const Point &a, const Point &b, const Point &point) {
   return x * x + y * y;
 }
 
+// The boxes of those who are cut off by the frame's edge need not reach it: networks are as unsure
+// there as everywhere, so the share of the body that is the band along a border is one here too.
 bool came_over_edge(const Box &box, const FrameSize &frame) {
-  return box.x <= kEdge || box.right() >= frame.width - kEdge ||
-         box.bottom() >= frame.height - kEdge;
+  const double near = std::max(kPixel, kBandShare * box.height);
+  return box.x <= near || box.right() >= frame.width - near || box.bottom() >= frame.height - near;
 }
 
 }  // namespace
@@ -54,7 +58,7 @@ std::string fault_of(const ZoneDefinition &zone) {
   }
   if (crosses_itself(zone.points))
     return name + " crosses or touches itself: list its corners in order, each once.";
-  if (zone.band && std::min(most.x - least.x, most.y - least.y) + kInside < 2 * *zone.band)
+  if (zone.band && std::min(most.x - least.x, most.y - least.y) + kExact < 2 * *zone.band)
     return name +
            " is thinner than its band (twice the value of band): make it larger, or band smaller.";
   return {};
@@ -102,14 +106,12 @@ ZoneCounts Zone::close() {
   return counts;
 }
 
-// Distance of the anchor to the border in pixels, positive inside.
+// Distance of the anchor to the border in pixels, positive inside and never 0.
 double Zone::depth_of(const Box &box, const FrameSize &frame) const {
   // Feet may be below the picture.
-  const Point anchor{
-      std::clamp(box.centre_x(), kInside * frame.width, (1 - kInside) * frame.width),
-      std::clamp(box.bottom(), kInside * frame.height, (1 - kInside) * frame.height)};
+  const Point anchor{std::clamp(box.centre_x(), 0.0, frame.width),
+                     std::clamp(box.bottom(), 0.0, frame.height)};
   double border = kDeep * kDeep;
-  bool inside = false;
   const std::vector<Point> &points = definition_.points;
   for (std::size_t i = 0; i < points.size(); i++) {
     const Point &from = points[i], &to = points[(i + 1) % points.size()];
@@ -117,11 +119,9 @@ double Zone::depth_of(const Box &box, const FrameSize &frame) const {
     const Point b{to.x * frame.width, to.y * frame.height};
     if (!is_on_edge(from, to))
       border = std::min(border, squared_distance(a, b, anchor));
-    if ((a.y > anchor.y) != (b.y > anchor.y) &&
-        anchor.x < a.x + (anchor.y - a.y) * (b.x - a.x) / (b.y - a.y))
-      inside = !inside;
   }
-  return inside ? std::sqrt(border) : -std::sqrt(border);
+  const double depth = std::max(std::sqrt(border), kLeastDepth);
+  return contains(points, {anchor.x / frame.width, anchor.y / frame.height}) ? depth : -depth;
 }
 
 void Zone::follow(Visit &visit, Time now, const Box &box, const FrameSize &frame) {

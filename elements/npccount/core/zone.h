@@ -55,8 +55,10 @@ struct ZoneCounts {
 ///
 /// A track is in or out as it was when it was first seen, until it settles on the other side of the
 /// border, beyond a band along it. To settle inside is an entry. Who is inside when first seen did
-/// not enter, with one exception: whose box then touches the left, right or lower edge of the frame
-/// came in over that edge, and has entered once they have settled.
+/// not enter, with one exception: whose box is then within kBandShare body heights of the left,
+/// right or lower edge of the frame came in over that edge, and has entered once they have settled.
+///
+/// Who is first seen on the border of two zones is in one of them, see contains().
 ///
 /// A stay lasts from border to border. It ends when the track settles outside, or, when it was last
 /// seen, with the track: the tracker keeps those that it does not see for a second. Stays in which

@@ -5,6 +5,7 @@
 #include <opencv2/objdetect.hpp>
 
 #include "facefinder.h"
+#include "modelfile.h"
 
 namespace npc {
 namespace {
@@ -16,6 +17,8 @@ constexpr const char *kDirectories[] = {
     "/usr/share/OpenCV/haarcascades",
 };
 constexpr const char *kFile = "haarcascade_frontalface_alt.xml";
+// Ten times the largest that OpenCV has.
+constexpr std::size_t kFileMost = 32u << 20;
 
 // A cascade says yes or no. Its yes counts as this, so that it is strong for any usual
 // `confidence`.
@@ -29,9 +32,13 @@ constexpr int kNeighbours = 4;
 class Cascade final : public FaceFinder {
  public:
   explicit Cascade(const std::string &path) {
+    const std::string text =
+        read_file(path, kFileMost,
+                  "There is no file " + path + ": set face-model to a cascade, or leave it empty.");
     bool loaded = false;
     try {
-      loaded = classifier_.load(path);
+      const cv::FileStorage file(text, cv::FileStorage::READ | cv::FileStorage::MEMORY);
+      loaded = file.isOpened() && classifier_.read(file.getFirstTopLevelNode());
     } catch (const cv::Exception &) {
       // Not even XML: as unusable as the wrong XML.
     }
@@ -68,13 +75,8 @@ class Cascade final : public FaceFinder {
 
 std::unique_ptr<FaceFinder> make_cascade(const std::string &path) {
   std::error_code ignored;
-  if (!path.empty()) {
-    if (!std::filesystem::is_regular_file(path, ignored))
-      throw DetectorError(
-          DetectorError::Kind::not_found,
-          "There is no file " + path + ": set face-model to a cascade, or leave it empty.");
+  if (!path.empty())
     return std::make_unique<Cascade>(path);
-  }
   std::string searched;
   for (const char *directory : kDirectories) {
     const std::string candidate = std::string(directory) + "/" + kFile;

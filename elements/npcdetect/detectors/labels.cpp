@@ -2,10 +2,10 @@
 // Which class a network's numbers stand for.
 #include "labels.h"
 
-#include <filesystem>
-#include <fstream>
+#include <sstream>
 
 #include "detector.h"
+#include "modelfile.h"
 
 namespace npc {
 namespace {
@@ -13,6 +13,7 @@ namespace {
 constexpr std::size_t kNameMax = 64;
 // More than any data set has; a file with more lines is not a list of labels.
 constexpr std::size_t kLabelsMax = 10000;
+constexpr std::size_t kBytesMost = 1u << 20;
 }  // namespace
 
 const std::vector<std::string> &coco_labels() {
@@ -52,15 +53,10 @@ std::string label_as_name(std::string_view text) {
 }
 
 std::vector<std::string> read_labels(const std::string &path) {
-  std::error_code ignored;
-  std::ifstream file;
-  // Asked first: to open a pipe waits for who writes to it.
-  if (std::filesystem::is_regular_file(path, ignored))
-    file.open(path);
-  if (!file.is_open())
-    throw DetectorError(DetectorError::Kind::not_found,
-                        "The file of labels " + path +
-                            " cannot be opened: set labels to a text file with one class a line.");
+  std::istringstream file(
+      read_file(path, kBytesMost,
+                "The file of labels " + path +
+                    " cannot be opened: set labels to a text file with one class a line."));
   std::vector<std::string> labels;
   for (std::string line; std::getline(file, line);) {
     while (!line.empty() && (line.back() == '\r' || line.back() == ' ' || line.back() == '\t'))

@@ -2,58 +2,27 @@
 // Neural networks from files that may be missing, torn, or something else altogether.
 #include "modelfile.h"
 
-#include <charconv>
+#include <sys/stat.h>
+
+#include <cerrno>
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <optional>
 #include <string_view>
+#include <utility>
 
+#include "../../openfile.h"
+#include "darknetcfg.h"
 #include "detector.h"
 
 namespace npc {
 namespace {
 
-// What a small computer could still run; a larger file is a mistake, not a model.
-constexpr std::uintmax_t kFileMax = 1u << 30;
-
-/// Throws `absent` if there is no such file.
-std::string read_file(const std::string &path, const std::string &absent) {
-  std::error_code error;
-  if (!std::filesystem::is_regular_file(path, error))
-    throw DetectorError(DetectorError::Kind::not_found, absent);
-  const std::uintmax_t size = std::filesystem::file_size(path, error);
-  if (error || size > kFileMax)
-    throw DetectorError(DetectorError::Kind::unusable,
-                        "The model file " + path + " is larger than 1 GiB: it is not a detector.");
-  std::string bytes(size, '\0');
-  std::ifstream file(path, std::ios::binary);
-  if (!file.read(bytes.data(), static_cast<std::streamsize>(size)))
-    throw DetectorError(DetectorError::Kind::not_found,
-                        "The model file " + path + " cannot be read: check its permissions.");
-  return bytes;
-}
-
-/// The value of `key=` in the [net] section, which is the first, of a Darknet configuration; 0 if
-/// it is not there.
-int net_option(std::string_view cfg, std::string_view key) {
-  bool in_net = false;
-  while (!cfg.empty()) {
-    const auto end = cfg.find('\n');
-    std::string line(cfg.substr(0, end));
-    cfg = end == std::string_view::npos ? std::string_view() : cfg.substr(end + 1);
-    std::erase_if(line, [](char c) { return c == ' ' || c == '\t' || c == '\r'; });
-    if (line.starts_with('['))
-      in_net = line == "[net]" || line == "[network]";
-    int value = 0;
-    if (in_net && line.starts_with(std::string(key) + "=") &&
-        std::from_chars(line.data() + key.size() + 1, line.data() + line.size(), value).ec ==
-            std::errc())
-      return value;
-  }
-  return 0;
-}
+// A larger file is a mistake, not a model that a small computer could run.
+constexpr std::size_t kModelMost = 1u << 30;
+// A hundred times the largest that is known.
+constexpr std::size_t kCfgMost = 4u << 20;
 
 /// One field of a protocol buffer message: its number, and its bytes or its integer.
 struct Field {
@@ -120,29 +89,19 @@ cv::Size onnx_input(std::string_view model) {
       const auto field = take_field(value);
       sizes.push_back(field && field->number == 1 ? field->integer : 0);
     }
-    if (sizes.size() == 4 && sizes[1] == 3 && sizes[2] <= 8192 && sizes[3] <= 8192)
+    if (sizes.size() == 4 && sizes[1] == 3 && sizes[2] <= 4096 && sizes[3] <= 4096)
       return cv::Size(static_cast<int>(sizes[3]), static_cast<int>(sizes[2]));
   }
   return {};
 }
 
-/// OpenCV reads past the end of a torn .weights file without a word: compare with what the layers
-/// hold.
-void check_weights(cv::dnn::Net &net, const std::string &path, const std::string &weights) {
-  std::size_t numbers = 0;
-  for (const std::string &name : net.getLayerNames()) {
-    const auto layer = net.getLayer(net.getLayerId(name));
-    // Its blobs are the anchors of the .cfg.
-    if (layer->type == "Region")
-      continue;
-    for (const cv::Mat &blob : layer->blobs)
-      numbers += blob.total();
-  }
+/// OpenCV reads past the end of a torn .weights file without a word.
+void check_weights(const std::string &path, const std::string &weights, std::uint64_t numbers) {
   // major, minor, revision, then the number of pictures seen: 64 bits from version 0.2 on.
   std::int32_t version[2] = {0, 0};
   if (weights.size() >= sizeof version)
     std::memcpy(version, weights.data(), sizeof version);
-  const std::size_t header = version[0] * 10 + version[1] >= 2 ? 20 : 16;
+  const std::uint64_t header = std::int64_t{version[0]} * 10 + version[1] >= 2 ? 20 : 16;
   if (weights.size() < header + numbers * sizeof(float))
     throw DetectorError(DetectorError::Kind::unusable,
                         "The model file " + path +
@@ -152,6 +111,28 @@ void check_weights(cv::dnn::Net &net, const std::string &path, const std::string
 
 }  // namespace
 
+std::string read_file(const std::string &path, std::size_t most, const std::string &absent) {
+  const Opened opened = open_file(path, O_RDONLY);
+  if (opened.is_other || opened.error == ENOENT || opened.error == ENOTDIR)
+    throw DetectorError(DetectorError::Kind::not_found, absent);
+  const auto refuse = [&path](DetectorError::Kind kind, const std::string &why) {
+    throw DetectorError(kind, "The file " + path + " " + why);
+  };
+  struct stat status = {};
+  if (opened.error != 0 || fstat(opened.file.get(), &status) != 0)
+    refuse(DetectorError::Kind::not_found, "cannot be read: " + message_of(opened.error) + ".");
+  // Asked first: what is too large is not read in vain.
+  std::optional<std::string> bytes;
+  if (static_cast<std::uintmax_t>(status.st_size) <= most)
+    bytes = read_whole(opened.file, most);
+  if (static_cast<std::uintmax_t>(status.st_size) > most || (bytes && bytes->size() > most))
+    refuse(DetectorError::Kind::unusable,
+           "has more than " + std::to_string(most) + " bytes: it is not what is meant here.");
+  if (!bytes)
+    refuse(DetectorError::Kind::unusable, "cannot be read: " + message_of(errno) + ".");
+  return *std::move(bytes);
+}
+
 Model load_model(const std::string &path) {
   const std::filesystem::path file(path);
   const std::string extension = file.extension().string();
@@ -159,23 +140,24 @@ Model load_model(const std::string &path) {
     throw DetectorError(DetectorError::Kind::settings,
                         "The model " + path +
                             " is neither ONNX (.onnx) nor Darknet (.weights, its .cfg beside it).");
-  const std::string bytes =
-      read_file(path, "There is no model file " + path +
-                          ": set model to one (pipelines/get-model fetches one), or leave it empty "
-                          "to use HOG.");
+  const std::string bytes = read_file(
+      path, kModelMost,
+      "There is no model file " + path +
+          ": set model to one (pipelines/get-model fetches one), or leave it empty to use "
+          "HOG.");
   try {
     if (extension == ".onnx")
-      return {cv::dnn::readNetFromONNX(bytes.data(), bytes.size()), ModelFormat::onnx,
-              onnx_input(bytes)};
+      return {cv::dnn::readNetFromONNX(bytes.data(), bytes.size()), onnx_input(bytes)};
     const std::string cfg_path = std::filesystem::path(file).replace_extension(".cfg").string();
-    const std::string cfg = read_file(
-        cfg_path, "There is no " + cfg_path + " beside the model " + path +
+    const std::string text =
+        read_file(cfg_path, kCfgMost,
+                  "There is no " + cfg_path + " beside the model " + path +
                       ": a Darknet model has two files, put its .cfg there under that name.");
-    Model model{cv::dnn::readNetFromDarknet(cfg.data(), cfg.size(), bytes.data(), bytes.size()),
-                ModelFormat::darknet,
-                cv::Size(net_option(cfg, "width"), net_option(cfg, "height"))};
-    check_weights(model.net, path, bytes);
-    return model;
+    const DarknetCfg cfg = read_darknet_cfg(text, cfg_path);
+    check_weights(path, bytes, cfg.weights);
+    return {
+        cv::dnn::readNetFromDarknet(cfg.text.data(), cfg.text.size(), bytes.data(), bytes.size()),
+        cfg.input};
   } catch (const cv::Exception &error) {
     throw DetectorError(DetectorError::Kind::unusable,
                         "OpenCV cannot read the model " + path +

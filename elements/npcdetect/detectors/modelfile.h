@@ -7,14 +7,15 @@
 
 namespace npc {
 
-enum class ModelFormat { onnx, darknet };
-
 struct Model {
   cv::dnn::Net net;
-  ModelFormat format;
   cv::Size
       input;  ///< size of the picture that the file itself asks for; empty if it leaves that open
 };
+
+/// All of a file that a detector needs. Throws DetectorError: with the sentence `absent` if there
+/// is no such plain file, with another if it cannot be read or has more than `most` bytes.
+std::string read_file(const std::string &path, std::size_t most, const std::string &absent);
 
 /// Loads `path`: `.onnx`, or Darknet's `.weights` with its `.cfg` of the same name beside it.
 /// Throws DetectorError.

@@ -18,6 +18,9 @@ namespace {
 constexpr float kOverlap = 0.45f;
 // The customary input of small detectors, where the file leaves its own open.
 constexpr int kDefaultInput = 416;
+// What all layers together may put out. OpenCV uses memory again and takes less.
+constexpr std::size_t kBytesMost = std::size_t{4} << 30;
+constexpr int kPixelsMost = 4096 * 4096;
 // Wider than any input.
 constexpr double kApart = 1e5;
 // The grey of YOLOX's training for what is beyond the picture.
@@ -35,7 +38,7 @@ class Network final : public Detector {
   }
 
   PictureWish wish(cv::Size frame) const override {
-    if (layout_ != OutputLayout::yolox)
+    if (layout_ != OutputLayout::yolox && layout_ != OutputLayout::yolox_decoded)
       return {input_, CV_8UC3};
     // YOLOX keeps the shape of the picture and leaves the rest of its input grey.
     const double scale = std::min(static_cast<double>(input_.width) / frame.width,
@@ -71,6 +74,7 @@ class Network final : public Detector {
         cv::dnn::blobFromImage(picture, blob_, 1.0 / 255, input_, {}, true);
         break;
       case OutputLayout::yolox:
+      case OutputLayout::yolox_decoded:
         cv::copyMakeBorder(picture, padded_, 0, input_.height - picture.rows, 0,
                            input_.width - picture.cols, cv::BORDER_CONSTANT, cv::Scalar::all(kPad));
         cv::dnn::blobFromImage(padded_, blob_, 1.0, input_);
@@ -85,12 +89,26 @@ class Network final : public Detector {
     return outputs;
   }
 
+  /// Throws DetectorError, or what OpenCV throws, if its input cannot be of the wanted size.
+  void check_memory(const DetectorSettings &settings, const std::string &size) const {
+    std::size_t weights = 0, blobs = kBytesMost + 1;
+    if (input_.width <= kPixelsMost / input_.height)
+      model_.net.getMemoryConsumption({1, 3, input_.height, input_.width}, weights, blobs);
+    if (blobs > kBytesMost)
+      throw DetectorError(DetectorError::Kind::settings,
+                          "The model " + settings.model +
+                              " would take more than 4 GiB for pictures "
+                              "of " +
+                              size + ": set input-width and input-height to less.");
+  }
+
   /// Runs the network once on nothing: better to hear of a wrong size or an unknown output now than
   /// in mid-stream.
   void recognise(const DetectorSettings &settings) {
     const std::string size = std::to_string(input_.width) + "x" + std::to_string(input_.height);
     std::vector<cv::Mat> outputs;
     try {
+      check_memory(settings, size);
       layout_ = OutputLayout::darknet;
       outputs = run(cv::Mat::zeros(input_, CV_8UC3));
     } catch (const cv::Exception &error) {
@@ -106,7 +124,8 @@ class Network final : public Detector {
           "The model " + settings.model + " puts out " + describe_outputs(outputs) +
               " for pictures of " + size +
               ", which is none of the known kinds: Darknet-YOLO (boxes x 5+classes), "
-              "YOLOX (1 x cells x 5+classes), SSD (1x1 x boxes x 7).");
+              "YOLOX (1 x cells x 5+classes), SSD (1x1 x boxes x 7), or has other numbers in that "
+              "shape than those: scores from 0 to 1, boxes in pixels or in offsets from cells.");
     layout_ = *layout;
     class_count_ = classes_in_outputs(layout_, outputs);
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What a detection network puts out: recognised by its shape, turned into boxes.
+// What a detection network puts out: recognised by its shape and numbers, turned into boxes.
 #pragma once
 
 #include <opencv2/core.hpp>
@@ -21,6 +21,8 @@ enum class OutputLayout {
   /// centre and the logarithm
   /// of the size in strides, objectness and scores between 0 and 1.
   yolox,
+  /// The same from a file whose last layers have made centre and size into pixels of the input.
+  yolox_decoded,
   /// SSD: one tensor (1, 1, boxes, 7), rows of image, class, score, left, top, right, bottom in
   /// fractions of the input.
   ssd,
@@ -33,7 +35,8 @@ struct OutputBox {
   int index;  ///< class, from 0
 };
 
-/// The layout of `outputs` for an input of that size, if it is a known one.
+/// The layout of `outputs`, those of a black picture of that size, if it is a known one. Shapes may
+/// be alike where the meaning of the numbers is not: these are looked at, too.
 std::optional<OutputLayout> recognise_outputs(std::span<const cv::Mat> outputs, cv::Size input);
 
 /// How many classes the outputs tell apart; nothing for a layout whose shape does not say (SSD).

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // What happens to the file of a store around its database: the lock, and the way out of damage.
-#include <fcntl.h>
 #include <sqlite3.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -9,9 +8,9 @@
 #include <cerrno>
 #include <filesystem>
 #include <limits>
-#include <system_error>
 #include <utility>
 
+#include "../../openfile.h"
 #include "database.h"
 
 namespace npc {
@@ -23,10 +22,6 @@ namespace fs = std::filesystem;
 constexpr int kMostDamaged = 9;
 constexpr int kRowsAtOnce = 500;
 constexpr char kFresh[] = ".new";
-
-std::string message_of(int error) {
-  return std::generic_category().message(error);
-}
 
 // A free name; the last one is used again and again.
 std::string aside(const std::string &path) {
@@ -138,10 +133,13 @@ class Salvage {
 }  // namespace
 
 // Not on the file itself: closing any descriptor of it would end SQLite's own locks on it.
-StoreLock::StoreLock(const std::string &path)
-    : descriptor_(open((path + "-lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)) {
+StoreLock::StoreLock(const std::string &path) {
+  Opened opened = open_file(path + "-lock", O_RDWR | O_CREAT, 0644);
+  if (opened.is_other)
+    throw in_the_way(path, path + "-lock");
+  descriptor_ = opened.file.release();
   if (descriptor_ < 0) {
-    const int error = errno;
+    const int error = opened.error;
     std::string why = message_of(error) + ".";
     if (error == ENOENT)
       why = "its directory does not exist. Create the directory, or choose another path.";

@@ -10,6 +10,8 @@
 #include <filesystem>
 #include <system_error>
 
+#include "../../openfile.h"
+
 namespace npc {
 namespace {
 
@@ -58,8 +60,6 @@ std::string open_hint(const std::string &path) {
   const auto directory = std::filesystem::path(path).parent_path();
   if (!std::filesystem::exists(directory, error))
     return "its directory does not exist. Create the directory, or choose another path.";
-  if (std::filesystem::is_directory(path, error))
-    return "it is a directory. Name a file in it.";
   return "it or its directory may not be written. Change its permissions, or choose another path.";
 }
 
@@ -75,7 +75,20 @@ std::string sentence_of(int code, int system_error, const std::string &path, con
   return "The store " + quoted(path) + " cannot be used: " + words + ".";
 }
 
+// SQLite opens these by itself, some so that a pipe makes it wait.
+void check_files(const std::string &path) {
+  for (const char *suffix : {"", "-wal", "-shm", "-journal"}) {
+    if (is_other_than_a_file(path + suffix))
+      throw in_the_way(path, path + suffix);
+  }
+}
+
 }  // namespace
+
+DatabaseError in_the_way(const std::string &path, const std::string &other) {
+  return failing("The store " + quoted(path) + " cannot be written: " + quoted(other) +
+                 " is no plain file. Remove it, or choose another path.");
+}
 
 Statement::Statement(sqlite3 *connection, const char *sql) {
   if (sqlite3_prepare_v2(connection, sql, -1, &statement_, nullptr) != SQLITE_OK)
@@ -133,6 +146,8 @@ Database::Database(const std::string &path, std::uint64_t size)
       most_pages_(static_cast<std::int64_t>(size) / kPageBytes -
                   (path.empty() ? 0 : kJournalReserve)) {
   std::error_code error;
+  if (!path.empty())
+    check_files(path);
   // SQLite would delete a journal without its file, and begin anew without a word.
   const auto journal = std::filesystem::file_size(path + "-wal", error);
   if (!path.empty() && !error && journal > 0) {

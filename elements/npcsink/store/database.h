@@ -38,6 +38,9 @@ class DatabaseError : public std::runtime_error {
   Kind kind_;
 };
 
+/// That `other`, which the store at `path` needs, is no plain file.
+DatabaseError in_the_way(const std::string &path, const std::string &other);
+
 /// Only one process may write to a store. Held until destruction.
 class StoreLock {
  public:
@@ -48,7 +51,7 @@ class StoreLock {
   StoreLock &operator=(const StoreLock &) = delete;
 
  private:
-  int descriptor_;
+  int descriptor_ = -1;
 };
 
 /// One prepared statement.

@@ -2,18 +2,16 @@
 // The spool's file: lines are added at its end, and a hole follows from its front.
 #include "spool.h"
 
-#include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <iterator>
 #include <stdexcept>
-#include <system_error>
 #include <utility>
 
+#include "../../openfile.h"
 #include "../shorthash.h"
 
 namespace npc {
@@ -22,6 +20,7 @@ namespace {
 // Where lines begin: behind the largest page that there is, so that a hole can reach up to here.
 constexpr std::int64_t kFront = 65536;
 constexpr int kMostAttempts = 10;
+constexpr char kForeign[] = "it is not a file of this user alone";
 
 std::runtime_error unusable(const std::string &path, const std::string &why) {
   return std::runtime_error("Records that are not stored yet do not outlive this process: \"" +
@@ -46,17 +45,17 @@ Spool::~Spool() {
 
 void Spool::open() {
   for (int attempt = 0; attempt < kMostAttempts; attempt++) {
-    descriptor_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (descriptor_ < 0)
-      throw unusable(path_, std::generic_category().message(errno));
+    Opened opened = open_file(path_, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
+    if (!opened.file.is_open())
+      throw unusable(path_, opened.is_other ? kForeign : message_of(opened.error));
+    descriptor_ = opened.file.release();
     struct stat status = {};
     std::string why;
     if (flock(descriptor_, LOCK_EX | LOCK_NB) != 0)
       why = "another process uses it";
     // The folder is everybody's: what somebody else has put there is not for us.
-    else if (fstat(descriptor_, &status) != 0 || !S_ISREG(status.st_mode) ||
-             status.st_uid != geteuid() || status.st_nlink > 1)
-      why = "it is not a file of this user alone";
+    else if (fstat(descriptor_, &status) != 0 || status.st_uid != geteuid() || status.st_nlink > 1)
+      why = kForeign;
     else if (status.st_nlink == 1)
       why = claim();
     if (why.empty() && status.st_nlink == 1)

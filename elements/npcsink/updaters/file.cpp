@@ -2,7 +2,6 @@
 // Appends records to a file so that a reader never finds half a line that stays half.
 #include "file.h"
 
-#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -14,7 +13,7 @@
 #include <thread>
 #include <utility>
 
-#include "descriptor.h"
+#include "../../openfile.h"
 
 namespace npc {
 namespace {
@@ -63,11 +62,8 @@ int standard_stream(const std::string &path) {
 }
 
 Descriptor FileUpdater::open_file() const {
-  // Without O_NONBLOCK the opening of a pipe waits for its reader.
-  const auto by_name = [this] {
-    return Descriptor(open(
-        path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0644));
-  };
+  // A pipe or a terminal is as good as a file here.
+  const auto by_name = [this] { return open_anything(path_, O_WRONLY | O_APPEND | O_CREAT, 0644); };
   const int stream = standard_stream(path_);
   if (stream < 0)
     return by_name();
@@ -110,11 +106,11 @@ std::string FileUpdater::connect(const Record &, std::stop_token) {
 
 // A file that has just been made is only there after a power cut if its directory says so.
 std::string FileUpdater::sync_directory() const {
-  const std::string directory = std::filesystem::path(path_).parent_path().string();
-  const Descriptor descriptor(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!descriptor.is_open() || fsync(descriptor.get()) != 0)
-    return "Cannot bring \"" + directory + "\" to the disk: " + message_of(errno) + ".";
-  return {};
+  const int error = sync_folder_of(path_);
+  if (error == 0)
+    return {};
+  return "Cannot bring \"" + std::filesystem::path(path_).parent_path().string() +
+         "\" to the disk: " + message_of(error) + ".";
 }
 
 bool FileUpdater::was_moved() const {
@@ -211,9 +207,9 @@ Outcome FileUpdater::write_stream(std::string_view line, std::stop_token stop) {
 }
 
 bool FileUpdater::ends_within_a_line() const {
-  const Descriptor file(open(path_.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  const Descriptor file = npc::open_file(path_, O_RDONLY).file;
   char last = '\n';
-  if (file.get() < 0 || lseek(file.get(), -1, SEEK_END) < 0 || read(file.get(), &last, 1) != 1)
+  if (!file.is_open() || lseek(file.get(), -1, SEEK_END) < 0 || read(file.get(), &last, 1) != 1)
     return false;
   return last != '\n';
 }

@@ -16,7 +16,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
-#include "descriptor.h"
+#include "../../descriptor.h"
 
 namespace npc {
 namespace {

@@ -9,11 +9,11 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
-#include <fstream>
 #include <random>
 #include <sstream>
 #include <system_error>
 
+#include "../../../openfile.h"
 #include "../../shorthash.h"
 
 namespace npc {
@@ -23,6 +23,8 @@ constexpr std::uint16_t kPort = 1883;
 constexpr std::uint16_t kTlsPort = 8883;
 constexpr std::size_t kMostClientId = 64;
 constexpr std::size_t kMostText = 1024;
+// More than any machine-id or serial number has.
+constexpr std::size_t kMostIdentity = 256;
 
 void check_client_id(const Uri &uri, const std::string &id) {
   const bool valid =
@@ -132,10 +134,9 @@ TlsSettings tls_of(const Uri &uri) {
 }
 
 std::string first_line(const std::string &name) {
-  std::string line;
-  std::ifstream file(name);
-  std::getline(file, line, '\0');
-  return line.substr(0, line.find('\n'));
+  const Opened opened = open_file(name, O_RDONLY);
+  const std::string text = read_whole(opened.file, kMostIdentity).value_or("");
+  return text.substr(0, text.find_first_of(std::string_view("\n\0", 2)));
 }
 
 }  // namespace

@@ -24,6 +24,8 @@ class Descriptor {
   }
   int get() const { return number_; }
   bool is_open() const { return number_ >= 0; }
+  /// Gives it to somebody else to close.
+  int release() { return std::exchange(number_, -1); }
 
  private:
   int number_;
