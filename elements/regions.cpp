@@ -4,7 +4,9 @@
 
 #include <gst/npc/npc.h>
 
+#include <algorithm>
 #include <memory>
+#include <string_view>
 
 namespace npc {
 namespace {
@@ -13,11 +15,40 @@ using Structure = std::unique_ptr<GstStructure, decltype(&gst_structure_free)>;
 
 constexpr const char *kBetween = " \t\r\n;";
 
+// Texts come from users, and from programs that make them.
+constexpr std::size_t kLongestText = 65536;
+constexpr std::size_t kMostShown = 100;
+constexpr guint kMostCorners = 1000;
+
+// GStreamer's parser calls itself for each bracket in a bracket, until the stack ends. Places need
+// none: in brackets there are numbers, and no quotes that would hide a bracket.
+bool is_nested(std::string_view text) {
+  constexpr std::string_view kOpening = "<{[", kClosing = ">}]";
+  char awaited = '\0';
+  for (char c : text) {
+    if (c == awaited)
+      awaited = '\0';
+    else if (awaited != '\0' && std::string_view("<{[>}]\"\\").find(c) != std::string_view::npos)
+      return true;
+    else if (const auto found = kOpening.find(c); found != std::string_view::npos)
+      awaited = kClosing[found];
+  }
+  return false;
+}
+
 }  // namespace
 
 bool read_places(const char *text, const char *example, const PlaceReader &read,
                  std::string &error) {
   std::string rest = text != nullptr ? text : "";
+  if (rest.size() > kLongestText) {
+    error = "The text has more than " + std::to_string(kLongestText) + " bytes: leave some out.";
+    return false;
+  }
+  if (is_nested(rest)) {
+    error = std::string("There are brackets or quotes in brackets: write ") + example + ".";
+    return false;
+  }
   while (rest.find_first_not_of(kBetween) != std::string::npos) {
     rest.erase(0, rest.find_first_not_of(kBetween));
     gchar *end = nullptr;
@@ -26,7 +57,8 @@ bool read_places(const char *text, const char *example, const PlaceReader &read,
     const Structure place(gst_structure_from_string(lettered.c_str(), &end), gst_structure_free);
     const std::string name = place ? gst_structure_get_name(place.get()) + 1 : "";
     if (name.empty()) {
-      g_autofree gchar *shown = g_utf8_make_valid(rest.c_str(), -1);
+      g_autofree gchar *shown =
+          g_utf8_make_valid(rest.c_str(), static_cast<gssize>(std::min(rest.size(), kMostShown)));
       error = "Cannot read \"" + std::string(shown) + "\": write " + example + ".";
       return false;
     }
@@ -60,6 +92,10 @@ bool read_corners(const std::string &name, const GstStructure *place, Corners &c
       points != nullptr && GST_VALUE_HOLDS_ARRAY(points) ? gst_value_array_get_size(points) : 0;
   if (size < 6 || size % 2 != 0) {
     error = name + " needs at least three corners: " + name + ",points=<x,y,x,y,x,y>.";
+    return false;
+  }
+  if (size / 2 > kMostCorners) {
+    error = name + " has more than " + std::to_string(kMostCorners) + " corners: leave some out.";
     return false;
   }
   corners.clear();

@@ -20,7 +20,7 @@ using PlaceReader =
 /// Takes a text in GstStructure syntax apart, places separated by semicolons, and hands each to
 /// `read`; names that are none are refused before. An empty or null text has none. `example` is
 /// what a user should have written. Returns false with `error` set at the first that cannot be
-/// read.
+/// read, and at once if the text is longer than 64 KiB or has brackets in brackets.
 bool read_places(const char *text, const char *example, const PlaceReader &read,
                  std::string &error);
 
@@ -28,7 +28,7 @@ bool read_places(const char *text, const char *example, const PlaceReader &read,
 /// null or something else.
 bool read_number(const GValue *value, double &number);
 
-/// Reads the field `points=<x,y,x,y,x,y>` of a place: three corners or more. Returns false with
+/// Reads the field `points=<x,y,x,y,x,y>` of a place: 3 to 1000 corners. Returns false with
 /// `error` set to a sentence for the user.
 bool read_corners(const std::string &name, const GstStructure *place, Corners &corners,
                   std::string &error);

@@ -17,6 +17,7 @@ struct GiveBack {
   void operator()(GstStructure *structure) const { gst_structure_free(structure); }
   void operator()(GstMessage *message) const { gst_message_unref(message); }
   void operator()(GstEvent *event) const { gst_event_unref(event); }
+  void operator()(GstQuery *query) const { gst_query_unref(query); }
   void operator()(GstObject *object) const { gst_object_unref(object); }
   void operator()(GstElement *element) const { gst_object_unref(element); }
   void operator()(GstBus *bus) const { gst_object_unref(bus); }

@@ -255,22 +255,7 @@ static gboolean gst_npc_count_sink_event(GstPad *pad, GstObject *parent, GstEven
     default:
       break;
   }
-  GstEvent *plain = npc::event_that_may_pass(event);
-  return plain == nullptr || gst_pad_event_default(pad, parent, plain);
-}
-
-static gboolean gst_npc_count_query(GstPad *pad, GstObject *parent, GstQuery *query) {
-  switch (GST_QUERY_TYPE(query)) {
-    case GST_QUERY_ALLOCATION:
-      // No frame is looked at, so none needs to be copied into a plainer form.
-      gst_query_add_allocation_meta(query, GST_VIDEO_META_API_TYPE, nullptr);
-      return TRUE;
-    case GST_QUERY_CAPS:
-    case GST_QUERY_ACCEPT_CAPS:
-      return gst_pad_query_default(pad, parent, query);
-    default:
-      return npc::query_may_pass(query) && gst_pad_query_default(pad, parent, query);
-  }
+  return npc::pass_downstream(pad, parent, event);
 }
 
 static GstStateChangeReturn gst_npc_count_change_state(GstElement *element,
@@ -334,10 +319,11 @@ static void gst_npc_count_init(GstNpcCount *self) {
   self->sinkpad = gst_pad_new_from_static_template(&sink_template, "sink");
   gst_pad_set_chain_function(self->sinkpad, GST_DEBUG_FUNCPTR(gst_npc_count_chain));
   gst_pad_set_event_function(self->sinkpad, GST_DEBUG_FUNCPTR(gst_npc_count_sink_event));
-  gst_pad_set_query_function(self->sinkpad, GST_DEBUG_FUNCPTR(gst_npc_count_query));
+  gst_pad_set_query_function(self->sinkpad, GST_DEBUG_FUNCPTR(npc::answer_query));
   gst_element_add_pad(GST_ELEMENT(self), self->sinkpad);
   self->srcpad = gst_pad_new_from_static_template(&src_template, "src");
-  gst_pad_set_query_function(self->srcpad, GST_DEBUG_FUNCPTR(gst_npc_count_query));
+  gst_pad_set_event_function(self->srcpad, GST_DEBUG_FUNCPTR(npc::pass_upstream));
+  gst_pad_set_query_function(self->srcpad, GST_DEBUG_FUNCPTR(npc::answer_query));
   gst_pad_use_fixed_caps(self->srcpad);
   gst_element_add_pad(GST_ELEMENT(self), self->srcpad);
 }

@@ -135,9 +135,9 @@ static void gst_npc_count_install_places(GObjectClass *klass) {
    * rightward as in, and `door,x1=0,y1=0.5,x2=1,y2=0.5` who goes upward. To turn it round, swap the
    * ends.
    *
-   * With lines that cannot work the element does not start; in a running element the old lines
-   * stay, with a warning. A change holds from the next frame on. A line that keeps its name keeps
-   * its totals.
+   * With lines that cannot work, or more than 64 KiB of them, the element does not start; in a
+   * running element the old lines stay, with a warning. A change holds from the next frame on. A
+   * line that keeps its name keeps its totals.
    */
   g_object_class_install_property(
       klass, PROP_LINES,

@@ -10,6 +10,7 @@
 #include <memory>
 #include <utility>
 
+#include "../passage.h"
 #include "core/clocksync.h"
 #include "definitions.h"
 
@@ -155,7 +156,7 @@ bool GstNpcCountState::set_caps(GstCaps *caps) {
   gst_structure_get_fraction(structure, "framerate", &numerator, &denominator);
   if (!gst_structure_get_int(structure, "width", &width) ||
       !gst_structure_get_int(structure, "height", &height)) {
-    GST_ERROR_OBJECT(element_, "caps are not fixed: %" GST_PTR_FORMAT, static_cast<void *>(caps));
+    GST_ERROR_OBJECT(element_, "caps are not fixed: %s", npc::describe(caps).c_str());
     return false;
   }
   // Boxes of one size of frame mean nothing in another. What was counted so far stands.

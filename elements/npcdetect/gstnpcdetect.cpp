@@ -17,6 +17,15 @@
  * begins. Polygons of #GstNpcDetect:mask are blackened in that picture before anything looks at it.
  * The picture, and what detectors keep of it, is overwritten when the element stops.
  *
+ * Beside the buffers, nothing that came here is handed on. Events and queries are made anew, in
+ * both directions, from the numbers that their kind is known to have; what GStreamer or others
+ * added to them stays behind. Events that pass are STREAM_START, SEGMENT, GAP, SEGMENT_DONE,
+ * STREAM_GROUP_DONE, EOS and the flushes, and upstream QOS, SEEK, LATENCY and RECONFIGURE; queries
+ * are POSITION, DURATION, LATENCY, SEEKING, SEGMENT and CONVERT. All others are refused: TAG, for
+ * covers are pictures, URI, for a `data:` URI is the picture itself, and CONTEXT, for a context
+ * holds anything. The stream-id is the SHA-256 of the one that came, for that is a text of any
+ * length.
+ *
  * Detections below #GstNpcDetect:confidence are passed on as weak: npccount lets them extend a
  * track, never begin one.
  *
@@ -144,23 +153,7 @@ static gboolean gst_npc_detect_sink_event(GstPad *pad, GstObject *parent, GstEve
     default:
       break;
   }
-  GstEvent *plain = npc::event_that_may_pass(event);
-  return plain == nullptr || gst_pad_event_default(pad, parent, plain);
-}
-
-// Neither way: a question from upstream can hold a picture as well as an answer from there.
-static gboolean gst_npc_detect_query(GstPad *pad, GstObject *parent, GstQuery *query) {
-  switch (GST_QUERY_TYPE(query)) {
-    case GST_QUERY_ALLOCATION:
-      // Strides are honoured, so that no one needs to copy a frame; the pool is the camera's.
-      gst_query_add_allocation_meta(query, GST_VIDEO_META_API_TYPE, nullptr);
-      return TRUE;
-    case GST_QUERY_CAPS:
-    case GST_QUERY_ACCEPT_CAPS:
-      return gst_pad_query_default(pad, parent, query);
-    default:
-      return npc::query_may_pass(query) && gst_pad_query_default(pad, parent, query);
-  }
+  return npc::pass_downstream(pad, parent, event);
 }
 
 static gboolean gst_npc_detect_src_event(GstPad *pad, GstObject *parent, GstEvent *event) {
@@ -169,7 +162,7 @@ static gboolean gst_npc_detect_src_event(GstPad *pad, GstObject *parent, GstEven
     gst_event_parse_latency(event, &latency);
     GST_NPC_DETECT(parent)->state->pace.set_latency(latency);
   }
-  return gst_pad_event_default(pad, parent, event);
+  return npc::pass_upstream(pad, parent, event);
 }
 
 static GstStateChangeReturn gst_npc_detect_change_state(GstElement *element,
@@ -217,11 +210,11 @@ static void gst_npc_detect_init(GstNpcDetect *self) {
   self->sinkpad = gst_pad_new_from_static_template(&sink_template, "sink");
   gst_pad_set_chain_function(self->sinkpad, GST_DEBUG_FUNCPTR(gst_npc_detect_chain));
   gst_pad_set_event_function(self->sinkpad, GST_DEBUG_FUNCPTR(gst_npc_detect_sink_event));
-  gst_pad_set_query_function(self->sinkpad, GST_DEBUG_FUNCPTR(gst_npc_detect_query));
+  gst_pad_set_query_function(self->sinkpad, GST_DEBUG_FUNCPTR(npc::answer_query));
   gst_element_add_pad(GST_ELEMENT(self), self->sinkpad);
   self->srcpad = gst_pad_new_from_static_template(&src_template, "src");
   gst_pad_use_fixed_caps(self->srcpad);
   gst_pad_set_event_function(self->srcpad, GST_DEBUG_FUNCPTR(gst_npc_detect_src_event));
-  gst_pad_set_query_function(self->srcpad, GST_DEBUG_FUNCPTR(gst_npc_detect_query));
+  gst_pad_set_query_function(self->srcpad, GST_DEBUG_FUNCPTR(npc::answer_query));
   gst_element_add_pad(GST_ELEMENT(self), self->srcpad);
 }

@@ -383,8 +383,9 @@ void install_mask_and_stats(GObjectClass *klass) {
    *
    * Polygons that are blackened before anything looks at a frame, in #GstStructure syntax, corners
    * in fractions of the frame from its upper left: `window,points=<0.1,0.1,0.4,0.1,0.4,0.6>;
-   * desk,points=<...>`. Sides must not cross or touch. A mask that cannot be read stops the element
-   * from starting; in a running element the old one stays, with a warning.
+   * desk,points=<...>`. Up to 1000 corners each, 64 KiB of text in all; sides must not cross or
+   * touch. A mask that cannot be read stops the element from starting; in a running element the old
+   * one stays, with a warning.
    */
   install_text(
       klass, PROP_MASK, "mask", "Mask",

@@ -8,6 +8,7 @@
 #include <exception>
 #include <utility>
 
+#include "../passage.h"
 #include "../regions.h"
 
 GST_DEBUG_CATEGORY_EXTERN(npcdetect_debug);
@@ -115,20 +116,20 @@ void GstNpcDetectState::stop() {
 bool GstNpcDetectState::set_caps(GstCaps *caps) {
   negotiated_ = false;
   if (!gst_video_info_from_caps(&info_, caps)) {
-    GST_ERROR_OBJECT(element_, "cannot parse caps %" GST_PTR_FORMAT, static_cast<void *>(caps));
+    GST_ERROR_OBJECT(element_, "cannot parse caps: %s", npc::describe(caps).c_str());
     return false;
   }
   const npc::PictureWish wish =
       detector_->wish(cv::Size(GST_VIDEO_INFO_WIDTH(&info_), GST_VIDEO_INFO_HEIGHT(&info_)));
   if (!picture_.configure(info_, wish.size, wish.type)) {
-    GST_ERROR_OBJECT(element_, "no conversion from %" GST_PTR_FORMAT, static_cast<void *>(caps));
+    GST_ERROR_OBJECT(element_, "no conversion from %s", npc::describe(caps).c_str());
     return false;
   }
   if (faces_) {
     const npc::PictureWish face_wish =
         faces_->wish(cv::Size(GST_VIDEO_INFO_WIDTH(&info_), GST_VIDEO_INFO_HEIGHT(&info_)));
     if (!face_picture_.configure(info_, face_wish.size, face_wish.type)) {
-      GST_ERROR_OBJECT(element_, "no conversion from %" GST_PTR_FORMAT, static_cast<void *>(caps));
+      GST_ERROR_OBJECT(element_, "no conversion from %s", npc::describe(caps).c_str());
       return false;
     }
   }
@@ -136,9 +137,8 @@ bool GstNpcDetectState::set_caps(GstCaps *caps) {
   luma_.configure(info_);
   reach_ = detector_->reach();
   watch_.configure(wish.size, reach_);
-  GST_INFO_OBJECT(element_, "frames of %" GST_PTR_FORMAT ", looked at as %dx%d %s",
-                  static_cast<void *>(caps), wish.size.width, wish.size.height,
-                  wish.type == CV_8UC1 ? "luma" : "BGR");
+  GST_INFO_OBJECT(element_, "frames of %s, looked at as %dx%d %s", npc::describe(caps).c_str(),
+                  wish.size.width, wish.size.height, wish.type == CV_8UC1 ? "luma" : "BGR");
 
   GstCaps *described =
       gst_caps_new_simple("application/x-npc-detections", "version", G_TYPE_INT, 1, "width",

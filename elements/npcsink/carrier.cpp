@@ -105,7 +105,7 @@ bool Carrier::make_delivery(const std::string &updaters) {
                                       });
   } catch (const std::exception &error) {
     GST_ELEMENT_ERROR(element_, RESOURCE, SETTINGS, ("%s", error.what()),
-                      ("updaters=\"%s\"", updaters.c_str()));
+                      ("updaters=\"%s\"", redact(updaters).c_str()));
     return false;
   }
   if (made->empty() && made_of_.store.empty()) {

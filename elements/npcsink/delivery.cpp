@@ -19,14 +19,14 @@ Delivery::Delivery(std::string_view updaters, const Registry &registry,
     auto updater = registry.make(text);
     const auto [other, is_new] = targets.emplace(updater->target(), text);
     if (!is_new)
-      throw UriError(text, "\"" + other->second + "\" delivers to the same place");
+      throw UriError(text, "\"" + redact(other->second) + "\" delivers to the same place");
     made.emplace_back(text, std::move(updater));
   }
   // Only now: a list that is refused leaves no cursor behind.
   for (auto &[text, updater] : made) {
     updater->set_retention(std::chrono::duration_cast<std::chrono::seconds>(store_->retention()));
     workers_.push_back(
-        std::make_unique<Worker>(text, std::move(updater), store_, options, listener));
+        std::make_unique<Worker>(redact(text), std::move(updater), store_, options, listener));
   }
 }
 

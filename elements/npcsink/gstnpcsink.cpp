@@ -357,8 +357,7 @@ static void gst_npc_sink_set_property(GObject *object, guint id, const GValue *v
     GST_WARNING_OBJECT(self, "%s changes when the sink is next in READY", pspec->name);
   switch (id) {
     case PROP_UPDATERS:
-      // A password is refused later, but not kept until then.
-      settings.carrier.updaters = npc::redact(text != nullptr ? text : "");
+      settings.carrier.updaters = text != nullptr ? text : "";
       break;
     case PROP_STORE:
       settings.carrier.store = text != nullptr ? text : "";
@@ -381,7 +380,7 @@ static void gst_npc_sink_get_property(GObject *object, guint id, GValue *value, 
   GstNpcSink *self = GST_NPC_SINK(object);
   switch (id) {
     case PROP_UPDATERS:
-      g_value_set_string(value, settings_of(self).carrier.updaters.c_str());
+      g_value_set_string(value, npc::redact(settings_of(self).carrier.updaters).c_str());
       break;
     case PROP_STORE:
       g_value_set_string(value, settings_of(self).carrier.store.c_str());

@@ -5,12 +5,18 @@
 #include <algorithm>
 #include <charconv>
 #include <iterator>
+#include <sstream>
 
 namespace npc {
 namespace {
 
 constexpr std::string_view kSpace = " \t\r\n\v\f";
 constexpr std::string_view kHidden = "***";
+
+// Why a text is no URI: the text itself may hold a secret, so it is not part of this.
+struct Fault {
+  std::string why;
+};
 
 // Under which name a secret is typed where it must not be, and what it is.
 struct SecretName {
@@ -23,6 +29,32 @@ constexpr SecretName kSecretNames[] = {
 
 // What follows them is no host, but may have a colon and an @.
 constexpr std::string_view kLocalSchemes[] = {"file", "gpio", "lora", "unix"};
+
+// What the updaters' parameters hold may be shown. A name that is not here may be that of a secret,
+// mistyped.
+constexpr std::string_view kShownParameters[] = {"active",
+                                                 "bucket",
+                                                 "ca-file",
+                                                 "cert-file",
+                                                 "client-id",
+                                                 "discovery",
+                                                 "discovery-form",
+                                                 "discovery-prefix",
+                                                 "expiry",
+                                                 "format",
+                                                 "fsync",
+                                                 "insecure",
+                                                 "key-file",
+                                                 "off",
+                                                 "on",
+                                                 "org",
+                                                 "password-file",
+                                                 "pulse",
+                                                 "qos",
+                                                 "stale",
+                                                 "token-file",
+                                                 "topic-prefix",
+                                                 "topics"};
 
 bool is_alpha(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
@@ -44,31 +76,31 @@ std::string lower(std::string_view text) {
   return result;
 }
 
-std::string decode(std::string_view text, std::string_view uri) {
+std::string decode(std::string_view text) {
   std::string result;
   result.reserve(text.size());
   for (std::size_t i = 0; i < text.size(); i++) {
     char c = text[i];
     if (c == '%') {
       if (i + 2 >= text.size() || !is_hex(text[i + 1]) || !is_hex(text[i + 2]))
-        throw UriError(uri, "a % must be followed by two hexadecimal digits; write %25 for a %");
+        throw Fault{"a % must be followed by two hexadecimal digits; write %25 for a %"};
       unsigned value = 0;
       std::from_chars(text.data() + i + 1, text.data() + i + 3, value, 16);
       c = static_cast<char>(value);
       i += 2;
     }
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
-      throw UriError(uri, "it contains a control character");
+      throw Fault{"it contains a control character"};
     result += c;
   }
   return result;
 }
 
-std::uint16_t parse_port(std::string_view text, std::string_view uri) {
+std::uint16_t parse_port(std::string_view text) {
   unsigned port = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
   if (error != std::errc() || end != text.data() + text.size() || port < 1 || port > 65535)
-    throw UriError(uri, "the port must be a number from 1 to 65535");
+    throw Fault{"the port must be a number from 1 to 65535"};
   return static_cast<std::uint16_t>(port);
 }
 
@@ -91,33 +123,28 @@ bool is_host(std::string_view host, bool bracketed) {
 void parse_authority(std::string_view authority, Uri &uri) {
   if (const auto at = authority.rfind('@'); at != std::string_view::npos) {
     const std::string_view user = authority.substr(0, at);
-    if (user.find(':') != std::string_view::npos) {
-      throw UriError(uri.text,
-                     "a password must not be written here, where others can read it; put it in a "
-                     "file and give its name with ?password-file=/path/to/file");
-    }
     if (user.empty())
-      throw UriError(uri.text, "there is no user name before the @");
-    uri.user = decode(user, uri.text);
+      throw Fault{"there is no user name before the @"};
+    uri.user = decode(user);
     authority.remove_prefix(at + 1);
   }
 
   const bool bracketed = authority.starts_with('[');
   const auto host_end = bracketed ? authority.find(']') : authority.find(':');
   if (bracketed && host_end == std::string_view::npos)
-    throw UriError(uri.text, "the ] after the IPv6 address is missing");
+    throw Fault{"the ] after the IPv6 address is missing"};
   const std::string_view host =
       bracketed ? authority.substr(1, host_end - 1) : authority.substr(0, host_end);
   authority.remove_prefix(std::min(authority.size(), bracketed ? host_end + 1 : host.size()));
   if (!authority.empty() && authority.front() != ':')
-    throw UriError(uri.text, "only :port may follow the ] of an IPv6 address");
+    throw Fault{"only :port may follow the ] of an IPv6 address"};
   if (!authority.empty() && authority.find(':', 1) != std::string_view::npos)
-    throw UriError(uri.text, "an IPv6 address must be in brackets, as in mqtt://[::1]:1883");
+    throw Fault{"an IPv6 address must be in brackets, as in mqtt://[::1]:1883"};
   if (!authority.empty())
-    uri.port = parse_port(authority.substr(1), uri.text);
+    uri.port = parse_port(authority.substr(1));
   if (!host.empty() && !is_host(host, bracketed)) {
-    throw UriError(uri.text, bracketed ? "what is in brackets is not an IPv6 address"
-                                       : "the host name may have only letters, digits, -, . and _");
+    throw Fault{bracketed ? "what is in brackets is not an IPv6 address"
+                          : "the host name may have only letters, digits, -, . and _"};
   }
   uri.host = lower(host);
 }
@@ -129,73 +156,93 @@ void parse_query(std::string_view query, Uri &uri) {
     query.remove_prefix(end == std::string_view::npos ? query.size() : end + 1);
     const auto equals = item.find('=');
     if (equals == std::string_view::npos || equals == 0)
-      throw UriError(uri.text, "after the ? there must be name=value, separated by &");
+      throw Fault{"after the ? there must be name=value, separated by &"};
     if (const std::string what(secret_in(item.substr(0, equals))); !what.empty()) {
-      throw UriError(uri.text, "a " + what +
-                                   " must not be written here, where others can read it; put it in "
-                                   "a file and give its name with " +
-                                   what + "-file=/path/to/file");
+      throw Fault{"a " + what +
+                  " must not be written here, where others can read it; put it in "
+                  "a file and give its name with " +
+                  what + "-file=/path/to/file"};
     }
-    std::string name = decode(item.substr(0, equals), uri.text);
-    std::string value = decode(item.substr(equals + 1), uri.text);
+    std::string name = decode(item.substr(0, equals));
+    std::string value = decode(item.substr(equals + 1));
     if (value.empty())
-      throw UriError(uri.text, "the parameter " + name + " has no value");
+      throw Fault{"the parameter " + name + " has no value"};
     if (!uri.parameters.emplace(name, std::move(value)).second)
-      throw UriError(uri.text, "the parameter " + name + " is given twice");
+      throw Fault{"the parameter " + name + " is given twice"};
   }
 }
 
-// The same without the // that makes an authority of it.
-std::string redact_bare(std::string_view uri) {
-  const std::string scheme = scheme_of(uri);
-  const auto colon = uri.find(':');
-  const auto at = uri.substr(0, uri.find('?')).rfind('@');
-  if (at == std::string_view::npos || colon > at ||
-      std::find(std::begin(kLocalSchemes), std::end(kLocalSchemes), scheme) !=
-          std::end(kLocalSchemes))
-    return std::string(uri);
-  return std::string(uri.substr(0, colon + 1)).append(kHidden).append(uri.substr(at));
+bool is_local(std::string_view scheme) {
+  return std::find(std::begin(kLocalSchemes), std::end(kLocalSchemes), scheme) !=
+         std::end(kLocalSchemes);
 }
 
-// Also catches a password with an unescaped / ? or #, which ends the authority too early.
-std::string redact_authority(std::string_view uri) {
-  const auto slashes = uri.find("://");
-  if (slashes == std::string_view::npos)
-    return redact_bare(uri);
-  const auto begin = slashes + 3;
-  const auto end = std::min(uri.find_first_of("/?#", begin), uri.size());
-  const std::string_view authority = uri.substr(begin, end - begin);
-  auto at = authority.rfind('@');
-  const auto colon = authority.find(':');
-  if (colon == std::string_view::npos)
-    return std::string(uri);
-  if (at == std::string_view::npos) {
-    // After a port only a query may hold an @.
-    const bool port = authority.starts_with('[') ||
-                      std::all_of(authority.begin() + static_cast<std::ptrdiff_t>(colon) + 1,
-                                  authority.end(), is_digit);
-    const auto last = uri.substr(0, port ? uri.find('?', begin) : uri.size()).rfind('@');
-    at = last == std::string_view::npos ? last : last - begin;
-  }
-  if (at == std::string_view::npos || colon > at)
-    return std::string(uri);
-  return std::string(uri.substr(0, begin + colon + 1))
-      .append(kHidden)
-      .append(uri.substr(begin + at));
+// Whatever a password has in it, be it / ? # @ or a colon, it stands between a colon and an @.
+void refuse_password(std::string_view scheme, std::string_view rest) {
+  if (is_local(scheme) && (!rest.starts_with("//") || rest.starts_with("///")))
+    return;
+  const auto at = rest.rfind('@');
+  if (at == std::string_view::npos || rest.find(':') > at)
+    return;
+  throw Fault{
+      "a password must not be written here, where others can read it; put it in a file and give "
+      "its name with ?password-file=/path/to/file. (If this is none, write %40 for the last @)"};
 }
 
-std::string redact_one(std::string_view text) {
-  std::string uri = redact_authority(text);
-  for (auto begin = uri.find('?'); begin < uri.size(); begin = uri.find('&', begin)) {
-    begin++;
-    const auto equals = std::min(uri.find_first_of("=&", begin), uri.size());
-    if (equals == uri.size() || uri[equals] != '=' ||
-        secret_in(std::string_view(uri).substr(begin, equals - begin)).empty())
-      continue;
-    const auto end = std::min(uri.find('&', equals), uri.size());
-    uri.replace(equals + 1, end - equals - 1, kHidden);
+Uri take_apart(std::string_view text) {
+  Uri uri;
+  uri.scheme = scheme_of(text);
+  if (uri.scheme.empty())
+    throw Fault{"it does not begin with a scheme and a colon"};
+  std::string_view rest = text.substr(uri.scheme.size() + 1);
+  refuse_password(uri.scheme, rest);
+  if (rest.find('#') != std::string_view::npos)
+    throw Fault{"a # has no meaning here; write %23 for a #"};
+
+  std::string_view query;
+  if (const auto mark = rest.find('?'); mark != std::string_view::npos) {
+    query = rest.substr(mark + 1);
+    rest = rest.substr(0, mark);
   }
+  if (rest.starts_with("//")) {
+    uri.has_authority = true;
+    rest.remove_prefix(2);
+    const auto end = std::min(rest.find('/'), rest.size());
+    parse_authority(rest.substr(0, end), uri);
+    rest.remove_prefix(end);
+  }
+  uri.path = decode(rest);
+  parse_query(query, uri);
   return uri;
+}
+
+// Whether nothing but the values of unknown parameters can be a secret. What has no host after its
+// scheme is a password as likely as not: user:password.
+bool may_be_shown(std::string_view text) {
+  try {
+    const Uri uri = take_apart(text);
+    return uri.has_authority || is_local(uri.scheme);
+  } catch (const Fault &) {
+    return false;
+  }
+}
+
+std::string hide(std::string_view text) {
+  const std::string scheme = scheme_of(text);
+  return (scheme.empty() ? "" : scheme + ":").append(kHidden);
+}
+
+// From the first unknown one to the end: an & may be part of what it holds.
+std::string hide_unknown_parameters(std::string_view text) {
+  for (auto begin = text.find('?'); begin < text.size(); begin = text.find('&', begin)) {
+    begin++;
+    const auto equals = std::min(text.find('=', begin), text.size());
+    if (equals < text.size() &&
+        std::find(std::begin(kShownParameters), std::end(kShownParameters),
+                  text.substr(begin, equals - begin)) == std::end(kShownParameters))
+      return std::string(text.substr(0, equals + 1)).append(kHidden);
+  }
+  return std::string(text);
 }
 
 }  // namespace
@@ -216,30 +263,13 @@ std::string scheme_of(std::string_view text) {
 }
 
 Uri parse_uri(std::string_view text) {
-  Uri uri;
-  uri.text = redact(text);
-  uri.scheme = scheme_of(text);
-  if (uri.scheme.empty())
-    throw UriError(text, "it does not begin with a scheme and a colon");
-  std::string_view rest = text.substr(uri.scheme.size() + 1);
-  if (rest.find('#') != std::string_view::npos)
-    throw UriError(text, "a # has no meaning here; write %23 for a #");
-
-  std::string_view query;
-  if (const auto mark = rest.find('?'); mark != std::string_view::npos) {
-    query = rest.substr(mark + 1);
-    rest = rest.substr(0, mark);
+  try {
+    Uri uri = take_apart(text);
+    uri.text = redact(text);
+    return uri;
+  } catch (const Fault &fault) {
+    throw UriError(text, fault.why);
   }
-  if (rest.starts_with("//")) {
-    uri.has_authority = true;
-    rest.remove_prefix(2);
-    const auto end = std::min(rest.find('/'), rest.size());
-    parse_authority(rest.substr(0, end), uri);
-    rest.remove_prefix(end);
-  }
-  uri.path = decode(rest, text);
-  parse_query(query, uri);
-  return uri;
 }
 
 void Uri::allow_parameters(std::initializer_list<std::string_view> names) const {
@@ -272,13 +302,18 @@ std::string host_and_port(const std::string &host, std::uint16_t port) {
 }
 
 std::string redact(std::string_view text) {
+  // A password with white space in it is more than one word here, and the first may look harmless.
+  std::istringstream words{std::string(text)};
+  const bool good = std::all_of(std::istream_iterator<std::string>(words), {}, may_be_shown);
   std::string result;
   while (!text.empty()) {
     const auto begin = std::min(text.find_first_not_of(kSpace), text.size());
     result.append(text.substr(0, begin));
     text.remove_prefix(begin);
     const auto end = std::min(text.find_first_of(kSpace), text.size());
-    result.append(redact_one(text.substr(0, end)));
+    const std::string_view word = text.substr(0, end);
+    if (!word.empty())
+      result.append(good ? hide_unknown_parameters(word) : hide(word));
     text.remove_prefix(end);
   }
   return result;

@@ -12,7 +12,7 @@
 
 namespace npc {
 
-/// Why a URI is refused: a sentence for the user.
+/// Why a URI is refused: a sentence for the user, with as much of `text` as redact() leaves.
 class UriError : public std::runtime_error {
  public:
   UriError(std::string_view text, std::string_view why);
@@ -20,7 +20,7 @@ class UriError : public std::runtime_error {
 
 /// `scheme:[//[user@]host[:port]][path][?name=value&…]`, percent-decoded.
 struct Uri {
-  std::string text;    ///< as it was written, for messages
+  std::string text;    ///< what redact() leaves, for messages
   std::string scheme;  ///< in lower case
   bool has_authority = false;
   std::string user;
@@ -41,14 +41,16 @@ struct Uri {
 /// The scheme of `text` in lower case, or nothing if it does not begin with one.
 std::string scheme_of(std::string_view text);
 
-/// Takes `text` apart. Throws UriError, also if there is a password in it.
+/// Takes `text` apart. Throws UriError, also if there is a password in it, or what may be one: an @
+/// that follows a colon.
 Uri parse_uri(std::string_view text);
 
 /// As in a URI: an IPv6 address in brackets.
 std::string host_and_port(const std::string &host, std::uint16_t port);
 
-/// `text`, URIs separated by white space, with asterisks in place of passwords: what may be kept
-/// and shown of what a user typed.
+/// What may be shown of what a user typed, URIs separated by white space: all of them, without the
+/// values of parameters that no updater has. If one is no URI, or may have a password in it, only
+/// their schemes. Whatever shows a URI, anywhere, goes through this.
 std::string redact(std::string_view text);
 
 }  // namespace npc

@@ -87,13 +87,13 @@ class Updaters : public testing::Test {
 };
 
 TEST_F(Updaters, DeliverInOrder) {
-  make("one:a");
+  make("one:///a");
   delivery_->start();
   push(0, 1000);
   EXPECT_EQ(delivery_->drain(seconds(30)), Drained::kAll);
   delivery_->stop();
   EXPECT_EQ(one_.seen(), numbers(0, 1000));
-  EXPECT_EQ(stats().updater, "one:a");
+  EXPECT_EQ(stats().updater, "one:///a");
   EXPECT_EQ(stats().delivered, 1000u);
   EXPECT_EQ(stats().pending, 0u);
   EXPECT_EQ(stats().dropped, 0u);
@@ -485,11 +485,11 @@ TEST_F(Updaters, AccountForEachRecord) {
 
 TEST_F(Updaters, OfTheSamePlaceAreRefused) {
   try {
-    make("one:a two:b\n\tone:a");
+    make("one:///a two:b\n\tone:///a");
     FAIL();
   } catch (const npc::UriError &error) {
     EXPECT_STREQ(error.what(),
-                 "The updater \"one:a\" is refused: \"one:a\" delivers to the same place.");
+                 "The updater \"one:///a\" is refused: \"one:///a\" delivers to the same place.");
   }
 }
 

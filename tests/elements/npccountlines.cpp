@@ -199,7 +199,7 @@ std::string many(int count, const std::string &prefix) {
 
 const std::vector<Refused> &refused() {
   static const std::vector<Refused> cases = {
-      {"lines", "<<<", "Cannot read \"<<<\": write name,x1=0.5,y1=0,x2=0.5,y2=1"},
+      {"lines", "???", "Cannot read \"???\": write name,x1=0.5,y1=0,x2=0.5,y2=1"},
       {"lines", "\xff\xfe", "Cannot read \""},
       {"lines", ",x1=0.5,y1=0,x2=0.5,y2=1", "Cannot read \",x1=0.5"},
       {"lines", "\"a b\",x1=0.5,y1=0,x2=0.5,y2=1", "Cannot read \""},
