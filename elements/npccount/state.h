@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "../objectlocker.h"
+#include "../warninglimit.h"
 #include "core/rules.h"
 #include "core/tracker.h"
 #include "core/window.h"
@@ -145,6 +146,7 @@ struct GstNpcCountState {
   std::optional<std::string> loaded_;                       // the file that totals came from
   bool unsaved_ = false;
   bool save_failed_ = false;
+  npc::WarningLimit unwritten_;
   std::vector<npc::count::Detection> detections_;
   std::optional<Time> last_;        // running time of the last frame or gap
   Time last_length_{};              // how long that lasts

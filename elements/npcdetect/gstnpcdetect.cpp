@@ -17,6 +17,12 @@
  * begins. Polygons of #GstNpcDetect:mask are blackened in that picture before anything looks at it.
  * The picture, and what detectors keep of it, is overwritten when the element stops.
  *
+ * A frame that the decoder marks with #GST_BUFFER_FLAG_CORRUPTED, and one that is smaller than its
+ * caps say, is not analysed: a GAP event with #GST_GAP_FLAG_MISSING_DATA stands for it, so the
+ * window is `degraded`, and a warning comes at most once a minute. Decoders mark what they notice,
+ * some of them nothing: a picture that is damaged without a mark is looked at like any other, and
+ * may show people who are not there.
+ *
  * Detections below #GstNpcDetect:confidence are passed on as weak: npccount lets them extend a
  * track, never begin one.
  *

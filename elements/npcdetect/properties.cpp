@@ -33,12 +33,12 @@ enum Property {
 GstStructure *structure_of(const DetectStats &stats) {
   return gst_structure_new(
       "npc-detect-stats", "frames-in", G_TYPE_UINT64, stats.frames_in, "analysed", G_TYPE_UINT64,
-      stats.analysed, "skipped", G_TYPE_UINT64, stats.skipped, "dropped", G_TYPE_UINT64,
-      stats.dropped, "lost", G_TYPE_UINT64, stats.lost, "detections", G_TYPE_UINT64,
-      stats.detections, "full-scans", G_TYPE_UINT64, stats.full_scans, "gate-time", G_TYPE_UINT64,
-      stats.gate_time, "convert-time", G_TYPE_UINT64, stats.convert_time, "carry-time",
-      G_TYPE_UINT64, stats.carry_time, "detect-time", G_TYPE_UINT64, stats.detect_time, "face-time",
-      G_TYPE_UINT64, stats.face_time, nullptr);
+      stats.analysed, "skipped", G_TYPE_UINT64, stats.skipped, "corrupted", G_TYPE_UINT64,
+      stats.corrupted, "dropped", G_TYPE_UINT64, stats.dropped, "lost", G_TYPE_UINT64, stats.lost,
+      "detections", G_TYPE_UINT64, stats.detections, "full-scans", G_TYPE_UINT64, stats.full_scans,
+      "gate-time", G_TYPE_UINT64, stats.gate_time, "convert-time", G_TYPE_UINT64,
+      stats.convert_time, "carry-time", G_TYPE_UINT64, stats.carry_time, "detect-time",
+      G_TYPE_UINT64, stats.detect_time, "face-time", G_TYPE_UINT64, stats.face_time, nullptr);
 }
 
 }  // namespace
@@ -395,9 +395,9 @@ void install_mask_and_stats(GObjectClass *klass) {
    * GstNpcDetect:stats:
    *
    * Since the element started, all guint64: the frames `frames-in`, `analysed`, `skipped` (by
-   * `interval`, or not of their caps' size), `dropped` (live, and too late) and `lost` (live, and
-   * never here); the looks of the detector `detections`, and those of
-   * them that were at the whole frame `full-scans`; and ns spent in seeing what changed,
+   * `interval`, or not of their caps' size), `corrupted` (the decoder said so), `dropped` (live,
+   * and too late) and `lost` (live, and never here); the looks of the detector `detections`, and
+   * those of them that were at the whole frame `full-scans`; and ns spent in seeing what changed,
    * `gate-time`, in making the picture for the detector, `convert-time`, in moving detections
    * along, `carry-time`, in detectors, `detect-time`, and for faces, `face-time`.
    */
@@ -405,7 +405,8 @@ void install_mask_and_stats(GObjectClass *klass) {
       klass, PROP_STATS,
       g_param_spec_boxed(
           "stats", "Statistics",
-          "Since the start: frames-in, analysed, skipped, dropped, lost; detections and full-scans "
+          "Since the start: frames-in, analysed, skipped, corrupted, dropped, lost; detections and "
+          "full-scans "
           "(looks of the detector); gate-time, convert-time, carry-time, face-time and "
           "detect-time (ns)",
           GST_TYPE_STRUCTURE, static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS)));

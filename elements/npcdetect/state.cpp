@@ -107,7 +107,9 @@ void GstNpcDetectState::stop() {
   luma_.forget();
   watch_.forget();
   detector_.reset();
-  negotiated_ = warned_ = false;
+  negotiated_ = false;
+  for (npc::WarningLimit *limit : {&short_frames_, &corrupted_frames_})
+    limit->reset();
   pace.reset();
   reset_schedule();
 }
@@ -322,18 +324,44 @@ GstFlowReturn GstNpcDetectState::push(const npc::FrameTimes &times, double confi
 
 /// A frame that is not analysed.
 void GstNpcDetectState::leave_out(const npc::FrameTimes &times, bool due) {
-  if (due && !std::exchange(warned_, true))
+  const auto held_back = due ? short_frames_.ask() : std::nullopt;
+  if (held_back)
     GST_ELEMENT_WARNING(element_, STREAM, FORMAT,
                         ("A frame is smaller than its caps say; it is left out, as all like it "
                          "will be. Check the format that the camera delivers."),
-                        (nullptr));
+                        ("%u more since the last warning", *held_back));
   {
     npc::ObjectLocker lock(element_);
     stats.skipped++;
   }
+  if (due)
+    push_missing(times);
   // So that windows downstream close in time.
-  if (GST_CLOCK_TIME_IS_VALID(times.pts))
+  else if (GST_CLOCK_TIME_IS_VALID(times.pts))
     gst_pad_push_event(element_->srcpad, gst_event_new_gap(times.pts, times.duration));
+}
+
+/// A frame of which the decoder says that it is damaged: whoever is seen in it may not be there.
+void GstNpcDetectState::leave_out_corrupted(const npc::FrameTimes &times) {
+  // The first sound one takes its place, rather than that of the next interval.
+  frames_.reset();
+  if (const auto held_back = corrupted_frames_.ask())
+    GST_ELEMENT_WARNING(element_, STREAM, DECODE,
+                        ("The decoder marks frames as damaged; they are left out. If that goes on, "
+                         "check the network, the cable, or the file."),
+                        ("%u more since the last warning", *held_back));
+  {
+    npc::ObjectLocker lock(element_);
+    stats.corrupted++;
+  }
+  push_missing(times);
+  tell_of_drops(times, 0);
+}
+
+/// Nobody saw what was at `times`.
+void GstNpcDetectState::push_missing(const npc::FrameTimes &times) {
+  if (GST_CLOCK_TIME_IS_VALID(times.pts))
+    gst_pad_push_event(element_->srcpad, npc::missing_data_event(times.pts, times.duration));
 }
 
 /// Frames were lost on the way here: the camera had nowhere to put them, or a queue threw them
@@ -356,7 +384,7 @@ bool GstNpcDetectState::drop_late(const npc::FrameTimes &times) {
     npc::ObjectLocker lock(element_);
     stats.dropped++;
   }
-  gst_pad_push_event(element_->srcpad, npc::missing_data_event(times.pts, times.duration));
+  push_missing(times);
   tell_of_drops(times, *late);
   return true;
 }
@@ -366,7 +394,7 @@ void GstNpcDetectState::tell_of_drops(const npc::FrameTimes &times, GstClockTime
   {
     npc::ObjectLocker lock(element_);
     processed = stats.analysed;
-    dropped = stats.dropped + stats.lost;
+    dropped = stats.dropped + stats.lost + stats.corrupted;
   }
   GstMessage *message = pace.message(GST_ELEMENT(element_), times.pts, late, processed, dropped);
   if (message == nullptr)
@@ -399,6 +427,11 @@ GstFlowReturn GstNpcDetectState::chain(GstBuffer *buffer) {
     gst_buffer_unref(buffer);
     return GST_FLOW_OK;
   }
+  if (due && GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_CORRUPTED)) {
+    gst_buffer_unref(buffer);
+    leave_out_corrupted(times);
+    return GST_FLOW_OK;
+  }
   npc::DetectStats spent;
   const bool good = due && take(buffer, time, current, spent);
   // Before detection: cameras have few buffers.
@@ -407,8 +440,6 @@ GstFlowReturn GstNpcDetectState::chain(GstBuffer *buffer) {
     leave_out(times, due);
     return GST_FLOW_OK;
   }
-  warned_ = false;
-
   detector_->set_time(seconds_of(time));
   if (!look(current, spent) || !look_for_faces(time, current.confidence, spent))
     return GST_FLOW_ERROR;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "../objectlocker.h"
+#include "../warninglimit.h"
 #include "gstnpcdetect.h"
 #include "pace.h"
 #include "picture.h"
@@ -21,7 +22,7 @@ namespace npc {
 
 /// Under the object lock.
 struct DetectStats {
-  guint64 frames_in = 0, analysed = 0, skipped = 0, dropped = 0, lost = 0;
+  guint64 frames_in = 0, analysed = 0, skipped = 0, corrupted = 0, dropped = 0, lost = 0;
   guint64 detections = 0, full_scans = 0;
   guint64 gate_time = 0, convert_time = 0, carry_time = 0, detect_time = 0, face_time = 0;
 
@@ -96,6 +97,8 @@ struct GstNpcDetectState {
   std::vector<npc::Detection> all_standing() const;
   bool guard(const std::function<void()> &work);
   void leave_out(const npc::FrameTimes &times, bool due);
+  void leave_out_corrupted(const npc::FrameTimes &times);
+  void push_missing(const npc::FrameTimes &times);
   GstFlowReturn push(const npc::FrameTimes &times, double confidence,
                      const std::vector<npc::Detection> &found);
 
@@ -112,7 +115,7 @@ struct GstNpcDetectState {
   bool carried_ = false;              // what stands is to be moved on to this frame
   GstVideoInfo info_{};
   bool negotiated_ = false;
-  bool warned_ = false;  // of a frame that is not one; once until there is a good one
+  npc::WarningLimit short_frames_, corrupted_frames_;
   npc::Schedule frames_, looks_, detections_, scans_;
   GstClockTime last_ = GST_CLOCK_TIME_NONE;  // of the frame whose cells the watch has
   double confidence_ = -1;                   // what the last detection was made with
