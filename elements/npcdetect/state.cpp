@@ -108,49 +108,11 @@ void GstNpcDetectState::stop() {
   watch_.forget();
   detector_.reset();
   negotiated_ = false;
-  for (npc::WarningLimit *limit : {&short_frames_, &corrupted_frames_})
+  for (npc::WarningLimit *limit : {&short_frames_, &corrupted_frames_, &odd_pixels_})
     limit->reset();
+  tags.forget();
   pace.reset();
   reset_schedule();
-}
-
-bool GstNpcDetectState::set_caps(GstCaps *caps) {
-  negotiated_ = false;
-  if (!gst_video_info_from_caps(&info_, caps)) {
-    GST_ERROR_OBJECT(element_, "cannot parse caps %" GST_PTR_FORMAT, static_cast<void *>(caps));
-    return false;
-  }
-  const npc::PictureWish wish =
-      detector_->wish(cv::Size(GST_VIDEO_INFO_WIDTH(&info_), GST_VIDEO_INFO_HEIGHT(&info_)));
-  if (!picture_.configure(info_, wish.size, wish.type)) {
-    GST_ERROR_OBJECT(element_, "no conversion from %" GST_PTR_FORMAT, static_cast<void *>(caps));
-    return false;
-  }
-  if (faces_) {
-    const npc::PictureWish face_wish =
-        faces_->wish(cv::Size(GST_VIDEO_INFO_WIDTH(&info_), GST_VIDEO_INFO_HEIGHT(&info_)));
-    if (!face_picture_.configure(info_, face_wish.size, face_wish.type)) {
-      GST_ERROR_OBJECT(element_, "no conversion from %" GST_PTR_FORMAT, static_cast<void *>(caps));
-      return false;
-    }
-  }
-  pace.configure(info_);
-  luma_.configure(info_);
-  reach_ = detector_->reach();
-  watch_.configure(wish.size, reach_);
-  GST_INFO_OBJECT(element_, "frames of %" GST_PTR_FORMAT ", looked at as %dx%d %s",
-                  static_cast<void *>(caps), wish.size.width, wish.size.height,
-                  wish.type == CV_8UC1 ? "luma" : "BGR");
-
-  GstCaps *described =
-      gst_caps_new_simple("application/x-npc-detections", "version", G_TYPE_INT, 1, "width",
-                          G_TYPE_INT, GST_VIDEO_INFO_WIDTH(&info_), "height", G_TYPE_INT,
-                          GST_VIDEO_INFO_HEIGHT(&info_), "framerate", GST_TYPE_FRACTION,
-                          GST_VIDEO_INFO_FPS_N(&info_), GST_VIDEO_INFO_FPS_D(&info_), nullptr);
-  negotiated_ = gst_pad_push_event(element_->srcpad, gst_event_new_caps(described));
-  gst_caps_unref(described);
-  reset_schedule();
-  return negotiated_;
 }
 
 GstClockTime GstNpcDetectState::time_of(const npc::FrameTimes &times) {
@@ -306,7 +268,7 @@ GstFlowReturn GstNpcDetectState::push(const npc::FrameTimes &times, double confi
   GST_BUFFER_OFFSET_END(buffer) = times.offset_end;
   GST_BUFFER_FLAG_SET(buffer, times.flags);
 
-  const int width = GST_VIDEO_INFO_WIDTH(&info_), height = GST_VIDEO_INFO_HEIGHT(&info_);
+  const auto [width, height] = view_.size;
   const double across = static_cast<double>(width) / picture_.mat().cols;
   const double down = static_cast<double>(height) / picture_.mat().rows;
   for (const npc::Detection &object : found) {
@@ -415,6 +377,10 @@ GstFlowReturn GstNpcDetectState::chain(GstBuffer *buffer) {
     npc::ObjectLocker lock(element_);
     current = settings;
     stats.frames_in++;
+  }
+  if (!turn_upright(current.video_direction)) {
+    gst_buffer_unref(buffer);
+    return GST_FLOW_NOT_NEGOTIATED;
   }
   const npc::FrameTimes times(buffer);
   const GstClockTime time = time_of(times);

@@ -16,6 +16,7 @@
 #include "picture.h"
 #include "schedule.h"
 #include "settings.h"
+#include "view.h"
 #include "watch.h"
 
 namespace npc {
@@ -73,10 +74,13 @@ struct GstNpcDetectState {
   void post(const npc::DetectorError &error);
 
   npc::Pace pace;
+  npc::OrientationTags tags;
   npc::DetectSettings settings;  // under the object lock
   npc::DetectStats stats;        // under the object lock
 
  private:
+  bool configure(GstVideoOrientationMethod method);
+  bool turn_upright(GstVideoOrientationMethod wanted);
   GstClockTime time_of(const npc::FrameTimes &times);
   bool take(GstBuffer *buffer, GstClockTime time, const npc::DetectSettings &current,
             npc::DetectStats &spent);
@@ -114,8 +118,9 @@ struct GstNpcDetectState {
   std::vector<npc::Window> windows_;  // of picture_, that are to be looked at
   bool carried_ = false;              // what stands is to be moved on to this frame
   GstVideoInfo info_{};
+  npc::View view_;
   bool negotiated_ = false;
-  npc::WarningLimit short_frames_, corrupted_frames_;
+  npc::WarningLimit short_frames_, corrupted_frames_, odd_pixels_;
   npc::Schedule frames_, looks_, detections_, scans_;
   GstClockTime last_ = GST_CLOCK_TIME_NONE;  // of the frame whose cells the watch has
   double confidence_ = -1;                   // what the last detection was made with
