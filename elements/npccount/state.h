@@ -137,8 +137,9 @@ struct GstNpcCountState {
   bool negotiated_ = false;
   bool searching_ = false;  // frames came, but no detection yet
   std::optional<Time> searching_since_;
-  npc::count::FrameSize frame_;
-  Time frame_duration_{};  // by the caps' frame rate; 0 if that is variable
+  npc::count::FrameSize frame_;  // in square pixels: speed is the same in all directions
+  double pixel_width_ = 1;       // of the frame's own pixels, in their heights
+  Time frame_duration_{};        // by the caps' frame rate; 0 if that is variable
   npc::count::Tracker tracker_;
   npc::count::Window window_;
   npc::count::Rules rules_;

@@ -72,6 +72,10 @@ bool GstNpcDetectState::configure(GstVideoOrientationMethod method) {
       "application/x-npc-detections", "version", G_TYPE_INT, 1, "width", G_TYPE_INT,
       view_.size.width, "height", G_TYPE_INT, view_.size.height, "framerate", GST_TYPE_FRACTION,
       GST_VIDEO_INFO_FPS_N(&info_), GST_VIDEO_INFO_FPS_D(&info_), nullptr);
+  // Who follows people needs it for their speed.
+  if (view_.pixel.width != view_.pixel.height)
+    gst_caps_set_simple(described, "pixel-aspect-ratio", GST_TYPE_FRACTION, view_.pixel.width,
+                        view_.pixel.height, nullptr);
   negotiated_ = gst_pad_push_event(element_->srcpad, gst_event_new_caps(described));
   gst_caps_unref(described);
   reset_schedule();

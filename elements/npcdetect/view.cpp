@@ -4,13 +4,10 @@
 
 #include <algorithm>
 
+#include "../pixels.h"
+
 namespace npc {
 namespace {
-
-bool is_believable(gint width, gint height) {
-  return width > 0 && height > 0 && width / kNarrowestPixel <= height &&
-         height / kNarrowestPixel <= width;
-}
 
 /// `size` with its pixels made square. Sides are scaled up, not down, as that would throw away what
 /// can be seen; unless it became too large.
@@ -26,10 +23,12 @@ cv::Size with_square_pixels(cv::Size size, double aspect) {
 View view_of(const GstVideoInfo &info, GstVideoOrientationMethod method) {
   const cv::Size frame(GST_VIDEO_INFO_WIDTH(&info), GST_VIDEO_INFO_HEIGHT(&info));
   const gint width = GST_VIDEO_INFO_PAR_N(&info), height = GST_VIDEO_INFO_PAR_D(&info);
-  View view{method, turned(frame, method), turned(frame, method)};
-  view.believable = is_believable(width, height);
-  if (view.believable)
-    view.shape = turned(with_square_pixels(frame, static_cast<double>(width) / height), method);
+  View view{method, turned(frame, method), turned(frame, method), {1, 1}};
+  view.believable = is_believable_pixel(width, height);
+  if (!view.believable)
+    return view;
+  view.pixel = turned(cv::Size(width, height), method);
+  view.shape = turned(with_square_pixels(frame, static_cast<double>(width) / height), method);
   return view;
 }
 

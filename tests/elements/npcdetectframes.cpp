@@ -267,6 +267,11 @@ TEST_F(Frames, SqueezedFramesThatLieAreBoth) {
   set_caps_with_pixels(GST_VIDEO_FORMAT_NV12, squeezed.size(), 2, 1);
   push_tag("rotate-90");
   expect_people(push_next(squeezed, GST_VIDEO_FORMAT_NV12).get(), cv::Size(640, 240), kPeople);
+  Owned<GstCaps> caps(gst_pad_get_current_caps(harness_->sinkpad));
+  Owned<GstCaps> expected(
+      gst_caps_from_string("application/x-npc-detections, version=1, width=640, height=240, "
+                           "framerate=10/1, pixel-aspect-ratio=1/2"));
+  EXPECT_TRUE(gst_caps_is_strictly_equal(caps.get(), expected.get()));
 }
 
 TEST_F(Frames, TheTagOfTheStreamWinsAndEndsWithIt) {
