@@ -45,8 +45,8 @@ PeopleClasses::PeopleClasses(const char *text) {
   list_ = std::move(list);
 }
 
-void read_detections(GstBuffer *buffer, const count::FrameSize &frame, const PeopleClasses &people,
-                     std::vector<count::Detection> &detections) {
+void read_detections(GstBuffer *buffer, const count::FrameSize &frame, double pixel_width,
+                     const PeopleClasses &people, std::vector<count::Detection> &detections) {
   detections.clear();
   gpointer walk = nullptr;
   GstNpcDetection found;
@@ -60,6 +60,8 @@ void read_detections(GstBuffer *buffer, const count::FrameSize &frame, const Peo
     detection.label = name_of(std::move(detection.label));
     if (people.contains(detection.label))
       detection.label = count::kPersonLabel;
+    detection.box.x *= pixel_width;
+    detection.box.width *= pixel_width;
     return !clip(detection.box, frame);
   });
 }

@@ -35,9 +35,10 @@ class PeopleClasses {
 /// Reads the detections on a buffer: our own and others' regions of interest, and what
 /// read_analytics() finds. Boxes are cut off at the frame's edge, and what is outside is left out;
 /// those of others are never weak.
-/// @param frame size of the frame in pixels
+/// @param frame size of the frame in square pixels, those of the boxes
+/// @param pixel_width how many heights of it a pixel on the buffer is wide
 /// @param detections is cleared first
-void read_detections(GstBuffer *buffer, const count::FrameSize &frame, const PeopleClasses &people,
-                     std::vector<count::Detection> &detections);
+void read_detections(GstBuffer *buffer, const count::FrameSize &frame, double pixel_width,
+                     const PeopleClasses &people, std::vector<count::Detection> &detections);
 
 }  // namespace npc

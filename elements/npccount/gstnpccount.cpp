@@ -37,9 +37,9 @@
  * * #GstStructure `zones`: for each zone of #GstNpcCount:zones a structure of #guint `people`
  *   (median), `people_max`, `entered` and #guint64 `dwell` (ms)
  * * #GstNpcCountsFlags `flags`: `partial`: a window that the end of the stream cut short;
- *   `degraded`: frames in it were lost, or came too late to be looked at; `stalled`: for some of
- *   it at least the camera was silent; `clock-unsynced`: the kernel says that no time server keeps
- * the system's clock right, so `time` may be wrong
+ *   `degraded`: frames in it were lost, came too late to be looked at, or were damaged; `stalled`:
+ *   for some of it at least the camera was silent; `clock-unsynced`: the kernel says that no time
+ *   server keeps the system's clock right, so `time` may be wrong
  *
  * The JSON record has those from `version` on. gst_npc_counts_from_message() and
  * gst_npc_counts_from_json() read them.

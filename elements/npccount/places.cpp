@@ -126,18 +126,19 @@ void GstNpcCountState::load_totals(const npc::CountSettings &current) {
   rules_.set_totals(npc::count::load_totals(current.state_file, fault));
   loaded_ = current.state_file;
   unsaved_ = save_failed_ = false;
+  unwritten_.reset();
   if (!fault.empty())
     GST_ELEMENT_WARNING(element_, RESOURCE, READ, ("%s", fault.c_str()), (nullptr));
 }
 
 // Writes the totals if they changed. A file that cannot be written is tried again each time, and
-// complained of once.
+// complained of once; one that comes and goes, seldom.
 void GstNpcCountState::save_totals(const npc::CountSettings &current) {
   if (current.state_file.empty() || !unsaved_)
     return;
   std::string fault;
   unsaved_ = !npc::count::save_totals(current.state_file, rules_.totals(), fault);
-  if (!std::exchange(save_failed_, unsaved_) && unsaved_)
+  if (!std::exchange(save_failed_, unsaved_) && unsaved_ && unwritten_.ask())
     GST_ELEMENT_WARNING(element_, RESOURCE, WRITE, ("%s", fault.c_str()), (nullptr));
   else if (unsaved_)
     GST_DEBUG_OBJECT(element_, "%s", fault.c_str());

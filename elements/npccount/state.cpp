@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "../passage.h"
+#include "../pixels.h"
 #include "core/clocksync.h"
 #include "definitions.h"
 
@@ -151,7 +152,7 @@ void GstNpcCountState::forget() {
 
 bool GstNpcCountState::set_caps(GstCaps *caps) {
   const GstStructure *structure = gst_caps_get_structure(caps, 0);
-  int width = 0, height = 0, numerator = 0, denominator = 1;
+  int width = 0, height = 0, numerator = 0, denominator = 1, across = 1, down = 1;
   // Video need not have a frame rate.
   gst_structure_get_fraction(structure, "framerate", &numerator, &denominator);
   if (!gst_structure_get_int(structure, "width", &width) ||
@@ -159,12 +160,15 @@ bool GstNpcCountState::set_caps(GstCaps *caps) {
     GST_ERROR_OBJECT(element_, "caps are not fixed: %s", npc::describe(caps).c_str());
     return false;
   }
+  gst_structure_get_fraction(structure, "pixel-aspect-ratio", &across, &down);
+  pixel_width_ = npc::is_believable_pixel(across, down) ? static_cast<double>(across) / down : 1;
+  const npc::count::FrameSize frame = {width * pixel_width_, static_cast<double>(height)};
   // Boxes of one size of frame mean nothing in another. What was counted so far stands.
-  if (width != frame_.width || height != frame_.height) {
+  if (frame.width != frame_.width || frame.height != frame_.height) {
     tracker_.reset();
     rules_.forget_tracks();
   }
-  frame_ = {static_cast<double>(width), static_cast<double>(height)};
+  frame_ = frame;
   tracker_.set_frame_size(frame_);
   frame_duration_ = numerator > 0
                         ? time_from(gst_util_uint64_scale_int(GST_SECOND, denominator, numerator))
@@ -221,7 +225,7 @@ Time GstNpcCountState::duration_of(GstClockTime duration) const {
 
 GstFlowReturn GstNpcCountState::chain(GstBuffer *buffer) {
   const npc::CountSettings current = copy_settings();
-  npc::read_detections(buffer, frame_, current.people_classes, detections_);
+  npc::read_detections(buffer, frame_, pixel_width_, current.people_classes, detections_);
   const GstClockTime pts = GST_BUFFER_PTS(buffer), duration = GST_BUFFER_DURATION(buffer);
   // It may be a frame of the camera, which has few.
   gst_buffer_unref(buffer);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "../objectlocker.h"
+#include "../warninglimit.h"
 #include "core/rules.h"
 #include "core/streamclock.h"
 #include "core/tracker.h"
@@ -137,8 +138,9 @@ struct GstNpcCountState {
   bool negotiated_ = false;
   bool searching_ = false;  // frames came, but no detection yet
   std::optional<Time> searching_since_;
-  npc::count::FrameSize frame_;
-  Time frame_duration_{};  // by the caps' frame rate; 0 if that is variable
+  npc::count::FrameSize frame_;  // in square pixels: speed is the same in all directions
+  double pixel_width_ = 1;       // of the frame's own pixels, in their heights
+  Time frame_duration_{};        // by the caps' frame rate; 0 if that is variable
   npc::count::Tracker tracker_;
   npc::count::Window window_;
   npc::count::Rules rules_;
@@ -146,6 +148,7 @@ struct GstNpcCountState {
   std::optional<std::string> loaded_;                       // the file that totals came from
   bool unsaved_ = false;
   bool save_failed_ = false;
+  npc::WarningLimit unwritten_;
   std::vector<npc::count::Detection> detections_;
   npc::count::StreamClock stream_clock_;
   std::optional<Time> last_;        // time of the last frame or gap

@@ -26,6 +26,22 @@
  * holds anything. The stream-id is the SHA-256 of the one that came, for that is a text of any
  * length.
  *
+ * ## What a frame is taken for
+ *
+ * The detector sees what somebody in front of a display would: the frame turned upright as its
+ * stream's tag `image-orientation` says (#GstNpcDetect:video-direction), and anamorphic video, of
+ * which the `pixel-aspect-ratio` is not 1/1, in the shape of the display. Boxes, and `width` and
+ * `height` of the caps, are in the frame's own pixels, but upright: a frame of 1920x1080 that is to
+ * be turned by a quarter has detections in 1080x1920. Masks, and npccount's lines and zones, are
+ * fractions of that. Both fields of an interlaced frame are looked at as one picture.
+ *
+ * Frames have up to 16384 pixels on a side. One that the decoder marks with
+ * #GST_BUFFER_FLAG_CORRUPTED, and one that is smaller than its caps say, is not analysed: a GAP
+ * event with #GST_GAP_FLAG_MISSING_DATA stands for it, so the window is `degraded`, and a warning
+ * comes at most once a minute. Decoders mark what they notice, some of them nothing: a picture
+ * that is damaged without a mark is looked at like any other, and may show people who are not
+ * there.
+ *
  * Detections below #GstNpcDetect:confidence are passed on as weak: npccount lets them extend a
  * track, never begin one.
  *
@@ -114,7 +130,9 @@ GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE(
 
 }  // namespace
 
-G_DEFINE_TYPE(GstNpcDetect, gst_npc_detect, GST_TYPE_ELEMENT)
+G_DEFINE_TYPE_WITH_CODE(GstNpcDetect, gst_npc_detect, GST_TYPE_ELEMENT,
+                        // It has a property only, which is this class's own: its default differs.
+                        G_IMPLEMENT_INTERFACE(GST_TYPE_VIDEO_DIRECTION, nullptr))
 GST_ELEMENT_REGISTER_DEFINE(npcdetect, "npcdetect", GST_RANK_NONE, GST_TYPE_NPC_DETECT)
 
 static GstFlowReturn gst_npc_detect_chain(GstPad *, GstObject *parent, GstBuffer *buffer) {
@@ -144,6 +162,15 @@ static gboolean gst_npc_detect_sink_event(GstPad *pad, GstObject *parent, GstEve
       }
       state->pace.set_segment(segment);
       state->reset_schedule();
+      break;
+    }
+    case GST_EVENT_STREAM_START:
+      state->tags.forget();
+      break;
+    case GST_EVENT_TAG: {
+      GstTagList *tags;
+      gst_event_parse_tag(event, &tags);
+      state->tags.read(tags);
       break;
     }
     case GST_EVENT_FLUSH_STOP:

@@ -108,6 +108,7 @@ void scale(const cv::Mat &from, cv::Mat &to) {
 /// one.
 bool is_meta_of(const GstVideoMeta *meta, const GstVideoInfo &info) {
   return meta == nullptr || (meta->format == GST_VIDEO_INFO_FORMAT(&info) &&
+                             meta->n_planes == GST_VIDEO_INFO_N_PLANES(&info) &&
                              meta->width >= static_cast<guint>(GST_VIDEO_INFO_WIDTH(&info)) &&
                              meta->height >= static_cast<guint>(GST_VIDEO_INFO_HEIGHT(&info)));
 }
@@ -141,17 +142,20 @@ MappedFrame::MappedFrame(const GstVideoInfo &info, GstBuffer *buffer) {
   good_ = mapped_ && (meta == nullptr || is_in_memory(frame_, info));
 }
 
-bool Picture::configure(const GstVideoInfo &info, cv::Size size, int type) {
+bool Picture::configure(const GstVideoInfo &info, cv::Size size, int type,
+                        GstVideoOrientationMethod method) {
   forget();
   info_ = info;
+  method_ = method;
+  // The little that is left after scaling is turned, not the frame.
+  size = turned(size, method);
   quick_ = is_quick(info, size, type);
   GstVideoInfo picture;
   if (!gst_video_info_set_format(&picture,
                                  type == CV_8UC1 ? GST_VIDEO_FORMAT_GRAY8 : GST_VIDEO_FORMAT_BGR,
                                  size.width, size.height))
     return false;
-  // The converter changes neither of them, and refuses where they differ.
-  picture.interlace_mode = info.interlace_mode;
+  // The converter does not change the rate, and refuses where it differs.
   picture.fps_n = info.fps_n;
   picture.fps_d = info.fps_d;
   converter_ = gst_video_converter_new(
@@ -169,9 +173,10 @@ bool Picture::configure(const GstVideoInfo &info, cv::Size size, int type) {
     gst_clear_buffer(&memory_);
     return false;
   }
-  mat_ = cv::Mat(size, type, GST_VIDEO_FRAME_PLANE_DATA(&frame_, 0),
-                 GST_VIDEO_FRAME_PLANE_STRIDE(&frame_, 0));
-  wipe();
+  lying_ = cv::Mat(size, type, GST_VIDEO_FRAME_PLANE_DATA(&frame_, 0),
+                   GST_VIDEO_FRAME_PLANE_STRIDE(&frame_, 0));
+  lying_.setTo(0);
+  turn(lying_, method_, mat_);
   return true;
 }
 
@@ -180,6 +185,7 @@ void Picture::copy(MappedFrame &frame, const std::vector<Polygon> &masks) {
     copy_planes(*frame.get());
   else
     gst_video_converter_frame(converter_, frame.get(), &frame_);
+  turn(lying_, method_, mat_);
   blacken(mat_, masks);
 }
 
@@ -190,21 +196,21 @@ void Picture::copy_planes(GstVideoFrame &frame) {
     return cv::Mat(part, type, GST_VIDEO_FRAME_PLANE_DATA(&frame, index),
                    static_cast<std::size_t>(GST_VIDEO_FRAME_PLANE_STRIDE(&frame, index)));
   };
-  if (mat_.type() == CV_8UC1) {
-    scale(plane(0, size, CV_8UC1), mat_);
+  if (lying_.type() == CV_8UC1) {
+    scale(plane(0, size, CV_8UC1), lying_);
     return;
   }
   const cv::Size half((size.width + 1) / 2, (size.height + 1) / 2);
-  const cv::Size half_picture(mat_.cols / 2, mat_.rows / 2);
-  yuv_.create(mat_.rows + half_picture.height, mat_.cols, CV_8UC1);
-  cv::Mat luma = yuv_.rowRange(0, mat_.rows);
+  const cv::Size half_picture(lying_.cols / 2, lying_.rows / 2);
+  yuv_.create(lying_.rows + half_picture.height, lying_.cols, CV_8UC1);
+  cv::Mat luma = yuv_.rowRange(0, lying_.rows);
   scale(plane(0, size, CV_8UC1), luma);
-  uint8_t *chroma = yuv_.ptr(mat_.rows);
+  uint8_t *chroma = yuv_.ptr(lying_.rows);
   const GstVideoFormat format = GST_VIDEO_INFO_FORMAT(&info_);
   if (format == GST_VIDEO_FORMAT_NV12 || format == GST_VIDEO_FORMAT_NV21) {
     cv::Mat both(half_picture, CV_8UC2, chroma);
     scale(plane(1, half, CV_8UC2), both);
-    cv::cvtColor(yuv_, mat_,
+    cv::cvtColor(yuv_, lying_,
                  format == GST_VIDEO_FORMAT_NV12 ? cv::COLOR_YUV2BGR_NV12 : cv::COLOR_YUV2BGR_NV21);
     return;
   }
@@ -212,7 +218,7 @@ void Picture::copy_planes(GstVideoFrame &frame) {
     cv::Mat one(half_picture, CV_8UC1, chroma + (i - 1) * half_picture.area());
     cv::resize(plane(i, half, CV_8UC1), one, half_picture, 0, 0, cv::INTER_NEAREST);
   }
-  cv::cvtColor(yuv_, mat_,
+  cv::cvtColor(yuv_, lying_,
                format == GST_VIDEO_FORMAT_I420 ? cv::COLOR_YUV2BGR_I420 : cv::COLOR_YUV2BGR_YV12);
 }
 
@@ -224,6 +230,7 @@ const cv::Mat &Picture::luma() {
 }
 
 void Picture::wipe() {
+  lying_.setTo(0);
   mat_.setTo(0);
   luma_.setTo(0);
   yuv_.setTo(0);
@@ -246,6 +253,7 @@ void Picture::forget() {
     wipe_converter();
   wipe();
   yuv_.release();
+  lying_.release();
   mat_.release();
   luma_.release();
   if (memory_ != nullptr) {
@@ -255,12 +263,16 @@ void Picture::forget() {
   g_clear_pointer(&converter_, gst_video_converter_free);
 }
 
-void SmallLuma::configure(const GstVideoInfo &info) {
+void SmallLuma::configure(const GstVideoInfo &info, GstVideoOrientationMethod method) {
   forget();
+  method_ = method;
   const int width = GST_VIDEO_INFO_WIDTH(&info), height = GST_VIDEO_INFO_HEIGHT(&info);
-  square_ = std::max(1, cvRound(static_cast<double>(std::max(width, height)) / kCells));
+  const int side = std::max(1, cvRound(static_cast<double>(std::max(width, height)) / kCells));
+  // A strip has fewer pixels across than a square has.
+  cell_ = {std::min(side, width), std::min(side, height)};
   // What is left at the right and the lower edge is no whole cell.
-  mat_ = cv::Mat::zeros(std::max(1, height / square_), std::max(1, width / square_), CV_8UC1);
+  lying_ = cv::Mat::zeros(height / cell_.height, width / cell_.width, CV_8UC1);
+  turn(lying_, method_, mat_);
 }
 
 void SmallLuma::copy(MappedFrame &frame, const std::vector<Polygon> &masks) {
@@ -268,27 +280,30 @@ void SmallLuma::copy(MappedFrame &frame, const std::vector<Polygon> &masks) {
   const Brightness at = brightness_in(input->info);
   const auto *plane = static_cast<const guint8 *>(GST_VIDEO_FRAME_PLANE_DATA(input, 0));
   const int row_stride = GST_VIDEO_FRAME_PLANE_STRIDE(input, 0);
-  const int side = std::min({square_, GST_VIDEO_FRAME_WIDTH(input), GST_VIDEO_FRAME_HEIGHT(input)});
-  const int rows = std::min(side, kRowsOfCell);
-  const uint32_t share = (1u << 24) / static_cast<uint32_t>(4 * rows * side);
-  sums_.assign(static_cast<std::size_t>(mat_.cols) * side * at.stride, 0);
-  for (int y = 0; y < mat_.rows; ++y) {
+  const int rows = std::min(cell_.height, kRowsOfCell);
+  const uint32_t share = (1u << 24) / static_cast<uint32_t>(4 * rows * cell_.width);
+  sums_.assign(static_cast<std::size_t>(lying_.cols) * cell_.width * at.stride, 0);
+  for (int y = 0; y < lying_.rows; ++y) {
     std::ranges::fill(sums_, uint16_t{0});
     for (int row = 0; row < rows; ++row)
-      add_row(plane + static_cast<std::ptrdiff_t>(y * side + row * side / rows) * row_stride,
+      add_row(plane + static_cast<std::ptrdiff_t>(y * cell_.height + row * cell_.height / rows) *
+                          row_stride,
               sums_);
     const uint16_t *sum = sums_.data();
-    for (int x = 0; x < mat_.cols; ++x) {
-      const uint32_t total = at.sum_of(sum, side);
-      mat_.at<uint8_t>(y, x) = static_cast<uint8_t>((total * share + (1u << 23)) >> 24);
-      sum += static_cast<std::size_t>(side) * at.stride;
+    for (int x = 0; x < lying_.cols; ++x) {
+      const uint32_t total = at.sum_of(sum, cell_.width);
+      lying_.at<uint8_t>(y, x) = static_cast<uint8_t>((total * share + (1u << 23)) >> 24);
+      sum += static_cast<std::size_t>(cell_.width) * at.stride;
     }
   }
+  turn(lying_, method_, mat_);
   blacken(mat_, masks);
 }
 
 void SmallLuma::forget() {
+  lying_.setTo(0);
   mat_.setTo(0);
+  lying_.release();
   mat_.release();
   std::ranges::fill(sums_, uint16_t{0});
   sums_.clear();

@@ -7,9 +7,11 @@
 #include <opencv2/core.hpp>
 #include <vector>
 
+#include "view.h"
+
 namespace npc {
 
-/// A corner of a polygon, in fractions of the frame.
+/// A corner of a polygon, in fractions of the upright frame.
 using Polygon = std::vector<cv::Point2f>;
 
 /// A buffer whose pixels can be read for as long as this lives.
@@ -40,11 +42,14 @@ class Picture {
   Picture &operator=(const Picture &) = delete;
   ~Picture() { forget(); }
 
-  /// Frames of `info` are to be copied to a picture of `size` and `type` (CV_8UC1: luma, CV_8UC3:
-  /// BGR). Wipes the old one. Returns false if GStreamer cannot convert so.
-  bool configure(const GstVideoInfo &info, cv::Size size, int type);
+  /// Frames of `info`, which are progressive, are to be copied to a picture of `size` and `type`
+  /// (CV_8UC1: luma, CV_8UC3: BGR), turned upright by `method`. Wipes the old one. Returns false if
+  /// GStreamer cannot convert so.
+  bool configure(const GstVideoInfo &info, cv::Size size, int type,
+                 GstVideoOrientationMethod method);
 
-  /// Copies `frame`, which is good and of the configured format, scaled, and blackens `masks`.
+  /// Copies `frame`, which is good and of the configured format, scaled and upright, and blackens
+  /// `masks`.
   void copy(MappedFrame &frame, const std::vector<Polygon> &masks);
 
   const cv::Mat &mat() const { return mat_; }
@@ -67,9 +72,11 @@ class Picture {
   GstVideoConverter *converter_ = nullptr;
   GstBuffer *memory_ = nullptr;
   GstVideoFrame frame_{};  // of memory_, mapped as long as it exists
-  cv::Mat mat_;            // a view of frame_
-  cv::Mat luma_;           // of a picture in BGR
-  cv::Mat yuv_;            // before it is BGR
+  GstVideoOrientationMethod method_ = GST_VIDEO_ORIENTATION_IDENTITY;
+  cv::Mat lying_;  // a view of frame_
+  cv::Mat mat_;    // upright; the same view where nothing is turned
+  cv::Mat luma_;   // of a picture in BGR
+  cv::Mat yuv_;    // before it is BGR
 };
 
 /// The brightness of a frame in few cells, each the mean of a square of pixels: cheap to make, and
@@ -81,21 +88,22 @@ class SmallLuma {
   SmallLuma &operator=(const SmallLuma &) = delete;
   ~SmallLuma() { forget(); }
 
-  /// Frames of `info` are to be looked at. Wipes the old cells.
-  void configure(const GstVideoInfo &info);
+  /// Frames of `info` are to be looked at, and turned upright by `method`. Wipes the old cells.
+  void configure(const GstVideoInfo &info, GstVideoOrientationMethod method);
 
   /// Looks at `frame`, which is good and of the configured format, and blackens `masks`.
   void copy(MappedFrame &frame, const std::vector<Polygon> &masks);
 
-  /// One byte a cell.
+  /// One byte a cell, upright.
   const cv::Mat &mat() const { return mat_; }
 
   /// Overwrites the cells with zeros, and gives them back.
   void forget();
 
  private:
-  int square_ = 1;  // pixels on a side of a cell
-  cv::Mat mat_;
+  cv::Size cell_ = {1, 1};  // pixels
+  GstVideoOrientationMethod method_ = GST_VIDEO_ORIENTATION_IDENTITY;
+  cv::Mat lying_, mat_;         // mat_ is a view of lying_ where nothing is turned
   std::vector<uint16_t> sums_;  // of a column's bytes in one row of cells
 };
 

@@ -6,6 +6,9 @@
 
 #include "state.h"
 
+GST_DEBUG_CATEGORY_EXTERN(npcdetect_debug);
+#define GST_CAT_DEFAULT npcdetect_debug
+
 namespace npc {
 namespace {
 
@@ -26,6 +29,7 @@ enum Property {
   PROP_DETECTION_INTERVAL,
   PROP_MOTION_GATE,
   PROP_FULL_SCAN,
+  PROP_VIDEO_DIRECTION,
   PROP_MASK,
   PROP_STATS,
 };
@@ -33,12 +37,12 @@ enum Property {
 GstStructure *structure_of(const DetectStats &stats) {
   return gst_structure_new(
       "npc-detect-stats", "frames-in", G_TYPE_UINT64, stats.frames_in, "analysed", G_TYPE_UINT64,
-      stats.analysed, "skipped", G_TYPE_UINT64, stats.skipped, "dropped", G_TYPE_UINT64,
-      stats.dropped, "lost", G_TYPE_UINT64, stats.lost, "detections", G_TYPE_UINT64,
-      stats.detections, "full-scans", G_TYPE_UINT64, stats.full_scans, "gate-time", G_TYPE_UINT64,
-      stats.gate_time, "convert-time", G_TYPE_UINT64, stats.convert_time, "carry-time",
-      G_TYPE_UINT64, stats.carry_time, "detect-time", G_TYPE_UINT64, stats.detect_time, "face-time",
-      G_TYPE_UINT64, stats.face_time, nullptr);
+      stats.analysed, "skipped", G_TYPE_UINT64, stats.skipped, "corrupted", G_TYPE_UINT64,
+      stats.corrupted, "dropped", G_TYPE_UINT64, stats.dropped, "lost", G_TYPE_UINT64, stats.lost,
+      "detections", G_TYPE_UINT64, stats.detections, "full-scans", G_TYPE_UINT64, stats.full_scans,
+      "gate-time", G_TYPE_UINT64, stats.gate_time, "convert-time", G_TYPE_UINT64,
+      stats.convert_time, "carry-time", G_TYPE_UINT64, stats.carry_time, "detect-time",
+      G_TYPE_UINT64, stats.detect_time, "face-time", G_TYPE_UINT64, stats.face_time, nullptr);
 }
 
 }  // namespace
@@ -125,6 +129,12 @@ void set_detect_property(GObject *object, guint id, const GValue *value, GParamS
     case PROP_FULL_SCAN:
       settings.full_scan = g_value_get_uint64(value);
       break;
+    case PROP_VIDEO_DIRECTION:
+      if (g_value_get_enum(value) == GST_VIDEO_ORIENTATION_CUSTOM)
+        GST_WARNING_OBJECT(object, "video-direction stays as it was: npcdetect has no custom one");
+      else
+        settings.video_direction = static_cast<GstVideoOrientationMethod>(g_value_get_enum(value));
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
       break;
@@ -180,6 +190,9 @@ void get_detect_property(GObject *object, guint id, GValue *value, GParamSpec *p
       break;
     case PROP_FULL_SCAN:
       g_value_set_uint64(value, settings.full_scan);
+      break;
+    case PROP_VIDEO_DIRECTION:
+      g_value_set_enum(value, settings.video_direction);
       break;
     case PROP_MASK:
       g_value_set_string(value, settings.mask.c_str());
@@ -377,28 +390,45 @@ void install_times(GObjectClass *klass) {
                           0, G_MAXINT64, kDefaultFullScan, kPlaying));
 }
 
-void install_mask_and_stats(GObjectClass *klass) {
+void install_picture(GObjectClass *klass) {
+  /**
+   * GstNpcDetect:video-direction:
+   *
+   * How frames are turned upright before anything looks at them, as in #GstVideoDirection; `auto`
+   * obeys the stream's tag `image-orientation`, as phones and some cameras write it. Boxes and the
+   * width and height in the caps of the detections are those of the upright frame, and so are the
+   * fractions of #GstNpcDetect:mask and of npccount's lines and zones. `custom` is refused.
+   */
+  g_object_class_install_property(
+      klass, PROP_VIDEO_DIRECTION,
+      g_param_spec_enum("video-direction", "Video direction",
+                        "How frames are turned upright before anything looks at them; auto: as "
+                        "the tag image-orientation says. All that is told is of the upright frame",
+                        GST_TYPE_VIDEO_ORIENTATION_METHOD, GST_VIDEO_ORIENTATION_AUTO, kPlaying));
   /**
    * GstNpcDetect:mask:
    *
    * Polygons that are blackened before anything looks at a frame, in #GstStructure syntax, corners
-   * in fractions of the frame from its upper left: `window,points=<0.1,0.1,0.4,0.1,0.4,0.6>;
-   * desk,points=<...>`. Up to 1000 corners each, 64 KiB of text in all; sides must not cross or
-   * touch. A mask that cannot be read stops the element from starting; in a running element the old
-   * one stays, with a warning.
+   * in fractions of the upright frame from its upper left:
+   * `window,points=<0.1,0.1,0.4,0.1,0.4,0.6>; desk,points=<...>`. Up to 1000 corners each, 64 KiB
+   * of text in all; sides must not cross or touch. A mask that cannot be read stops the element
+   * from starting; in a running element the old one stays, with a warning.
    */
   install_text(
       klass, PROP_MASK, "mask", "Mask",
       "Polygons to blacken before anything looks at a frame, corners x,y in fractions of the "
-      "frame: name,points=<0.1,0.1,0.4,0.1,0.4,0.6>; name,points=<...>",
+      "upright frame: name,points=<0.1,0.1,0.4,0.1,0.4,0.6>; name,points=<...>",
       "", kPlaying);
+}
+
+void install_stats(GObjectClass *klass) {
   /**
    * GstNpcDetect:stats:
    *
    * Since the element started, all guint64: the frames `frames-in`, `analysed`, `skipped` (by
-   * `interval`, or not of their caps' size), `dropped` (live, and too late) and `lost` (live, and
-   * never here); the looks of the detector `detections`, and those of
-   * them that were at the whole frame `full-scans`; and ns spent in seeing what changed,
+   * `interval`, or not of their caps' size), `corrupted` (the decoder said so), `dropped` (live,
+   * and too late) and `lost` (live, and never here); the looks of the detector `detections`, and
+   * those of them that were at the whole frame `full-scans`; and ns spent in seeing what changed,
    * `gate-time`, in making the picture for the detector, `convert-time`, in moving detections
    * along, `carry-time`, in detectors, `detect-time`, and for faces, `face-time`.
    */
@@ -406,7 +436,8 @@ void install_mask_and_stats(GObjectClass *klass) {
       klass, PROP_STATS,
       g_param_spec_boxed(
           "stats", "Statistics",
-          "Since the start: frames-in, analysed, skipped, dropped, lost; detections and full-scans "
+          "Since the start: frames-in, analysed, skipped, corrupted, dropped, lost; detections and "
+          "full-scans "
           "(looks of the detector); gate-time, convert-time, carry-time, face-time and "
           "detect-time (ns)",
           GST_TYPE_STRUCTURE, static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS)));
@@ -419,7 +450,8 @@ void install_detect_properties(GObjectClass *klass) {
   install_network(klass);
   install_faces(klass);
   install_times(klass);
-  install_mask_and_stats(klass);
+  install_picture(klass);
+  install_stats(klass);
 }
 
 }  // namespace npc

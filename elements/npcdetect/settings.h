@@ -2,7 +2,7 @@
 // What npcdetect's properties say, and the detectors that they ask for.
 #pragma once
 
-#include <gst/gst.h>
+#include <gst/video/video.h>
 
 #include <memory>
 #include <string>
@@ -45,6 +45,7 @@ struct DetectSettings {
   GstClockTime detection_interval = kDefaultDetectionInterval;
   bool motion_gate = true;
   GstClockTime full_scan = kDefaultFullScan;
+  GstVideoOrientationMethod video_direction = GST_VIDEO_ORIENTATION_AUTO;  // never custom
   std::string mask;
   std::string mask_error;  // why `mask` cannot be used; empty if it can
   std::vector<Polygon> masks;

@@ -108,47 +108,12 @@ void GstNpcDetectState::stop() {
   luma_.forget();
   watch_.forget();
   detector_.reset();
-  negotiated_ = warned_ = warned_late_ = false;
+  negotiated_ = warned_late_ = false;
+  for (npc::WarningLimit *limit : {&short_frames_, &corrupted_frames_, &odd_pixels_})
+    limit->reset();
+  tags.forget();
   pace.reset();
   reset_schedule();
-}
-
-bool GstNpcDetectState::set_caps(GstCaps *caps) {
-  negotiated_ = false;
-  if (!gst_video_info_from_caps(&info_, caps)) {
-    GST_ERROR_OBJECT(element_, "cannot parse caps: %s", npc::describe(caps).c_str());
-    return false;
-  }
-  const npc::PictureWish wish =
-      detector_->wish(cv::Size(GST_VIDEO_INFO_WIDTH(&info_), GST_VIDEO_INFO_HEIGHT(&info_)));
-  if (!picture_.configure(info_, wish.size, wish.type)) {
-    GST_ERROR_OBJECT(element_, "no conversion from %s", npc::describe(caps).c_str());
-    return false;
-  }
-  if (faces_) {
-    const npc::PictureWish face_wish =
-        faces_->wish(cv::Size(GST_VIDEO_INFO_WIDTH(&info_), GST_VIDEO_INFO_HEIGHT(&info_)));
-    if (!face_picture_.configure(info_, face_wish.size, face_wish.type)) {
-      GST_ERROR_OBJECT(element_, "no conversion from %s", npc::describe(caps).c_str());
-      return false;
-    }
-  }
-  pace.configure(info_);
-  luma_.configure(info_);
-  reach_ = detector_->reach();
-  watch_.configure(wish.size, reach_);
-  GST_INFO_OBJECT(element_, "frames of %s, looked at as %dx%d %s", npc::describe(caps).c_str(),
-                  wish.size.width, wish.size.height, wish.type == CV_8UC1 ? "luma" : "BGR");
-
-  GstCaps *described =
-      gst_caps_new_simple("application/x-npc-detections", "version", G_TYPE_INT, 1, "width",
-                          G_TYPE_INT, GST_VIDEO_INFO_WIDTH(&info_), "height", G_TYPE_INT,
-                          GST_VIDEO_INFO_HEIGHT(&info_), "framerate", GST_TYPE_FRACTION,
-                          GST_VIDEO_INFO_FPS_N(&info_), GST_VIDEO_INFO_FPS_D(&info_), nullptr);
-  negotiated_ = gst_pad_push_event(element_->srcpad, gst_event_new_caps(described));
-  gst_caps_unref(described);
-  reset_schedule();
-  return negotiated_;
 }
 
 GstClockTime GstNpcDetectState::time_of(const npc::FrameTimes &times) {
@@ -304,7 +269,7 @@ GstFlowReturn GstNpcDetectState::push(const npc::FrameTimes &times, double confi
   GST_BUFFER_OFFSET_END(buffer) = times.offset_end;
   GST_BUFFER_FLAG_SET(buffer, times.flags);
 
-  const int width = GST_VIDEO_INFO_WIDTH(&info_), height = GST_VIDEO_INFO_HEIGHT(&info_);
+  const auto [width, height] = view_.size;
   const double across = static_cast<double>(width) / picture_.mat().cols;
   const double down = static_cast<double>(height) / picture_.mat().rows;
   for (const npc::Detection &object : found) {
@@ -322,19 +287,44 @@ GstFlowReturn GstNpcDetectState::push(const npc::FrameTimes &times, double confi
 
 /// A frame that is not analysed.
 void GstNpcDetectState::leave_out(const npc::FrameTimes &times, bool due) {
-  if (due && !std::exchange(warned_, true))
+  const auto held_back = due ? short_frames_.ask() : std::nullopt;
+  if (held_back)
     GST_ELEMENT_WARNING(element_, STREAM, FORMAT,
                         ("A frame is smaller than its caps say; it is left out, as all like it "
                          "will be. Check the format that the camera delivers."),
-                        (nullptr));
+                        ("%u more since the last warning", *held_back));
   {
     npc::ObjectLocker lock(element_);
     stats.skipped++;
   }
-  // So that windows downstream close in time. Nobody saw what is on a frame that cannot be read.
+  if (due)
+    push_missing(times);
+  // So that windows downstream close in time.
+  else if (GST_CLOCK_TIME_IS_VALID(times.pts))
+    gst_pad_push_event(element_->srcpad, gst_event_new_gap(times.pts, times.duration));
+}
+
+/// A frame of which the decoder says that it is damaged: whoever is seen in it may not be there.
+void GstNpcDetectState::leave_out_corrupted(const npc::FrameTimes &times) {
+  // The first sound one takes its place, rather than that of the next interval.
+  frames_.reset();
+  if (const auto held_back = corrupted_frames_.ask())
+    GST_ELEMENT_WARNING(element_, STREAM, DECODE,
+                        ("The decoder marks frames as damaged; they are left out. If that goes on, "
+                         "check the network, the cable, or the file."),
+                        ("%u more since the last warning", *held_back));
+  {
+    npc::ObjectLocker lock(element_);
+    stats.corrupted++;
+  }
+  push_missing(times);
+  tell_of_drops(times, 0);
+}
+
+/// Nobody saw what was at `times`.
+void GstNpcDetectState::push_missing(const npc::FrameTimes &times) {
   if (GST_CLOCK_TIME_IS_VALID(times.pts))
-    gst_pad_push_event(element_->srcpad, due ? npc::missing_data_event(times.pts, times.duration)
-                                             : gst_event_new_gap(times.pts, times.duration));
+    gst_pad_push_event(element_->srcpad, npc::missing_data_event(times.pts, times.duration));
 }
 
 /// Frames were lost on the way here: the camera had nowhere to put them, or a queue threw them
@@ -361,7 +351,7 @@ bool GstNpcDetectState::drop_late(const npc::FrameTimes &times, const npc::Arriv
     npc::ObjectLocker lock(element_);
     stats.dropped++;
   }
-  gst_pad_push_event(element_->srcpad, npc::missing_data_event(times.pts, times.duration));
+  push_missing(times);
   tell_of_drops(times, pace.excess());
   return true;
 }
@@ -388,7 +378,7 @@ void GstNpcDetectState::tell_of_drops(const npc::FrameTimes &times, GstClockTime
   {
     npc::ObjectLocker lock(element_);
     processed = stats.analysed;
-    dropped = stats.dropped + stats.lost;
+    dropped = stats.dropped + stats.lost + stats.corrupted;
   }
   GstMessage *message = pace.message(GST_ELEMENT(element_), times.pts, late, processed, dropped);
   if (message == nullptr)
@@ -410,6 +400,10 @@ GstFlowReturn GstNpcDetectState::chain(GstBuffer *buffer) {
     current = settings;
     stats.frames_in++;
   }
+  if (!turn_upright(current.video_direction)) {
+    gst_buffer_unref(buffer);
+    return GST_FLOW_NOT_NEGOTIATED;
+  }
   const npc::FrameTimes times(buffer);
   const GstClockTime time = time_of(times);
   const bool due = frames_.is_due(time, current.interval);
@@ -422,6 +416,11 @@ GstFlowReturn GstNpcDetectState::chain(GstBuffer *buffer) {
     gst_buffer_unref(buffer);
     return GST_FLOW_OK;
   }
+  if (due && GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_CORRUPTED)) {
+    gst_buffer_unref(buffer);
+    leave_out_corrupted(times);
+    return GST_FLOW_OK;
+  }
   npc::DetectStats spent;
   const bool good = due && take(buffer, time, current, spent);
   // Before detection: cameras have few buffers.
@@ -430,8 +429,6 @@ GstFlowReturn GstNpcDetectState::chain(GstBuffer *buffer) {
     leave_out(times, due);
     return GST_FLOW_OK;
   }
-  warned_ = false;
-
   detector_->set_time(seconds_of(time));
   if (!look(current, spent) || !look_for_faces(time, current.confidence, spent))
     return GST_FLOW_ERROR;

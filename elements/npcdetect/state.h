@@ -10,18 +10,20 @@
 #include <vector>
 
 #include "../objectlocker.h"
+#include "../warninglimit.h"
 #include "gstnpcdetect.h"
 #include "pace.h"
 #include "picture.h"
 #include "schedule.h"
 #include "settings.h"
+#include "view.h"
 #include "watch.h"
 
 namespace npc {
 
 /// Under the object lock.
 struct DetectStats {
-  guint64 frames_in = 0, analysed = 0, skipped = 0, dropped = 0, lost = 0;
+  guint64 frames_in = 0, analysed = 0, skipped = 0, corrupted = 0, dropped = 0, lost = 0;
   guint64 detections = 0, full_scans = 0;
   guint64 gate_time = 0, convert_time = 0, carry_time = 0, detect_time = 0, face_time = 0;
 
@@ -72,10 +74,13 @@ struct GstNpcDetectState {
   void post(const npc::DetectorError &error);
 
   npc::Pace pace;
+  npc::OrientationTags tags;
   npc::DetectSettings settings;  // under the object lock
   npc::DetectStats stats;        // under the object lock
 
  private:
+  bool configure(GstVideoOrientationMethod method);
+  bool turn_upright(GstVideoOrientationMethod wanted);
   GstClockTime time_of(const npc::FrameTimes &times);
   bool take(GstBuffer *buffer, GstClockTime time, const npc::DetectSettings &current,
             npc::DetectStats &spent);
@@ -97,6 +102,8 @@ struct GstNpcDetectState {
   std::vector<npc::Detection> all_standing() const;
   bool guard(const std::function<void()> &work);
   void leave_out(const npc::FrameTimes &times, bool due);
+  void leave_out_corrupted(const npc::FrameTimes &times);
+  void push_missing(const npc::FrameTimes &times);
   GstFlowReturn push(const npc::FrameTimes &times, double confidence,
                      const std::vector<npc::Detection> &found);
 
@@ -112,9 +119,10 @@ struct GstNpcDetectState {
   std::vector<npc::Window> windows_;  // of picture_, that are to be looked at
   bool carried_ = false;              // what stands is to be moved on to this frame
   GstVideoInfo info_{};
+  npc::View view_;
   bool negotiated_ = false;
-  bool warned_ = false;       // of a frame that is not one; once until there is a good one
   bool warned_late_ = false;  // that frames are late for ever; once
+  npc::WarningLimit short_frames_, corrupted_frames_, odd_pixels_;
   npc::Schedule frames_, looks_, detections_, scans_;
   GstClockTime last_ = GST_CLOCK_TIME_NONE;  // of the frame whose cells the watch has
   double confidence_ = -1;                   // what the last detection was made with

@@ -42,8 +42,8 @@ G_BEGIN_DECLS
  * GstNpcCountsFlags:
  * @GST_NPC_COUNTS_FLAG_PARTIAL: "partial": the last window before the end of the stream, shorter
  * than the others
- * @GST_NPC_COUNTS_FLAG_DEGRADED: "degraded": frames were lost, or came too late to be
- * looked at
+ * @GST_NPC_COUNTS_FLAG_DEGRADED: "degraded": frames were lost, came too late to be looked at, or
+ * were damaged
  * @GST_NPC_COUNTS_FLAG_STALLED: "stalled": the camera delivered no frames for 5 s or longer, for
  * some of the window at least. The numbers are those of the frames that did come, and 0 if none
  * did, which does not mean that nobody was there

@@ -32,6 +32,28 @@ TEST_F(Counter, AcceptsDetectionsAndRawVideo) {
   EXPECT_FALSE(gst_pad_send_event(GST_PAD_PEER(harness_->srcpad), gst_event_new_caps(coded.get())));
 }
 
+// Who walks across is as fast as who comes nearer, also where pixels are not square.
+TEST_F(Counter, SpeedIsThatOnADisplay) {
+  for (const auto &[across, down, moving] :
+       {std::tuple(1, 1, 0u), std::tuple(2, 1, 1u), std::tuple(1, 2, 0u), std::tuple(0, 1, 0u)}) {
+    GstCaps *caps = gst_caps_from_string(
+        "application/x-npc-detections, version=1, width=640, height=480, framerate=10/1");
+    gst_caps_set_simple(caps, "pixel-aspect-ratio", GST_TYPE_FRACTION, across, down, nullptr);
+    gst_harness_set_src_caps(harness_.get(), caps);
+    flush();
+    for (int i = 0; i <= 40; i++) {
+      GstNpcDetection walker = person(100);
+      // An eighth of a height a second in the frame's pixels; 12.5 of them.
+      walker.x += 1.25 * i;
+      frame(i * 100 * GST_MSECOND, {walker});
+    }
+    next();
+    EXPECT_EQ(next()->moving, moving) << across << "/" << down;
+    while (next()) {
+    }
+  }
+}
+
 TEST_F(Counter, SaysExactlyWhatWasThere) {
   g_object_set(element(), "site", "shop", "camera", "door-1", nullptr);
   set_caps();

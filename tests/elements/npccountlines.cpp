@@ -371,6 +371,21 @@ TEST_F(CounterState, AnUnwritablePathIsOneWarningAndTriedAgain) {
   EXPECT_NE(read(file_).find("\"in\":1,\"out\":1"), std::string::npos) << read(file_);
 }
 
+TEST_F(CounterState, APathThatComesAndGoesIsOneWarning) {
+  file_ = folder_ / "now and then" / "state.json";
+  begin();
+  for (int i = 0; i < 6; i++) {
+    if (i % 2 == 0)
+      fs::remove_all(file_.parent_path());
+    else
+      fs::create_directory(file_.parent_path());
+    crossing(i * 5 * GST_SECOND, i % 2 == 0 ? 220 : 420, i % 2 == 0 ? 420 : 220);
+  }
+  EXPECT_NE(sentence(GST_MESSAGE_WARNING).find("cannot be written to the state file"),
+            std::string::npos);
+  EXPECT_EQ(sentence(GST_MESSAGE_WARNING), "");
+}
+
 TEST_F(CounterState, NothingIsWrittenWhileNothingChanges) {
   begin();
   frames(0, 5 * GST_SECOND);

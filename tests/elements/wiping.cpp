@@ -254,6 +254,19 @@ TEST_F(Wiping, OfLinesOnTheirWayToAnotherFormat) {
   expect_gone({"lines"});
 }
 
+TEST_F(Wiping, OfPicturesThatWereTurned) {
+  start(GST_VIDEO_FORMAT_BGR, kSmall,
+        "detector=motion input-width=160 input-height=192 video-direction=90r");
+  for (int seed = 0; seed < 3; ++seed) {
+    cv::Mat upright, drawn = draw(seed);
+    cv::rotate(drawn, upright, cv::ROTATE_90_CLOCKWISE);
+    look_for("lying", drawn);
+    look_for("upright", upright);
+    push(draw(seed));
+  }
+  expect_gone({"lying", "upright"});
+}
+
 TEST_F(Wiping, OfCellsThatNoDetectorLookedAt) {
   start(GST_VIDEO_FORMAT_GRAY8, kSmall, "detector=hog input-width=96 input-height=144");
   for (int seed = 0; seed < 3; ++seed) {
