@@ -19,21 +19,17 @@ constexpr std::uint64_t kMostMemory = 16 << 20;
 // How long the way out of PAUSED waits for a slow disk, whatever the updaters do.
 constexpr auto kStorePatience = std::chrono::seconds(5);
 
-bool complete(Record &record) {
-  const std::unique_ptr<GstNpcCounts, decltype(&gst_npc_counts_free)> counts(
-      gst_npc_counts_from_json(record.json.data(), static_cast<gssize>(record.json.size()),
-                               nullptr),
-      gst_npc_counts_free);
-  if (counts)
-    record = record_of(*counts, std::move(record.json));
-  return counts != nullptr;
+using Counts = std::unique_ptr<GstNpcCounts, decltype(&gst_npc_counts_free)>;
+using Gchar = std::unique_ptr<gchar, decltype(&g_free)>;
+
+Counts parse(std::string_view json, GError **error) {
+  return {gst_npc_counts_from_json(json.data(), static_cast<gssize>(json.size()), error),
+          gst_npc_counts_free};
 }
 
-}  // namespace
-
+// What updaters get of counts that are written as `json`.
 Record record_of(const GstNpcCounts &counts, std::string json) {
-  const std::unique_ptr<gchar, decltype(&g_free)> lines(gst_npc_counts_to_line_protocol(&counts),
-                                                        g_free);
+  const Gchar lines(gst_npc_counts_to_line_protocol(&counts), g_free);
   return {counts.site,
           counts.camera,
           std::move(json),
@@ -41,6 +37,27 @@ Record record_of(const GstNpcCounts &counts, std::string json) {
           counts.boot,
           static_cast<std::int64_t>(counts.seq),
           static_cast<std::int64_t>(counts.time)};
+}
+
+bool complete(Record &record) {
+  const Counts counts = parse(record.json, nullptr);
+  if (counts)
+    record = record_of(*counts, std::move(record.json));
+  return counts != nullptr;
+}
+
+}  // namespace
+
+std::optional<Record> read_record(std::string_view json, std::string *why) {
+  GError *error = nullptr;
+  const Counts counts = parse(json, &error);
+  if (!counts) {
+    *why = error->message;
+    g_clear_error(&error);
+    return {};
+  }
+  const Gchar text(gst_npc_counts_to_json(counts.get()), g_free);
+  return record_of(*counts, text.get());
 }
 
 bool Carrier::open(const CarrierSettings &settings) {

@@ -8,14 +8,17 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "delivery.h"
 
 namespace npc {
 
-/// What updaters get of counts that are written as `json`.
-Record record_of(const GstNpcCounts &counts, std::string json);
+/// Reads a record, and writes it anew, so that only what we know of goes out. If it is none, `why`
+/// says so in a sentence.
+std::optional<Record> read_record(std::string_view json, std::string *why);
 
 /// What the properties of those names say.
 struct CarrierSettings {

@@ -3,15 +3,19 @@
 #include "delivery.h"
 
 #include <chrono>
+#include <condition_variable>
 #include <map>
+#include <mutex>
 #include <sstream>
+
+#include "threads.h"
 
 namespace npc {
 
 Delivery::Delivery(std::string_view updaters, const Registry &registry,
                    std::shared_ptr<Store> store, const WorkerOptions &options,
                    const Worker::Listener &listener)
-    : store_(std::move(store)) {
+    : store_(std::move(store)), watch_interval_(options.idle) {
   std::map<std::string, std::string> targets;
   std::vector<std::pair<std::string, std::unique_ptr<Updater>>> made;
   std::istringstream words{std::string(updaters)};
@@ -38,6 +42,9 @@ void Delivery::start() {
   try {
     for (auto &worker : workers_)
       worker->start();
+    if (!workers_.empty())
+      watcher_ =
+          start_thread("npc-watch", [this](std::stop_token stop) { watch(std::move(stop)); });
   } catch (...) {
     stop();
     throw;
@@ -45,10 +52,26 @@ void Delivery::start() {
 }
 
 void Delivery::stop() {
+  watcher_.request_stop();
   for (auto &worker : workers_)
     worker->request_stop();
   for (auto &worker : workers_)
     worker->join();
+  if (watcher_.joinable())
+    watcher_.join();
+}
+
+// An updater that is stuck cannot say so itself.
+void Delivery::watch(std::stop_token stop) {
+  std::mutex mutex;
+  std::condition_variable_any never;
+  std::unique_lock lock(mutex);
+  while (!never.wait_for(lock, stop, watch_interval_, [&] { return stop.stop_requested(); })) {
+    if (stop.stop_requested())
+      return;
+    for (auto &worker : workers_)
+      worker->watch();
+  }
 }
 
 Drained Delivery::drain(std::chrono::nanoseconds timeout) {

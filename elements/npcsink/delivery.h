@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "store/store.h"
@@ -40,8 +41,12 @@ class Delivery {
   std::vector<UpdaterStats> stats() const;
 
  private:
+  void watch(std::stop_token stop);
+
   const std::shared_ptr<Store> store_;
+  const std::chrono::milliseconds watch_interval_;
   std::vector<std::unique_ptr<Worker>> workers_;
+  std::jthread watcher_;  // Last, so that it ends before what it uses.
 };
 
 }  // namespace npc

@@ -125,12 +125,12 @@
 #include <gst/npc/npc.h>
 
 #include <algorithm>
-#include <memory>
 #include <optional>
 #include <string>
 
 #include "../objectlocker.h"
 #include "carrier.h"
+#include "preroll.h"
 #include "report.h"
 
 GST_DEBUG_CATEGORY(npcsink_debug);
@@ -164,13 +164,11 @@ struct Settings {
   guint64 drain_timeout = kDefaultDrainTimeout;
 };
 
-using Gchar = std::unique_ptr<gchar, decltype(&g_free)>;
-using Counts = std::unique_ptr<GstNpcCounts, decltype(&gst_npc_counts_free)>;
-
 struct State {
   explicit State(GstElement *element) : carrier(element) {}
 
   npc::Carrier carrier;
+  npc::Preroll preroll;
 
   // Under the object lock.
   Settings settings;
@@ -249,19 +247,12 @@ std::optional<npc::Record> read_record(GstNpcSink *self, GstBuffer *buffer) {
     refuse(self, "The buffer holds no data.");
     return {};
   }
-  GError *error = nullptr;
-  const Counts counts(gst_npc_counts_from_json(reinterpret_cast<const gchar *>(map.data),
-                                               static_cast<gssize>(map.size), &error),
-                      gst_npc_counts_free);
+  std::string why;
+  auto record = npc::read_record({reinterpret_cast<const char *>(map.data), map.size}, &why);
   gst_buffer_unmap(buffer, &map);
-  if (!counts) {
-    refuse(self, error->message);
-    g_clear_error(&error);
-    return {};
-  }
-  // Written anew, so that only what we know of goes out.
-  const Gchar json(gst_npc_counts_to_json(counts.get()), g_free);
-  return npc::record_of(*counts, json.get());
+  if (!record)
+    refuse(self, why.c_str());
+  return record;
 }
 
 GstStructure *make_stats(GstNpcSink *self) {
@@ -292,11 +283,11 @@ static GstFlowReturn gst_npc_sink_render(GstBaseSink *base, GstBuffer *buffer) {
 
 static gboolean gst_npc_sink_event(GstBaseSink *base, GstEvent *event) {
   GstNpcSink *self = GST_NPC_SINK(base);
-  // Records are sparse: a pipeline must not wait for the first one before it plays, so the sink
-  // prerolls on the segment that precedes it. (With async=false, the usual way out, decodebin and
-  // GStreamer 1.22 lose the EOS of the pipeline.) The base class holds the preroll lock.
-  if (GST_EVENT_TYPE(event) == GST_EVENT_SEGMENT &&
-      gst_base_sink_do_preroll(base, GST_MINI_OBJECT(event)) != GST_FLOW_OK) {
+  // An EOS that comes in PAUSED waits for PLAYING before it holds the preroll lock for long.
+  if ((GST_EVENT_TYPE(event) == GST_EVENT_SEGMENT &&
+       !self->state->preroll.take_segment(base, event)) ||
+      (GST_EVENT_TYPE(event) == GST_EVENT_EOS &&
+       gst_base_sink_do_preroll(base, GST_MINI_OBJECT(event)) != GST_FLOW_OK)) {
     gst_event_unref(event);
     return FALSE;
   }
@@ -335,6 +326,8 @@ static GstStateChangeReturn gst_npc_sink_change_state(GstElement *element,
   if ((transition == GST_STATE_CHANGE_NULL_TO_READY && !open(self)) ||
       (transition == GST_STATE_CHANGE_READY_TO_PAUSED && !start(self)))
     return GST_STATE_CHANGE_FAILURE;
+  if (transition == GST_STATE_CHANGE_READY_TO_PAUSED)
+    self->state->preroll.start(GST_BASE_SINK(element));
   const GstStateChangeReturn result =
       GST_ELEMENT_CLASS(gst_npc_sink_parent_class)->change_state(element, transition);
   const bool failed = result == GST_STATE_CHANGE_FAILURE;
@@ -345,6 +338,11 @@ static GstStateChangeReturn gst_npc_sink_change_state(GstElement *element,
       (transition == GST_STATE_CHANGE_NULL_TO_READY && failed))
     self->state->carrier.close();
   return result;
+}
+
+static gboolean gst_npc_sink_post_message(GstElement *element, GstMessage *message) {
+  GST_NPC_SINK(element)->state->preroll.on_message(GST_BASE_SINK(element));
+  return GST_ELEMENT_CLASS(gst_npc_sink_parent_class)->post_message(element, message);
 }
 
 static void gst_npc_sink_set_property(GObject *object, guint id, const GValue *value,
@@ -478,6 +476,7 @@ static void gst_npc_sink_class_init(GstNpcSinkClass *klass) {
 
   GstElementClass *element_class = GST_ELEMENT_CLASS(klass);
   element_class->change_state = GST_DEBUG_FUNCPTR(gst_npc_sink_change_state);
+  element_class->post_message = GST_DEBUG_FUNCPTR(gst_npc_sink_post_message);
   gst_element_class_add_static_pad_template(element_class, &sink_template);
   gst_element_class_set_static_metadata(
       element_class, "Counts sink", "Sink/Network",

@@ -10,6 +10,7 @@
 namespace npc {
 
 using std::chrono::milliseconds;
+using std::chrono::steady_clock;
 
 Worker::Worker(std::string name, std::unique_ptr<Updater> updater, std::shared_ptr<Store> store,
                const WorkerOptions &options, Listener listener)
@@ -112,7 +113,7 @@ Outcome Worker::step(std::stop_token stop) {
   if (open_ && batch.empty())
     outcome.failure = updater_->idle();
   else if (open_)
-    outcome = updater_->deliver(batch, stop);
+    outcome = deliver(batch, stop);
   settle(batch.size(), outcome);
   if (!open_)
     return outcome;
@@ -122,6 +123,17 @@ Outcome Worker::step(std::stop_token stop) {
     in_doubt_ = false;
     connected();
   }
+  return outcome;
+}
+
+Outcome Worker::deliver(std::span<const Record> batch, std::stop_token stop) {
+  const auto note = [this](std::optional<steady_clock::time_point> since) {
+    std::lock_guard lock(mutex_);
+    delivering_since_ = since;
+  };
+  note(steady_clock::now());
+  Outcome outcome = updater_->deliver(batch, std::move(stop));
+  note(std::nullopt);
   return outcome;
 }
 
@@ -197,17 +209,28 @@ void Worker::rest(milliseconds pause, std::stop_token stop) {
   woken_.wait_for(lock, stop, pause, [] { return false; });
 }
 
-// Says how far it is behind: not at each record, but at each doubling.
+bool Worker::is_behind(const UpdaterStats &now) const {
+  if (now.pending == 0 || now.pending >= options_.backlog)
+    return now.pending > 0;
+  auto waiting = cursor_.behind();
+  std::lock_guard lock(mutex_);
+  if (delivering_since_) {
+    const auto delivering = steady_clock::now() - *delivering_since_;
+    waiting = std::max(waiting, std::chrono::duration_cast<milliseconds>(delivering));
+  }
+  return waiting >= options_.backlog_age;
+}
+
+// Not at each record, but at each doubling.
 void Worker::watch() {
+  std::lock_guard lock(watching_);
   const UpdaterStats now = stats();
   if (now.dropped > 0 && now.dropped >= 2 * dropped_said_) {
     dropped_said_ = now.dropped;
     listener_({UpdaterEvent::State::kDropped, now,
                "Records were given up before they were delivered: the store was full or damaged."});
   }
-  const bool behind = now.pending >= options_.backlog ||
-                      (now.pending > 0 && cursor_.behind() >= options_.backlog_age);
-  if (behind && now.pending >= 2 * backlog_said_) {
+  if (is_behind(now) && now.pending >= 2 * backlog_said_) {
     backlog_said_ = now.pending;
     listener_({UpdaterEvent::State::kBacklog, now, {}});
   } else if (now.pending == 0 && backlog_said_ > 0) {

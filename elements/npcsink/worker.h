@@ -10,6 +10,7 @@
 #include <mutex>
 #include <optional>
 #include <random>
+#include <span>
 #include <string>
 #include <thread>
 
@@ -62,7 +63,8 @@ class Worker {
  public:
   using Listener = std::function<void(const UpdaterEvent &event)>;
 
-  /// `listener` is called on the worker's thread, without a lock.
+  /// `listener` is called on the worker's thread, or on that which calls watch(). It may ask for
+  /// stats().
   Worker(std::string name, std::unique_ptr<Updater> updater, std::shared_ptr<Store> store,
          const WorkerOptions &options, Listener listener);
   ~Worker();
@@ -76,17 +78,21 @@ class Worker {
   void hurry();
   /// Whether there is no stream that more records come from, for Backlog.
   void set_ended(bool ended);
+  /// Says if the updater is behind, or is no longer, by then. To be called now and then from
+  /// another thread: the worker's own may be in a delivery that does not end.
+  void watch();
   UpdaterStats stats() const;
 
  private:
   void run(std::stop_token stop);
   Outcome step(std::stop_token stop);
   bool ended() const;
+  Outcome deliver(std::span<const Record> batch, std::stop_token stop);
   void settle(std::size_t taken, const Outcome &outcome);
   void connected();
   void disconnected(const std::string &reason);
   void failed(const Outcome &outcome, std::stop_token stop);
-  void watch();
+  bool is_behind(const UpdaterStats &now) const;
   void rest(std::chrono::milliseconds pause, std::stop_token stop);
 
   const std::string name_;
@@ -101,8 +107,11 @@ class Worker {
   bool in_doubt_ = false;  // an open way failed, and none has worked since
   unsigned failures_in_a_row_ = 0;
   std::string said_, refusal_said_;
-  std::uint64_t backlog_said_ = 0, dropped_said_ = 0;
   std::mt19937 random_;
+
+  // Outermost lock: held while the listener is called, so that it hears things in their order.
+  std::mutex watching_;
+  std::uint64_t backlog_said_ = 0, dropped_said_ = 0;
 
   // Innermost lock: nothing is called while it is held.
   mutable std::mutex mutex_;
@@ -110,6 +119,7 @@ class Worker {
   bool hurry_ = false;
   bool ended_ = false;
   bool connected_ = false;
+  std::optional<std::chrono::steady_clock::time_point> delivering_since_;
   std::uint64_t delivered_ = 0, refused_ = 0, failed_ = 0;
   std::string last_error_;
 

@@ -383,13 +383,50 @@ TEST_F(Updaters, SayHowLongTheyAreBehind) {
   make("one:a");
   delivery_->start();
   push(0, 1);
+  npc::UpdaterStats said;
   ASSERT_TRUE(eventually([&] {
-    const auto events = this->events();
-    return std::any_of(events.begin(), events.end(), [](const npc::UpdaterEvent &event) {
-      return event.state == State::kBacklog && event.stats.pending == 1;
-    });
+    for (const npc::UpdaterEvent &event : events()) {
+      if (event.state == State::kBacklog)
+        said = event.stats;
+    }
+    return said.pending == 1;
   }));
-  EXPECT_EQ(stats().oldest, seconds(5));
+  EXPECT_EQ(said.oldest, seconds(5));
+}
+
+TEST_F(Updaters, SayThatTheyAreBehindWhileADeliveryLasts) {
+  options_.backlog = 100;
+  one_.stuck = true;
+  make("one:a");
+  delivery_->start();
+  push(0, 1);
+  ASSERT_TRUE(eventually([&] { return stats().connected; }));
+  push(1, 500);
+  const auto said = [this](State state) {
+    const auto events = this->events();
+    return std::any_of(events.begin(), events.end(),
+                       [&](const npc::UpdaterEvent &event) { return event.state == state; });
+  };
+  EXPECT_TRUE(eventually([&] { return said(State::kBacklog); }));
+  EXPECT_EQ(stats().delivered, 0u);
+  {
+    std::lock_guard lock(one_.mutex);
+    one_.stuck = false;
+  }
+  one_.changed.notify_all();
+  EXPECT_TRUE(eventually([&] { return said(State::kCaughtUp); }));
+}
+
+TEST_F(Updaters, SayThatADeliveryLastsForLong) {
+  options_.backlog_age = milliseconds(1);
+  one_.stuck = true;
+  make("one:a");
+  delivery_->start();
+  push(0, 1);
+  EXPECT_TRUE(eventually([&] {
+    const auto events = this->events();
+    return !events.empty() && events.back().state == State::kBacklog;
+  }));
 }
 
 TEST_F(Updaters, ThatOnlyShowNowGetNoBacklog) {

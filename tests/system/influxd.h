@@ -43,7 +43,7 @@ class InfluxFake {
  public:
   InfluxFake();
   /// The next requests with lines get these answers, one each: JSON with `status`, `headers`,
-  /// `body`, `hang`. Without one it is 204.
+  /// `body`, `hang`, `drip`. Without one it is 204.
   void tell(const std::vector<std::string> &answers);
   /// Each request with lines: `connection lines status`.
   std::vector<std::string> requests() const;

@@ -80,6 +80,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         append("requests", f"{self.client_address[1]} {text.count(chr(10))} {status}\n")
         if answer.get("hang"):
             time.sleep(600)
+        if answer.get("drip"):
+            # A byte now and then, and never an end.
+            self.wfile.write(b"HTTP/1.1 204 No Content\r\nX-Header: ")
+            while True:
+                self.wfile.write(b"X")
+                time.sleep(0.05)
         if status == 204:
             append("lines", text)
         self.answer(status, answer.get("body", ""), answer.get("headers"))

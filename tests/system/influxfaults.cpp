@@ -16,6 +16,7 @@
 #include "../core/numbered.h"
 #include "../waiting.h"
 #include "influxd.h"
+#include "npcsink/updaters/influxdb/http.h"
 #include "npcsink/updaters/updater.h"
 #include "sink.h"
 
@@ -172,6 +173,25 @@ TEST_F(InfluxFaults, OfALineAreSetAside) {
   EXPECT_EQ(outcome.refused[0].why,
             "InfluxDB at " + fake_.host() + " refused the record: bad timestamp.");
   EXPECT_EQ(requests(), (std::vector<std::string>{"100 400", "99 204"}));
+}
+
+TEST_F(InfluxFaults, OfAServerThatDripsEnd) {
+  npc::HttpSettings settings;
+  settings.server = fake_.host();
+  settings.token = npc::test::content_of(fake_.token_file());
+  settings.token.resize(settings.token.find_last_not_of('\n') + 1);
+  settings.patience = milliseconds(500);
+  npc::HttpClient client(settings);
+  fake_.tell({R"({"drip":true})"});
+  const std::string url =
+      "http://" + fake_.host() + "/api/v2/write?org=my%20home&bucket=npc&precision=ns";
+  const std::string lines = npc::gzipped(records_[0].line_protocol + "\n");
+  npc::HttpAnswer answer = client.post(url, lines, true, {});
+  EXPECT_EQ(answer.status, 0);
+  EXPECT_TRUE(answer.slow);
+  EXPECT_EQ(answer.failure, "What is at " + fake_.host() +
+                                " is too slow: a request was not answered in time, so smaller ones "
+                                "follow.");
 }
 
 TEST_F(InfluxFaults, OfAServerThatHangsDoNotHoldUpAStop) {

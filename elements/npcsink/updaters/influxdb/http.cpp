@@ -44,6 +44,8 @@ class HttpClient::Curl {
   void set_up_tls(const HttpSettings &settings);
   CURLcode run(std::stop_token stop);
   HttpAnswer answer() const;
+  HttpAnswer failure(const HttpSettings &settings, CURLcode code,
+                     std::chrono::milliseconds most) const;
   std::string sentence(const HttpSettings &settings, CURLcode code) const;
 
   CURLM *multi_ = nullptr;
@@ -122,6 +124,9 @@ HttpAnswer HttpClient::Curl::post(const HttpSettings &settings, const std::strin
   curl_easy_setopt(easy_, CURLOPT_HTTPHEADER, (gzipped ? gzip_headers_ : headers_).get());
   curl_easy_setopt(easy_, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
   curl_easy_setopt(easy_, CURLOPT_POSTFIELDS, body.data() != nullptr ? body.data() : "");
+  // A byte now and then is not silence, but no answer either.
+  const auto most = settings.patience + std::chrono::seconds(body.size() / 1024);
+  curl_easy_setopt(easy_, CURLOPT_TIMEOUT_MS, static_cast<long>(most.count()));
 
   if (curl_multi_add_handle(multi_, easy_) != CURLM_OK)
     throw std::runtime_error("libcurl takes no request");
@@ -130,7 +135,7 @@ HttpAnswer HttpClient::Curl::post(const HttpSettings &settings, const std::strin
   if (code == CURLE_OK)
     got = answer();
   else if (!stop.stop_requested())
-    got.failure = sentence(settings, code);
+    got = failure(settings, code, most);
   curl_multi_remove_handle(multi_, easy_);
   return got;
 }
@@ -163,6 +168,19 @@ HttpAnswer HttpClient::Curl::answer() const {
   curl_off_t seconds = 0;
   curl_easy_getinfo(easy_, CURLINFO_RETRY_AFTER, &seconds);
   got.retry_after = std::chrono::seconds(std::max<curl_off_t>(seconds, 0));
+  return got;
+}
+
+HttpAnswer HttpClient::Curl::failure(const HttpSettings &settings, CURLcode code,
+                                     std::chrono::milliseconds most) const {
+  HttpAnswer got;
+  got.failure = sentence(settings, code);
+  curl_off_t passed = 0;
+  curl_easy_getinfo(easy_, CURLINFO_TOTAL_TIME_T, &passed);
+  got.slow = code == CURLE_OPERATION_TIMEDOUT && std::chrono::microseconds(passed) >= most;
+  if (got.slow)
+    got.failure = "What is at " + settings.server +
+                  " is too slow: a request was not answered in time, so smaller ones follow.";
   return got;
 }
 

@@ -18,6 +18,8 @@ struct HttpSettings {
   std::string token;      ///< goes into `Authorization: Token …`; empty for none
   std::string ca_file;    ///< the only authorities that are trusted; empty for those of the system
   bool insecure = false;  ///< anybody may answer in the name of the server
+  /// How long a request may take in all, besides a second for each KiB of it.
+  std::chrono::milliseconds patience{30000};
 };
 
 /// What came back.
@@ -27,6 +29,7 @@ struct HttpAnswer {
   std::string redirect;  ///< where it sends us; we do not go there
   std::chrono::seconds retry_after{0};
   std::string failure;  ///< why there was no answer, as a sentence; empty if a stop cut it short
+  bool slow = false;    ///< there was none in the time that a request may take in all
 };
 
 /// Sends requests one after the other, over one connection as long as it lasts. Used by one thread.
@@ -37,7 +40,8 @@ class HttpClient {
   ~HttpClient();
 
   /// Posts a body of plain text to an address without credentials. A server that says nothing is
-  /// given up after 20 s.
+  /// given up after 20 s, and one that takes the request or answers too slowly after
+  /// HttpSettings::patience and a second for each KiB of the request.
   HttpAnswer post(const std::string &url, std::string_view body, bool gzipped,
                   std::stop_token stop);
 

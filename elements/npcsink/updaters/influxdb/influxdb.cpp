@@ -121,7 +121,10 @@ std::string InfluxUpdater::connect(const Record &, std::stop_token stop) {
 
 Outcome InfluxUpdater::deliver(std::span<const Record> records, std::stop_token stop) {
   const auto send = [&](std::string_view lines) {
-    return judge_lines(client_->post(url_, gzipped(lines), true, stop), place_);
+    const HttpAnswer answer = client_->post(url_, gzipped(lines), true, stop);
+    if (answer.slow)
+      lines_.slow_down(lines);
+    return judge_lines(answer, place_);
   };
   Outcome outcome = lines_.write(records, send, stop);
   if (!outcome.failure.empty()) {

@@ -8,9 +8,12 @@
 namespace npc {
 namespace {
 
+using Clock = std::chrono::steady_clock;
 using Kind = InfluxVerdict::Kind;
 using BadLines = decltype(InfluxVerdict::bad_lines);
 using Indices = std::span<const std::size_t>;
+
+constexpr std::size_t kMostLines = 5000;
 
 std::size_t count_lines(const Record &record) {
   const std::string &text = record.line_protocol;
@@ -52,6 +55,7 @@ class InfluxLines::Writing {
   const std::span<const Record> records_;
   const Send &send_;
   const std::stop_token stop_;
+  const Clock::time_point end_ = Clock::now() + kMostTime;
   Outcome outcome_;
 };
 
@@ -63,7 +67,7 @@ Outcome InfluxLines::Writing::run() {
     std::size_t lines = count_lines(records_[begin]);
     for (end = begin + 1; end < all.size(); end++) {
       lines += count_lines(records_[end]);
-      if (lines > lines_.most_lines_)
+      if (lines > std::min(lines_.most_lines_, lines_.pace_))
         break;
     }
     going = write(Indices(all).subspan(begin, end - begin));
@@ -78,11 +82,12 @@ Outcome InfluxLines::Writing::run() {
 
 // Whether all of the range is settled.
 bool InfluxLines::Writing::write(Indices range) {
-  if (stop_.stop_requested())
+  if (stop_.stop_requested() || (outcome_.confirmed > 0 && Clock::now() >= end_))
     return false;
   const InfluxVerdict verdict = send_(text_of(range));
   switch (verdict.kind) {
     case Kind::kTaken:
+      lines_.pace_ = std::min(2 * lines_.pace_, kMostLines);
       confirm(range);
       return true;
     case Kind::kBadLines:
@@ -148,6 +153,11 @@ std::string InfluxLines::Writing::text_of(Indices range) const {
 Outcome InfluxLines::write(std::span<const Record> records, const Send &send,
                            std::stop_token stop) {
   return Writing(*this, records, send, std::move(stop)).run();
+}
+
+void InfluxLines::slow_down(std::string_view lines) {
+  const auto count = static_cast<std::size_t>(std::count(lines.begin(), lines.end(), '\n'));
+  pace_ = std::max<std::size_t>(std::min(count, pace_) / 2, 1);
 }
 
 }  // namespace npc

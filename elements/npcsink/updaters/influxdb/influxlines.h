@@ -2,6 +2,7 @@
 // Records into requests, so that a bad line or a large request holds up nothing else.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <span>
@@ -23,12 +24,21 @@ class InfluxLines {
 
   /// Sends records in their order. What the server refuses for ever is searched for by halves, set
   /// aside and counted as confirmed; the records around it are written.
+  /// A server that takes its time for each request gets no more of them once `kMostTime` has passed
+  /// and something is confirmed: the rest is left for the next call.
   Outcome write(std::span<const Record> records, const Send &send, std::stop_token stop);
+
+  /// These lines took too long: the next requests are half as large, and grow again when they are
+  /// taken.
+  void slow_down(std::string_view lines);
+
+  static constexpr std::chrono::seconds kMostTime{60};
 
  private:
   class Writing;
   // Less after the server found a request too large, so that not each of them is sent twice.
   std::size_t most_lines_ = 5000;
+  std::size_t pace_ = most_lines_;  // less while the server is slow
 };
 
 }  // namespace npc
