@@ -104,6 +104,22 @@ TEST_F(Influx, GetsEachRecordOfOneTime) {
             std::string::npos);
 }
 
+TEST_F(Influx, WritesIntoARetentionPolicy) {
+  Influxd influxd;
+  ASSERT_TRUE(start(influxd));
+  Sink sink("influxdb://" + influxd.host() + "/npc?rp=ten%20years");
+  sink.push(0, 10);
+  EXPECT_EQ(sink.wait_for("disconnected"),
+            "The database \"npc\" of InfluxDB at " + influxd.host() +
+                " has no retention policy \"ten years\": create it: influx -execute 'CREATE "
+                "RETENTION POLICY \"ten years\" ON \"npc\" DURATION 52w REPLICATION 1'.");
+  influxd.query(R"(CREATE RETENTION POLICY "ten years" ON "npc" DURATION 520w REPLICATION 1)");
+  EXPECT_TRUE(sink.drain());
+  EXPECT_EQ(influxd.query("SELECT seq FROM npc").find("values"), std::string::npos);
+  const std::string answer = influxd.query(R"(SELECT count(seq) FROM "ten years".npc)");
+  EXPECT_NE(answer.find(",10]"), std::string::npos) << answer;
+}
+
 TEST_F(Influx, LosesNothingAndDoublesNothingWhenItIsKilled) {
   Influxd influxd;
   ASSERT_TRUE(start(influxd));
