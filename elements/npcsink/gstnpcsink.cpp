@@ -55,7 +55,8 @@
  * ]|
  * The table `records` has the record itself (`record`, JSON) and what names it, `cursors` the last
  * `id` that each updater has delivered, and `refused` the last 1000 records that a far side never
- * takes, with the reason. Who may not write to the directory can read only while the sink runs.
+ * takes, with the reason. The journal beside the file (`…-wal`, `…-shm`) stays when the sink stops,
+ * so that who may not write there can read the store then too.
  *
  * File and journal stay below #GstNpcSink:store-size: then the oldest records go, delivered or not,
  * and those that were not are counted as dropped. An updater that is taken out of
@@ -69,12 +70,13 @@
  * to NULL is lost. Of what all updaters have, only the newest 500 records stay then.
  *
  * A store that fails is no error of the pipeline, unless it must not be used at all: in use by
- * another sink, of a newer version, or a database of another program. It posts an element message
- * named `npc-store`:
+ * another sink, under whatever name, of a newer version, or a file of another program, which stays
+ * as it is. It posts an element message named `npc-store`:
  *
  * - `store`: #gchararray, its path
  * - `state`: #gchararray, `failing`: it cannot be written; `writing`: it can again; `replaced`: a
- *   damaged file was set aside; `losing`: memory is full too, and the oldest records are given up;
+ *   damaged file was set aside; `losing`: memory is full too, and the oldest records are given up,
+ *   or nobody has used what waited in `/dev/shm` for another store, which is gone, for a week;
  *   `clock-jumped`: the system's clock, by which records get old, moved by a minute or more;
  *   `unguarded`: `/dev/shm` cannot be used, so a kill takes what is not stored yet
  * - `reason`: #gchararray, a sentence, or empty

@@ -51,6 +51,7 @@ constexpr std::string_view kShownParameters[] = {"active",
                                                  "password-file",
                                                  "pulse",
                                                  "qos",
+                                                 "rp",
                                                  "stale",
                                                  "token-file",
                                                  "topic-prefix",
@@ -112,6 +113,24 @@ std::string_view secret_in(std::string_view name) {
   return found == std::end(kSecretNames) ? std::string_view() : found->what;
 }
 
+// An address of one link needs the interface that leads there: after %25, as RFC 6874 has it.
+// Returns it as it stands before an address for the system, with its %.
+std::string take_zone(std::string_view &host) {
+  constexpr std::string_view kMark = "%25";
+  const auto percent = host.find('%');
+  if (percent == std::string_view::npos)
+    return {};
+  std::string_view zone = host.substr(percent);
+  host = host.substr(0, percent);
+  const bool marked = zone.starts_with(kMark);
+  zone.remove_prefix(marked ? kMark.size() : 1);
+  if (!marked || zone.empty() || !std::all_of(zone.begin(), zone.end(), [](char c) {
+        return is_alpha(c) || is_digit(c) || c == '-' || c == '.' || c == '_' || c == '~';
+      }))
+    throw Fault{"the interface of an IPv6 address is written after %25, as in [fe80::1%25eth0]"};
+  return "%" + std::string(zone);
+}
+
 bool is_host(std::string_view host, bool bracketed) {
   return !host.empty() && std::all_of(host.begin(), host.end(), [bracketed](char c) {
     if (bracketed)
@@ -133,20 +152,21 @@ void parse_authority(std::string_view authority, Uri &uri) {
   const auto host_end = bracketed ? authority.find(']') : authority.find(':');
   if (bracketed && host_end == std::string_view::npos)
     throw Fault{"the ] after the IPv6 address is missing"};
-  const std::string_view host =
+  std::string_view host =
       bracketed ? authority.substr(1, host_end - 1) : authority.substr(0, host_end);
   authority.remove_prefix(std::min(authority.size(), bracketed ? host_end + 1 : host.size()));
+  const std::string zone = bracketed ? take_zone(host) : std::string();
   if (!authority.empty() && authority.front() != ':')
     throw Fault{"only :port may follow the ] of an IPv6 address"};
   if (!authority.empty() && authority.find(':', 1) != std::string_view::npos)
     throw Fault{"an IPv6 address must be in brackets, as in mqtt://[::1]:1883"};
   if (!authority.empty())
     uri.port = parse_port(authority.substr(1));
-  if (!host.empty() && !is_host(host, bracketed)) {
+  if ((!host.empty() || !zone.empty()) && !is_host(host, bracketed)) {
     throw Fault{bracketed ? "what is in brackets is not an IPv6 address"
                           : "the host name may have only letters, digits, -, . and _"};
   }
-  uri.host = lower(host);
+  uri.host = lower(host) + zone;
 }
 
 void parse_query(std::string_view query, Uri &uri) {
@@ -297,8 +317,11 @@ std::string Uri::file_parameter(const std::string &name) const {
 }
 
 std::string host_and_port(const std::string &host, std::uint16_t port) {
-  const bool ipv6 = host.find(':') != std::string::npos;
-  return (ipv6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+  std::string text = host;
+  if (const auto zone = text.find('%'); zone != std::string::npos)
+    text.insert(zone + 1, "25");
+  const bool ipv6 = text.find(':') != std::string::npos;
+  return (ipv6 ? "[" + text + "]" : text) + ":" + std::to_string(port);
 }
 
 std::string redact(std::string_view text) {

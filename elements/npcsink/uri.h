@@ -24,7 +24,9 @@ struct Uri {
   std::string scheme;  ///< in lower case
   bool has_authority = false;
   std::string user;
-  std::string host;  ///< in lower case, an IPv6 address without its brackets
+  /// In lower case, an IPv6 address without its brackets; the interface of one, as it is written,
+  /// follows after a %.
+  std::string host;
   std::optional<std::uint16_t> port;
   std::string path;
   std::map<std::string, std::string> parameters;
@@ -45,7 +47,7 @@ std::string scheme_of(std::string_view text);
 /// that follows a colon.
 Uri parse_uri(std::string_view text);
 
-/// As in a URI: an IPv6 address in brackets.
+/// As in a URI: an IPv6 address in brackets, with %25 before its interface.
 std::string host_and_port(const std::string &host, std::uint16_t port);
 
 /// What may be shown of what a user typed, URIs separated by white space: all of them, without the

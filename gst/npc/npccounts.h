@@ -115,8 +115,8 @@ typedef struct {
  * @camera: which camera
  * @boot: random name of this run of the counter
  * @seq: number of the record in that run, from 0; (site, camera, boot, seq) names a record for ever
- * @time: end of the window, UTC, in ms since 1970, at most %G_MAXINT64 / 1000000 (in the year
- * 2262): line protocol writes it in ns
+ * @time: end of the window, UTC, in ms since 1970, at most %G_MAXINT64 / 1000000 - 1 (in
+ * the year 2262): line protocol writes it in ns
  * @interval: length of the window in ms
  * @people: confirmed tracks of the counted class present, median over the window's analysed frames
  * @people_max: the most of them at once
@@ -242,14 +242,26 @@ GST_NPC_API GstNpcCounts *gst_npc_counts_from_json(const gchar *json, gssize len
  *
  * InfluxDB's line protocol, one line for the frame (measurement `npc`) and one for each class
  * (`npc_object`, tag `class`, field `count`), line (`npc_line`, tag `line`) and zone (`npc_zone`,
- * tag `zone`), all with the tags `camera` and `site` and the time in ns:
+ * tag `zone`), all with the tags `camera` and `site` and the same time in ns:
  *
  * |[
- * npc,camera=door,site=home people=3i,people_max=4i,moving=1i,faces=1i,seq=48213i,interval=2000i,boot="5f0c" 1767225600000000000
- * npc_line,camera=door,line=main,site=home in=5i,out=4i,in_total=1204i,out_total=1187i 1767225600000000000
+ * npc,camera=door,site=home people=3i,people_max=4i,moving=1i,faces=1i,seq=48213i,interval=2000i,boot="5f0c" 1767225600000953380
+ * npc_line,camera=door,line=main,site=home in=5i,out=4i,in_total=1204i,out_total=1187i 1767225600000953380
  * ]|
  *
  * `flags="partial,degraded"` follows `boot` if there are any.
+ *
+ * A database knows a point by its tags and its time, and the times of two records may be equal: a
+ * clock is set back, a board without one starts again. So the time of the points is that of the
+ * record, in ms, and below that
+ *
+ * |[
+ * (FNV-1a of boot, 64 bits, + seq) modulo 1000000
+ * ]|
+ *
+ * A record that is written twice is the same points. Of two with the same ms, those of one boot
+ * differ (but for a multiple of 1000000 records between them), and those of two boots are the same
+ * points once in a million.
  *
  * Returns: (transfer full): the lines, separated by newlines, without one at the end
  */
@@ -265,7 +277,8 @@ GST_NPC_API gchar *gst_npc_counts_to_line_protocol(const GstNpcCounts *counts);
  *
  * Reads by the rules of gst_npc_counts_from_json(): other measurements, tags and fields, empty
  * lines and those that begin with `#` are ignored. Lines that differ in site, camera or time are
- * refused, and so is a text without the line for the frame.
+ * refused, and so is a text without the line for the frame. A time of whole milliseconds is read
+ * too.
  *
  * Returns: (transfer full) (nullable): the record, or %NULL with @error set
  */

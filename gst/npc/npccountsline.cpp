@@ -168,35 +168,51 @@ class LineReader {
   guint line_ = 1;
 };
 
+/// The time of the points of a record, in ns. Tags and time are all that InfluxDB knows a point by:
+/// were it the time of the record alone, a clock that steps back, or a board without a clock that
+/// starts again, would replace other records. So what is below the ms is made of boot and seq: one
+/// after the other within a boot, from a place that differs from boot to boot.
+guint64 point_time(const GstNpcCounts &counts) {
+  guint64 hash = 14695981039346656037u;  // FNV-1a
+  for (const char c : std::string_view(counts.boot))
+    hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
+  constexpr guint64 kKeys = kNanosecondsPerMillisecond;
+  return counts.time * kKeys + (hash % kKeys + counts.seq % kKeys) % kKeys;
+}
+
 /// What the lines of a text must have in common.
 struct Origin {
   gchar site[GST_NPC_NAME_MAX + 1];
   gchar camera[GST_NPC_NAME_MAX + 1];
-  guint64 time;
+  guint64 time;  // in ns
 
   explicit Origin(const Point &point) {
     set_name(site, point.tag("site"), "site");
     set_name(camera, point.tag("camera"), "camera");
     const std::optional<guint64> ns = whole_number(point.time);
-    if (!ns || *ns > kTimeMax * kNanosecondsPerMillisecond || *ns % kNanosecondsPerMillisecond != 0)
-      refuse_field("time", "must be whole milliseconds, written in ns, at the end of each line");
-    time = *ns / kNanosecondsPerMillisecond;
+    if (!ns || *ns / kNanosecondsPerMillisecond > kTimeMax)
+      refuse_field("time", "must be at the end of each line, in ns");
+    time = *ns;
+  }
+
+  void join(const Origin &other) const {
+    if (std::string_view(site) != other.site)
+      refuse_field("site", "is not the same in all lines: send each record by itself");
+    if (std::string_view(camera) != other.camera)
+      refuse_field("camera", "is not the same in all lines: send each record by itself");
+    if (time != other.time)
+      refuse_field("time", "is not the same in all lines: send each record by itself");
   }
 };
 
-void join(GstNpcCounts &counts, const Point &point, bool first) {
-  const Origin origin(point);
-  if (first) {
-    std::memcpy(counts.site, origin.site, sizeof counts.site);
-    std::memcpy(counts.camera, origin.camera, sizeof counts.camera);
-    counts.time = origin.time;
-  }
-  if (std::string_view(counts.site) != origin.site)
-    refuse_field("site", "is not the same in all lines: send each record by itself");
-  if (std::string_view(counts.camera) != origin.camera)
-    refuse_field("camera", "is not the same in all lines: send each record by itself");
-  if (counts.time != origin.time)
-    refuse_field("time", "is not the same in all lines: send each record by itself");
+// A time in another unit than ns must not pass for one in the year 1970.
+void set_origin(GstNpcCounts &counts, const Origin &origin) {
+  std::memcpy(counts.site, origin.site, sizeof counts.site);
+  std::memcpy(counts.camera, origin.camera, sizeof counts.camera);
+  counts.time = origin.time / kNanosecondsPerMillisecond;
+  if (origin.time % kNanosecondsPerMillisecond != 0 && origin.time != point_time(counts))
+    refuse_field("time",
+                 "must be in ns, either whole milliseconds or with boot and seq below them");
 }
 
 void read_frame(GstNpcCounts &counts, const Point &point) {
@@ -228,7 +244,8 @@ void read_entry(GArray *array, const Field<Entry> (&fields)[size], const Point &
 
 CountsPtr read_lines(std::string_view text) {
   CountsPtr counts(gst_npc_counts_new(), gst_npc_counts_free);
-  bool first = true, framed = false;
+  std::optional<Origin> origin;
+  bool framed = false;
   LineReader reader(text);
   while (const std::optional<Point> point = reader.next()) {
     // Those of a later version are ignored, as unknown keys are.
@@ -237,8 +254,9 @@ CountsPtr read_lines(std::string_view text) {
     if (!frame && measurement != "npc_object" && measurement != "npc_line" &&
         measurement != "npc_zone")
       continue;
-    join(*counts, *point, first);
-    first = false;
+    const Origin own(*point);
+    origin = origin.value_or(own);
+    origin->join(own);
     if (frame && framed)
       throw Refusal{GST_NPC_ERROR_SYNTAX, "There are two lines of the measurement \"npc\"."};
     framed |= frame;
@@ -253,6 +271,7 @@ CountsPtr read_lines(std::string_view text) {
   }
   if (!framed)
     throw Refusal{GST_NPC_ERROR_FIELD, "There is no line of the measurement \"npc\"."};
+  set_origin(*counts, *origin);
   return counts;
 }
 
@@ -280,7 +299,7 @@ void write_entries(std::string &text, const GstNpcCounts &counts, const GArray *
 }
 
 std::string write_lines(const GstNpcCounts &counts) noexcept {
-  const std::string time = std::to_string(counts.time * kNanosecondsPerMillisecond);
+  const std::string time = std::to_string(point_time(counts));
   std::string text = std::string("npc,camera=") + counts.camera + ",site=" + counts.site + " ";
   for (const auto &field : kPeopleFields)
     text += write_field(field, counts);

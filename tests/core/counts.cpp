@@ -3,6 +3,8 @@
 // with a record: copy it, put it in a value, post it.
 #include <limits>
 #include <random>
+#include <set>
+#include <sstream>
 #include <vector>
 
 #include "records.h"
@@ -10,7 +12,7 @@
 namespace npc::test {
 namespace {
 
-constexpr guint64 kTimeMax = G_MAXINT64 / 1000000;
+constexpr guint64 kTimeMax = G_MAXINT64 / 1000000 - 1;
 
 void expect_round_trips(const Counts &counts) {
   const std::string json = to_json(counts);
@@ -143,9 +145,49 @@ TEST(Counts, WriteEveryKeyOfAnEmptyRecord) {
             R"("flags":[]})");
   EXPECT_EQ(to_lines(counts),
             "npc,camera=b,site=a people=0i,people_max=0i,moving=0i,faces=0i,seq=0i,interval=0i,"
-            "boot=\"c\" 0");
+            "boot=\"c\" 898418");
   EXPECT_EQ(gst_structure_n_fields(to_structure(counts).get()), 15);
   expect_round_trips(counts);
+}
+
+// InfluxDB knows a point by its tags and its time.
+TEST(Counts, AreDifferentPointsAtOneTime) {
+  const auto times = [](const char *boot, guint64 seq, guint64 time) {
+    Counts counts = example();
+    g_strlcpy(counts->boot, boot, sizeof counts->boot);
+    counts->seq = seq;
+    counts->time = time;
+    Answer read = from_lines(to_lines(counts));
+    EXPECT_TRUE(read.counts) << read.message;
+    EXPECT_EQ(to_json(read.counts), to_json(counts));
+    std::set<std::string> all;
+    std::istringstream lines(to_lines(counts));
+    for (std::string line; std::getline(lines, line);)
+      all.insert(line.substr(line.rfind(' ') + 1));
+    return all;
+  };
+  std::set<std::string> all;
+  for (const char *boot : {"d9edd96d0f3c6f1b", "d9edd96d0f3c6f1c", "b", "1", "2"}) {
+    for (const guint64 seq : {0, 1, 2, 999999, 1000003, 48213}) {
+      const auto own = times(boot, seq, 1767225600000);
+      ASSERT_EQ(own.size(), 1u) << "one time for all points of a record";
+      EXPECT_EQ(own.begin()->substr(0, 13), "1767225600000");
+      EXPECT_EQ(own.begin()->size(), 19u);
+      EXPECT_EQ(own, times(boot, seq, 1767225600000)) << "and each time the same";
+      EXPECT_TRUE(all.insert(*own.begin()).second) << boot << " " << seq;
+    }
+  }
+  times("d9edd96d0f3c6f1b", G_MAXINT64, 0);
+  EXPECT_LE(std::stoull(*times("b", 0, kTimeMax).begin()), guint64{G_MAXINT64});
+}
+
+TEST(Counts, AreReadWithATimeOfWholeMilliseconds) {
+  std::string lines = kExampleLines;
+  for (std::size_t at; (at = lines.find("953380")) != std::string::npos;)
+    lines.replace(at, 6, "000000");
+  Answer read = from_lines(lines);
+  ASSERT_TRUE(read.counts) << read.message;
+  expect_is_example(read.counts);
 }
 
 TEST(Counts, RoundTripAtTheirLimits) {

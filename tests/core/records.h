@@ -136,12 +136,12 @@ inline constexpr char kExampleJson[] =
 
 inline constexpr char kExampleLines[] =
     "npc,camera=door,site=home people=3i,people_max=4i,moving=1i,faces=1i,seq=48213i,"
-    "interval=2000i,boot=\"5f0c\",flags=\"degraded\" 1767225600000000000\n"
-    "npc_object,camera=door,class=car,site=home count=2i 1767225600000000000\n"
+    "interval=2000i,boot=\"5f0c\",flags=\"degraded\" 1767225600000953380\n"
+    "npc_object,camera=door,class=car,site=home count=2i 1767225600000953380\n"
     "npc_line,camera=door,line=door,site=home in=5i,out=4i,in_total=1204i,out_total=1187i "
-    "1767225600000000000\n"
+    "1767225600000953380\n"
     "npc_zone,camera=door,site=home,zone=queue people=2i,people_max=3i,entered=4i,dwell=31000i "
-    "1767225600000000000";
+    "1767225600000953380";
 
 /// The text with one part of it replaced; the part must be there.
 inline std::string with(std::string text, const std::string &part, const std::string &other) {

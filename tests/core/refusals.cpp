@@ -10,7 +10,7 @@
 namespace npc::test {
 namespace {
 
-constexpr guint64 kTimeMax = G_MAXINT64 / 1000000;
+constexpr guint64 kTimeMax = G_MAXINT64 / 1000000 - 1;
 
 void expect_refused(const Answer &answer, GstNpcError code, const std::string &word,
                     const std::string &input) {
@@ -250,23 +250,30 @@ TEST(Refusals, OfLinesNameTheField) {
       {"in=5i", "in=5", "\"lines.door.in\""},
       {",zone=queue", "", "\"zone\""},
       {"dwell=31000i", "dwell=9223372036854775808i", "\"zones.queue.dwell\""},
-      {" 1767225600000000000\n", "\n", "\"time\""},
-      {" 1767225600000000000\n", " 1767225600000000001\n", "\"time\""},
-      {" 1767225600000000000\n", " 1767225600000000000i\n", "\"time\""},
-      {" 1767225600000000000\n", " -1767225600000000000\n", "\"time\""},
-      {" 1767225600000000000\n", " 9223372036855000000\n", "\"time\""},
-      {" 1767225600000000000\n", " 99999999999999999999999\n", "\"time\""},
-      {" 1767225600000000000\n", " 1767225600000000000,x=1i\n", "\"time\""},
+      {" 1767225600000953380\n", "\n", "\"time\""},
+      {" 1767225600000953380\n", " 1767225600000000001\n", "\"time\""},
+      {" 1767225600000953380\n", " 1767225600000953380i\n", "\"time\""},
+      {" 1767225600000953380\n", " -1767225600000953380\n", "\"time\""},
+      {" 1767225600000953380\n", " 9223372036855000000\n", "\"time\""},
+      {" 1767225600000953380\n", " 99999999999999999999999\n", "\"time\""},
+      {" 1767225600000953380\n", " 1767225600000953380,x=1i\n", "\"time\""},
       {"npc_line,camera=door", "npc_line,camera=gate", "\"camera\""},
       {"npc_line,camera=door,line=door,site=home", "npc_line,camera=door,line=door,site=work",
        "\"site\""},
-      {"out_total=1187i 1767225600000000000", "out_total=1187i 1767225600001000000", "\"time\""},
+      {"out_total=1187i 1767225600000953380", "out_total=1187i 1767225600001000000", "\"time\""},
   };
   for (const Change &change : changes) {
     const std::string text = with(kExampleLines, change.part, change.other);
     expect_refused(from_lines(text), change.code, change.word, text);
   }
   const std::string lines = kExampleLines;
+  // The time of another record, and times in us and in ms.
+  for (const char *time : {"1767225600000953381", "1767225600000953", "1767225600001"}) {
+    std::string text = lines;
+    for (std::size_t at; (at = text.find("1767225600000953380")) != std::string::npos;)
+      text.replace(at, 19, time);
+    expect_refused(from_lines(text), GST_NPC_ERROR_FIELD, "\"time\"", text);
+  }
   const std::string again = lines.substr(lines.find("npc_line"));
   expect_refused(from_lines(lines + "\n" + again), GST_NPC_ERROR_FIELD, "\"lines\"", again);
   for (const std::string &text :
@@ -321,14 +328,14 @@ TEST(Refusals, OfLinesSpareOtherOrdersAndOthersLines) {
   const Answer answer = from_lines(
       "# a record\r\n\r\n"
       "npc_zone,zone=queue,site=home,camera=door entered=4i,dwell=31000i,people_max=3i,people=2i"
-      "  1767225600000000000\r\n"
+      "  1767225600000953380\r\n"
       "weather\\,local,where=o\\ ut\\=side sky=\"grey\n, \\\"low\\\"\",rain=0.5\n"
       "npc_later,site=elsewhere x=1 5\n"
       "npc_line,camera=door,host=pi,line=door,site=home out_total=1187i,later=1.5,in_total=1204i,"
-      "out=4i,in=5i 1767225600000000000\n"
+      "out=4i,in=5i 1767225600000953380\n"
       "npc,host=pi\\ 5,site=home,camera=door   flags=\"later,degraded,,\",boot=\"5f0c\",seq=48213i,"
-      "fps=7.5,interval=2000i,faces=1i,moving=1i,people_max=4i,people=3i 1767225600000000000 \n"
-      "npc_object,class=car,camera=door,site=home count=02i 1767225600000000000\n");
+      "fps=7.5,interval=2000i,faces=1i,moving=1i,people_max=4i,people=3i 1767225600000953380 \n"
+      "npc_object,class=car,camera=door,site=home count=02i 1767225600000953380\n");
   ASSERT_TRUE(answer.counts) << answer.message;
   EXPECT_EQ(to_lines(answer.counts), kExampleLines);
 }

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // What a spool keeps over the end of its process, and what it refuses.
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 #include <stdlib.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
+#include <ctime>
 #include <deque>
 #include <filesystem>
 #include <fstream>
@@ -165,6 +169,59 @@ TEST_F(Spool, OutlivesWhoeverClearsItsFolder) {
   spool_->remove(1);
   spool_.reset();
   EXPECT_EQ(files().size(), 1u);
+}
+
+TEST_F(Spool, ExpiresWithItsStore) {
+  using std::chrono::hours;
+  const auto made = [this](const std::string &name, const std::string &line) {
+    open(folder_ + "/" + name);
+    if (!line.empty())
+      spool_->add(line);
+    spool_.reset();
+    const auto all = files();
+    return *std::find_if(all.begin(), all.end(), [&](const fs::path &file) {
+      std::ifstream head(file);
+      std::string first;
+      std::getline(head, first);
+      return first.ends_with("/" + name);
+    });
+  };
+  const auto age = [](const fs::path &file, time_t seconds) {
+    const timespec then = {time(nullptr) - seconds, 0}, both[] = {then, then};
+    ASSERT_EQ(utimensat(AT_FDCWD, file.c_str(), both, 0), 0);
+  };
+  const auto expire = [this](hours uptime) {
+    return npc::Spool::expire(folder_, hours(24), uptime);
+  };
+  const fs::path spool = made("gone/counts.db", "{1");
+  EXPECT_TRUE(expire(hours(1000)).empty());
+  EXPECT_TRUE(fs::exists(spool)) << "somebody may come back";
+
+  age(spool, 100 * 3600);
+  EXPECT_TRUE(expire(hours(50)).empty()) << "the clock jumped since then";
+  EXPECT_TRUE(fs::exists(spool));
+  EXPECT_TRUE(expire(hours(1000)).empty()) << "and the time begins anew";
+  EXPECT_TRUE(fs::exists(spool));
+
+  age(spool, 100 * 3600);
+  open(folder_ + "/gone/counts.db");
+  EXPECT_TRUE(expire(hours(1000)).empty()) << "it is in use";
+  spool_.reset();
+  fs::create_directory(folder_ + "/gone");
+  std::ofstream(folder_ + "/gone/counts.db").flush();
+  EXPECT_TRUE(expire(hours(1000)).empty()) << "its store is there";
+  EXPECT_TRUE(fs::exists(spool));
+  fs::remove_all(folder_ + "/gone");
+
+  const fs::path strange = folder_ + "/npcsink-strange";
+  std::ofstream(strange) << "What is not yet in the store of npcsink /gone\n";
+  age(strange, 100 * 3600);
+  EXPECT_EQ(expire(hours(1000)),
+            std::vector<std::string>{"Records that waited for the store \"" + folder_ +
+                                     "/gone/counts.db\", which is gone, were given up: \"" +
+                                     spool.string() + "\" had them, and nobody used it any more."});
+  EXPECT_FALSE(fs::exists(spool));
+  EXPECT_TRUE(fs::exists(strange)) << "it is none of ours";
 }
 
 TEST_F(Spool, IsNeverWithoutAName) {

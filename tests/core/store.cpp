@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // What the store keeps, for whom, and for how long.
 #include <rapidcheck.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -165,6 +168,29 @@ TEST_F(Store, IsReadByOthersMeanwhile) {
   EXPECT_EQ(query(options_.path, "SELECT updater, last FROM cursors"),
             std::vector<std::string>{"a|10"});
   EXPECT_TRUE(store_->stats().writing);
+}
+
+// SQLite cannot make the journal for somebody who may not write.
+TEST_F(Store, IsReadWhenItIsStoppedByWhoMayNotWrite) {
+  open();
+  push(0, 100);
+  close();
+  ASSERT_EQ(chmod(directory_.c_str(), 0555), 0);
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    if (geteuid() == 0 && setuid(65534) != 0)
+      _exit(2);
+    const auto rows = query(options_.path, "SELECT count(*), sum(seq) FROM records");
+    _exit(rows == std::vector<std::string>{"100|4950"} ? 0 : 1);
+  }
+  int status = -1;
+  EXPECT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  ASSERT_EQ(chmod(directory_.c_str(), 0755), 0);
+  open();
+  push(100, 110);
+  EXPECT_EQ(store_->stats().records, 110u);
 }
 
 TEST_F(Store, SetsRefusedRecordsAside) {

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The store among kills, cuts, damage and files that are not its own.
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <future>
+#include <iterator>
 #include <random>
 #include <set>
+#include <utility>
 
 #include "shelf.h"
 
@@ -44,6 +47,144 @@ TEST_F(StoreFaults, RefusesASecondWriter) {
   close();
   open();
   EXPECT_EQ(store_->stats().records, 20u);
+}
+
+TEST_F(StoreFaults, RefusesASecondWriterUnderAnotherName) {
+  open();
+  push(0, 10);
+  const auto first = std::exchange(store_, nullptr);
+  const std::string file = options_.path;
+  options_.path = path("link.db");
+  fs::create_symlink(file, options_.path);
+  EXPECT_NE(refusal().find("is in use by another npcsink"), std::string::npos);
+  options_.path = path("name.db");
+  fs::create_hard_link(file, options_.path);
+  EXPECT_NE(refusal().find("is in use by another npcsink"), std::string::npos);
+  first->push(numbered(10));
+  EXPECT_TRUE(first->flush(seconds(60)));
+  EXPECT_TRUE(first->stats().writing);
+}
+
+TEST_F(StoreFaults, RefusesTheStoreOfAnotherProcessUnderAnotherName) {
+  int ready[2], end[2];
+  ASSERT_EQ(pipe(ready) + pipe(end), 0);
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    open();
+    char c = static_cast<char>(store_->stats().writing);
+    c = write(ready[1], &c, 1) == 1 && read(end[0], &c, 1) == 1;
+    _exit(c);
+  }
+  char works = 0;
+  ASSERT_EQ(read(ready[0], &works, 1), 1);
+  EXPECT_EQ(works, 1);
+  options_.path = path("name.db");
+  fs::create_hard_link(path("counts.db"), options_.path);
+  EXPECT_NE(refusal().find("is in use by another npcsink"), std::string::npos);
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
+  for (const int each : {ready[0], ready[1], end[0], end[1]})
+    ::close(each);
+  open();
+  EXPECT_TRUE(writing());
+}
+
+// All that belongs to a store is beside the file, wherever a link to it is.
+TEST_F(StoreFaults, IsReplacedBehindALink) {
+  fs::create_directory(path("disk"));
+  fs::create_symlink("disk/counts.db", options_.path);
+  std::ofstream(path("disk/counts.db")).flush();
+  open();
+  push(0, 10);
+  close();
+  damage(path("disk/counts.db"), 0, "This is not a database at all.");
+  open();
+  EXPECT_TRUE(said(State::kReplaced));
+  EXPECT_TRUE(fs::is_symlink(options_.path));
+  EXPECT_TRUE(fs::exists(path("disk/counts.db.damaged-1")));
+  push(10, 20);
+  EXPECT_EQ(query(options_.path, "SELECT count(*) FROM records"), std::vector<std::string>{"10"});
+}
+
+TEST_F(StoreFaults, RefusesWhatNeverWasAStore) {
+  const std::string text = "What people wrote down.\n";
+  const auto content = [this] {
+    std::ifstream file(options_.path);
+    return std::string(std::istreambuf_iterator<char>(file), {});
+  };
+  options_.path = path("notes.txt");
+  for (const std::string &notes : {text, std::string("{}"), std::string(10000, '\0')}) {
+    std::ofstream(options_.path) << notes;
+    EXPECT_EQ(refusal(), "The store \"" + options_.path +
+                             "\" is refused: it is a file of another program. Choose another "
+                             "path.");
+    EXPECT_EQ(content(), notes);
+  }
+
+  // Nor what another program's database is, damaged or not.
+  options_.path = path("music.db");
+  change(options_.path, "CREATE TABLE songs (name); INSERT INTO songs VALUES ('a')");
+  damage(options_.path, 100, std::string(3000, 'x'));
+  const std::string music = content();
+  EXPECT_NE(refusal().find("it is a database of another program"), std::string::npos);
+  EXPECT_EQ(content(), music);
+
+  const auto is_left = [](const fs::directory_entry &entry) {
+    const std::string name = entry.path().filename();
+    return name.find("-lock") != std::string::npos || name.find(".damaged") != std::string::npos;
+  };
+  EXPECT_EQ(std::count_if(fs::directory_iterator(directory_), fs::directory_iterator(), is_left),
+            0);
+  // What is empty is nobody's.
+  options_.path = path("new.db");
+  std::ofstream(options_.path).flush();
+  open();
+  push(0, 10);
+  EXPECT_TRUE(writing());
+}
+
+// What one bit of an id, or a hand, can do.
+TEST_F(StoreFaults, DeliversWhateverItsIdsAre) {
+  const struct {
+    const char *sql;
+    std::int64_t quick;  // from where on it gets records; what is behind its cursor comes again
+  } changes[] = {
+      {"UPDATE records SET id = id + 9223372036854775797;"
+       "UPDATE cursors SET last = last + 9223372036854775797",
+       10},
+      {"UPDATE records SET id = 9223372036854775807 WHERE id = 10", 9},
+      {"UPDATE records SET id = id + (1 << 61) WHERE id > 4", 4},
+      {"UPDATE records SET id = id - 1000; UPDATE cursors SET last = last - 1000", 10},
+      {"UPDATE records SET id = id - 9223372036854775807 WHERE id < 3", 10},
+      {"UPDATE records SET id = id + 1000; UPDATE cursors SET last = 9223372036854775807"
+       " WHERE updater = 'quick'; UPDATE cursors SET last = last + 1000 WHERE updater = 'slow'",
+       10},
+  };
+  int number = 0;
+  for (const auto &[sql, quick] : changes) {
+    SCOPED_TRACE(sql);
+    options_.path = path("counts" + std::to_string(number++) + ".db");
+    open();
+    cursor("slow");
+    cursor("quick");
+    push(0, 10);
+    EXPECT_EQ(deliver_all("quick"), numbers(0, 10));
+    EXPECT_EQ(deliver(4, 4, "slow"), numbers(0, 4));
+    close();
+    change(options_.path, sql);
+    open();
+    cursor("slow");
+    cursor("quick");
+    push(10, 20);
+    EXPECT_EQ(deliver_all("slow"), numbers(4, 20));
+    EXPECT_EQ(deliver_all("quick"), numbers(quick, 20));
+    EXPECT_EQ(cursor("slow").dropped() + cursor("quick").dropped(), 0u);
+    EXPECT_EQ(store_->stats().records, 20u);
+    EXPECT_EQ(query(options_.path, "SELECT count(*), max(id) <= 1 << 53 FROM records"),
+              std::vector<std::string>{"20|1"});
+    close();
+  }
 }
 
 TEST_F(StoreFaults, RefusesWhatIsNotItsOwn) {

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "shelf.h"
 
@@ -152,6 +153,28 @@ TEST_F(StoreOutages, KnowsItsSpoolHoweverItsPathIsWritten) {
 }
 
 // What is given up is not what is just being written.
+TEST_F(StoreOutages, GivesBackTheMemoryOfAStoreThatIsGone) {
+  const std::string here = std::exchange(options_.path, path("mistyped/counts.db"));
+  open();
+  push(0, 10);
+  close();
+  const auto spools = [this] {
+    return std::count_if(fs::directory_iterator(directory_), fs::directory_iterator(),
+                         [](const fs::directory_entry &entry) {
+                           return entry.path().filename().string().starts_with("npcsink-");
+                         });
+  };
+  options_.path = here;
+  open();
+  EXPECT_EQ(spools(), 2) << "it may come back";
+  close();
+  options_.spool_age = seconds(0);
+  open();
+  EXPECT_NE(reason(State::kLosing).find("mistyped/counts.db\", which is gone, were given up"),
+            std::string::npos);
+  EXPECT_EQ(spools(), 1);
+}
+
 TEST_F(StoreOutages, GuardsWhatIsOnItsWayToTheDisk) {
   options_.memory = 20000;
   open();

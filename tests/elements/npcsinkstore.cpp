@@ -204,6 +204,7 @@ TEST_F(NpcSinkStore, CountsOnWithoutADirectory) {
 
 TEST_F(NpcSinkStore, SetsADamagedFileAside) {
   std::ofstream(path("counts.db")) << "no database";
+  std::ofstream(path("counts.db-lock")).flush();  // It was a store.
   set_store(path("counts.db"));
   play();
   push_records(0, 3);

@@ -158,6 +158,20 @@ def we_are_killed(trial):
     trial.audit()
 
 
+def clock_goes_back(trial):
+    """Each 50 records the clock goes back to one moment, at which each run begins too, as on a
+    board without a clock: many records share a time, within a run and across them."""
+    trial.far.prepare()
+    for _ in range(2):
+        trial.stream.start("--back", 50)
+        trial.await_flow()
+        time.sleep(1)
+        trial.stream.process.kill()
+    trial.stream.start("--back", 50, "--records", 200)
+    trial.finish()
+    trial.audit()
+
+
 def store_cut(trial):
     """The file or its journal loses its end, at random places of a store that was killed."""
     trial.far.prepare()
@@ -265,6 +279,7 @@ CASES = [  # what happens, needs root, needs a network of its own
     (network_cut, "network cut for {outage} s", True, True),
     (frozen, "far side frozen for {freeze} s", False, False),
     (we_are_killed, "our process killed with -9 at {kills} random moments", False, False),
+    (clock_goes_back, "clock goes back to the same moment each 50 records", False, False),
     (store_cut, "store cut at {cuts} random offsets", False, False),
     (disk_full, "disk full for {full} s and freed again", True, False),
 ]

@@ -248,8 +248,8 @@ class Mosquitto(FarSide):
 
 
 class Influxd(FarSide):
-    """A database. Its point has the identity of the record: site, camera and time are the tags and
-    the time, which a stream does not use twice. It confirms what is on its disk."""
+    """A database. It knows a point by site, camera and time; boot and seq are in the ns of the time.
+    It confirms what is on its disk."""
 
     kind = "influxdb"
     programs = ("influxd",)

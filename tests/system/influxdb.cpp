@@ -79,8 +79,45 @@ TEST_F(Influx, GetsEachRecordAsPoints) {
   EXPECT_EQ(influxd.sequence(), numbers(12000));
   const std::string last = influxd.query(
       "SELECT people, boot, interval FROM npc WHERE camera = 'door' AND site = 'home' AND seq = 7");
-  EXPECT_NE(last.find("[1767225614000000000,7,\"5f0c\",2000]"), std::string::npos) << last;
+  EXPECT_NE(last.find("[1767225614000905174,7,\"5f0c\",2000]"), std::string::npos) << last;
   EXPECT_FALSE(sink.posted_an_error());
+}
+
+// As after a clock is set back, and on a board without a clock.
+TEST_F(Influx, GetsEachRecordOfOneTime) {
+  Influxd influxd;
+  ASSERT_TRUE(start(influxd));
+  Sink sink("influxdb://" + influxd.host() + "/npc");
+  int number = 0;
+  for (const char *run : {R"("aaaaaaaaaaaaaaaa","seq":7)", R"("aaaaaaaaaaaaaaaa","seq":8)",
+                          R"("bbbbbbbbbbbbbbbb","seq":7)"}) {
+    sink.push(npc::test::text_buffer(
+        std::string(R"({"version":1,"site":"home","camera":"door","boot":)") + run +
+        R"(,"time":1700000001000,"interval":1000,"people":)" + std::to_string(number++) +
+        R"(,"zones":{"queue":{"people":1}}})"));
+  }
+  EXPECT_TRUE(sink.drain());
+  EXPECT_EQ(influxd.sequence().size(), 3u);
+  EXPECT_NE(influxd.query("SELECT sum(people), count(people) FROM npc").find(",3,3]"),
+            std::string::npos);
+  EXPECT_NE(influxd.query("SELECT sum(people), count(people) FROM npc_zone").find(",3,3]"),
+            std::string::npos);
+}
+
+TEST_F(Influx, WritesIntoARetentionPolicy) {
+  Influxd influxd;
+  ASSERT_TRUE(start(influxd));
+  Sink sink("influxdb://" + influxd.host() + "/npc?rp=ten%20years");
+  sink.push(0, 10);
+  EXPECT_EQ(sink.wait_for("disconnected"),
+            "The database \"npc\" of InfluxDB at " + influxd.host() +
+                " has no retention policy \"ten years\": create it: influx -execute 'CREATE "
+                "RETENTION POLICY \"ten years\" ON \"npc\" DURATION 52w REPLICATION 1'.");
+  influxd.query(R"(CREATE RETENTION POLICY "ten years" ON "npc" DURATION 520w REPLICATION 1)");
+  EXPECT_TRUE(sink.drain());
+  EXPECT_EQ(influxd.query("SELECT seq FROM npc").find("values"), std::string::npos);
+  const std::string answer = influxd.query(R"(SELECT count(seq) FROM "ten years".npc)");
+  EXPECT_NE(answer.find(",10]"), std::string::npos) << answer;
 }
 
 TEST_F(Influx, LosesNothingAndDoublesNothingWhenItIsKilled) {

@@ -29,6 +29,8 @@ namespace {
 
 // Audits look at the memory of this process, which must not grow by what it notes itself.
 constexpr std::size_t kMostTimes = 1 << 16;
+// 2026-01-01, where a clock that goes back goes to.
+constexpr guint64 kWrongTime = 1767225600000;
 
 struct Options {
   gchar *updaters = nullptr;
@@ -40,6 +42,7 @@ struct Options {
   gint64 retention = 0;
   gint64 store_size = 0;
   gint64 drain = 60;
+  gint64 back = 0;
 } options;
 
 const GOptionEntry entries[] = {
@@ -51,6 +54,7 @@ const GOptionEntry entries[] = {
     {"camera", 0, 0, G_OPTION_ARG_STRING, &options.camera, "name of the camera, door", "NAME"},
     {"rate", 0, 0, G_OPTION_ARG_DOUBLE, &options.rate, "records a second; 0: all it can", "N"},
     {"records", 0, 0, G_OPTION_ARG_INT64, &options.records, "how many; 0: until SIGTERM", "N"},
+    {"back", 0, 0, G_OPTION_ARG_INT64, &options.back, "the clock goes back each N records", "N"},
     {"log", 0, 0, G_OPTION_ARG_FILENAME, &options.log, "where to log what was taken", "FILE"},
     {nullptr, 0, 0, G_OPTION_ARG_NONE, nullptr, nullptr, nullptr}};
 
@@ -119,7 +123,7 @@ struct Stream {
   GstElement *sink = nullptr;
   std::string boot;
   std::array<std::string, 3> texts;
-  guint64 time = 0;  // ms since 1970; no two records share one, as InfluxDB wants
+  guint64 time = 0;  // ms since 1970
   guint64 seq = 0;
   guint64 stored = 0;
   Clock::time_point begin, handed_over;
@@ -157,7 +161,7 @@ void make_texts() {
   g_strlcpy(counts->camera, options.camera != nullptr ? options.camera : "door",
             sizeof(counts->camera));
   g_strlcpy(counts->boot, stream.boot.c_str(), sizeof(counts->boot));
-  counts->seq = counts->time = G_MAXINT64 / 1000000;
+  counts->seq = counts->time = G_MAXINT64 / 1000000 - 1;
   counts->interval = 2000;
   counts->people = counts->people_max = 3;
   const std::unique_ptr<gchar, decltype(&g_free)> json(gst_npc_counts_to_json(counts.get()),
@@ -170,6 +174,8 @@ void make_texts() {
 
 GstBuffer *make_buffer() {
   stream.time = std::max(stream.time + 1, static_cast<guint64>(g_get_real_time() / 1000));
+  if (options.back > 0)
+    stream.time = kWrongTime + stream.seq % static_cast<guint64>(options.back);
   const std::string text = stream.texts[0] + std::to_string(stream.seq) + stream.texts[1] +
                            std::to_string(stream.time) + stream.texts[2] + "\n";
   GstBuffer *buffer = gst_buffer_new_memdup(text.data(), text.size());

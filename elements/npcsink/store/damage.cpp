@@ -1,13 +1,20 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What happens to the file of a store around its database: the lock, and the way out of damage.
+// What happens to the file of a store around its database: whose it is, the locks, and the way out
+// of damage.
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <limits>
+#include <mutex>
+#include <set>
+#include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "../../openfile.h"
@@ -22,6 +29,60 @@ namespace fs = std::filesystem;
 constexpr int kMostDamaged = 9;
 constexpr int kRowsAtOnce = 500;
 constexpr char kFresh[] = ".new";
+constexpr char kLock[] = "-lock";
+
+// Where SQLite locks nothing.
+constexpr off_t kLockedByte = 1 << 29;
+// Of the header of an SQLite file: how it begins, its pages (big endian) and whose it is.
+constexpr std::string_view kMagic("SQLite format 3", 16);
+constexpr std::size_t kPagesAt = 28, kOwnerAt = 68;
+constexpr std::string_view kOurs = "npcs", kNobodys("\0\0\0\0", 4), kOnePage("\0\0\0\1", 4);
+
+DatabaseError in_use(const std::string &path) {
+  return {DatabaseError::Kind::kRefused,
+          "The store \"" + path + "\" is in use by another npcsink. Give each a store of its own."};
+}
+
+DatabaseError foreign(const std::string &path, const char *what) {
+  return {DatabaseError::Kind::kRefused,
+          "The store \"" + path + "\" is refused: it is " + what + ". Choose another path."};
+}
+
+// Whether it was a store, as far as its first bytes tell. They may be all that is left of it.
+bool was_store(std::string_view head) {
+  if (!kMagic.starts_with(head.substr(0, kMagic.size())))
+    return false;
+  if (head.size() < kOwnerAt + kOurs.size())
+    return true;
+  // An empty database is nobody's yet.
+  const std::string_view owner = head.substr(kOwnerAt, kOurs.size());
+  const std::string_view pages = head.substr(kPagesAt, kNobodys.size());
+  const bool empty = pages == kNobodys || pages == kOnePage;
+  return owner == kOurs || (owner == kNobodys && empty);
+}
+
+// The files of stores that this process has open. If it closed any descriptor of one, SQLite's own
+// locks on it would end: so it is known by its id before it is opened.
+struct OpenFiles {
+  std::mutex mutex;
+  std::set<FileLock::Id> ids;
+};
+
+OpenFiles &open_files() {
+  static OpenFiles all;
+  return all;
+}
+
+// The file of that name, which no store here has open; nothing if there is none. With the mutex.
+FileLock::Id id_of(const std::string &path) {
+  struct stat status = {};
+  if (stat(path.c_str(), &status) != 0)
+    return {};
+  const FileLock::Id id(status.st_dev, status.st_ino);
+  if (open_files().ids.contains(id))
+    throw in_use(path);
+  return id;
+}
 
 // A free name; the last one is used again and again.
 std::string aside(const std::string &path) {
@@ -132,13 +193,12 @@ class Salvage {
 
 }  // namespace
 
-// Not on the file itself: closing any descriptor of it would end SQLite's own locks on it.
 StoreLock::StoreLock(const std::string &path) {
-  Opened opened = open_file(path + "-lock", O_RDWR | O_CREAT, 0644);
+  Opened opened = open_file(path + kLock, O_RDWR | O_CREAT | O_NOFOLLOW, 0644);
   if (opened.is_other)
-    throw in_the_way(path, path + "-lock");
-  descriptor_ = opened.file.release();
-  if (descriptor_ < 0) {
+    throw in_the_way(path, path + kLock);
+  descriptor_ = std::move(opened.file);
+  if (!descriptor_.is_open()) {
     const int error = opened.error;
     std::string why = message_of(error) + ".";
     if (error == ENOENT)
@@ -146,16 +206,57 @@ StoreLock::StoreLock(const std::string &path) {
     throw DatabaseError(DatabaseError::Kind::kFailing,
                         "The store \"" + path + "\" cannot be written: " + why);
   }
-  if (flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
-    close(descriptor_);
-    throw DatabaseError(
-        DatabaseError::Kind::kRefused,
-        "The store \"" + path + "\" is in use by another npcsink. Give each a store of its own.");
-  }
+  if (flock(descriptor_.get(), LOCK_EX | LOCK_NB) != 0)
+    throw in_use(path);
 }
 
-StoreLock::~StoreLock() {
-  close(descriptor_);
+void FileLock::lock(const std::string &path) {
+  if (descriptor_.is_open())
+    return;
+  std::lock_guard guard(open_files().mutex);
+  id_ = id_of(path);
+  Descriptor file = std::move(open_file(path, O_RDWR).file);
+  if (!file.is_open())
+    return;  // Not made yet, or SQLite says why.
+  struct flock byte = {};
+  byte.l_type = F_WRLCK;
+  byte.l_whence = SEEK_SET;
+  byte.l_start = kLockedByte;
+  byte.l_len = 1;
+  if (fcntl(file.get(), F_OFD_SETLK, &byte) != 0) {
+    if (errno == EAGAIN || errno == EACCES)
+      throw in_use(path);
+    return;  // A file system without locks.
+  }
+  descriptor_ = std::move(file);
+  open_files().ids.insert(id_);
+}
+
+FileLock::~FileLock() {
+  if (!descriptor_.is_open())
+    return;
+  std::lock_guard guard(open_files().mutex);
+  open_files().ids.erase(id_);
+  descriptor_ = Descriptor();
+}
+
+void refuse_foreign(const std::string &path) {
+  std::error_code error;
+  if (!fs::is_regular_file(path, error))
+    return;  // Made, or refused, with the database.
+  // What npcsink has used is a store, also if its head is gone.
+  if (fs::exists(path + kLock, error))
+    return;
+  std::lock_guard guard(open_files().mutex);
+  id_of(path);  // Throws if a store here has it open.
+  std::string head(kOwnerAt + kOurs.size(), '\0');
+  const Descriptor file = std::move(open_file(path, O_RDONLY).file);
+  const ssize_t size = file.is_open() ? pread(file.get(), head.data(), head.size(), 0) : 0;
+  head.resize(static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
+  if (was_store(head))
+    return;
+  throw foreign(path, head.starts_with(kMagic) ? "a database of another program"
+                                               : "a file of another program");
 }
 
 std::string replace_damaged(const std::string &path, std::uint64_t size,
@@ -170,6 +271,12 @@ std::string replace_damaged(const std::string &path, std::uint64_t size,
     Database whole(fresh, size);
     copied = Salvage(path, whole, complete).run();
   }
+  // Only the file itself takes the place: its journal must be in it.
+  if (const auto left = fs::file_size(fresh + "-wal", error); !error && left > 0)
+    throw DatabaseError(DatabaseError::Kind::kFailing,
+                        "The store \"" + path + "\" is damaged, and its disk takes no new one.");
+  for (const char *suffix : {"-wal", "-shm"})
+    fs::remove(fresh + suffix, error);
   const std::string kept = aside(path);
   rename(path, kept);
   rename(path + "-wal", kept + "-wal");

@@ -28,11 +28,15 @@ constexpr std::int64_t kMostChecked = 16 << 20;
 constexpr int kBusyMilliseconds = 2000;
 constexpr std::int64_t kMostRefused = 1000;
 
-constexpr char kSchema[] =
+// Three thousand years of all that a fast disk takes.
+constexpr std::int64_t kMostId = std::int64_t{1} << 53;
+
+constexpr char kRecords[] =
     "CREATE TABLE records (id INTEGER PRIMARY KEY, site TEXT NOT NULL, camera TEXT NOT NULL,"
     " boot TEXT NOT NULL, seq INTEGER NOT NULL, time INTEGER NOT NULL, record TEXT NOT NULL,"
-    " UNIQUE (site, camera, boot, seq));"
-    "CREATE INDEX records_time ON records (time);"
+    " UNIQUE (site, camera, boot, seq));";
+constexpr char kIndex[] = "CREATE INDEX records_time ON records (time);";
+constexpr char kOthers[] =
     "CREATE TABLE cursors (updater TEXT PRIMARY KEY, last INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE refused (id INTEGER PRIMARY KEY, updater TEXT NOT NULL, why TEXT NOT NULL,"
     " record TEXT NOT NULL);";
@@ -166,8 +170,12 @@ Database::Database(const std::string &path, std::uint64_t size)
       sqlite3_extended_result_codes(connection_, 0);
       sqlite3_busy_timeout(connection_, kBusyMilliseconds);
       sqlite3_db_config(connection_, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+      // Who may only read needs the journal, even if it is empty, also when nobody writes.
+      int persist = 1;
+      sqlite3_file_control(connection_, "main", SQLITE_FCNTL_PERSIST_WAL, &persist);
       identify();
       check();
+      renumber();
       prepare();
     });
   } catch (...) {
@@ -213,7 +221,8 @@ void Database::identify() {
   // All or nothing: a power cut leaves no half of a store.
   const std::string identity = "PRAGMA application_id=" + std::to_string(kApplication) +
                                "; PRAGMA user_version=" + std::to_string(kVersion) + ";";
-  execute(("BEGIN IMMEDIATE;" + std::string(kSchema) + identity + "COMMIT").c_str());
+  execute(("BEGIN IMMEDIATE;" + std::string(kRecords) + kIndex + kOthers + identity + "COMMIT")
+              .c_str());
 }
 
 void Database::check() {
@@ -235,6 +244,25 @@ void Database::check() {
                           "ORDER BY id DESC LIMIT 100)",
                           "SELECT count(*) FROM cursors"})
     number(sql);
+}
+
+// An id far from all others, as one wrong bit makes it, would leave no number for the next record,
+// and pass for as many that were given up. Then all are counted anew, and each cursor stays between
+// the same two records.
+void Database::renumber() {
+  const std::int64_t wrong = number("SELECT count(*) FROM records WHERE id < 1") +
+                             number("SELECT count(*) FROM cursors WHERE last < 0");
+  if (wrong == 0 && last() <= kMostId)
+    return;
+  execute(("BEGIN IMMEDIATE;"
+           "UPDATE cursors SET last = (SELECT count(*) FROM records WHERE id <= last);"
+           "ALTER TABLE records RENAME TO misnumbered;" +
+           std::string(kRecords) +
+           "INSERT INTO records (site, camera, boot, seq, time, record) SELECT site, camera, boot,"
+           " seq, time, record FROM misnumbered ORDER BY id;"
+           "DROP TABLE misnumbered;" +
+           kIndex + "COMMIT")
+              .c_str());
 }
 
 void Database::prepare() {

@@ -10,8 +10,10 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "../../descriptor.h"
 #include "../record.h"
 
 struct sqlite3;
@@ -41,18 +43,39 @@ class DatabaseError : public std::runtime_error {
 /// That `other`, which the store at `path` needs, is no plain file.
 DatabaseError in_the_way(const std::string &path, const std::string &other);
 
-/// Only one process may write to a store. Held until destruction.
+/// Only one npcsink may write to a store. This holds its name, whatever file has it. Held until
+/// destruction.
 class StoreLock {
  public:
   /// Locks `<path>-lock`. Throws DatabaseError.
   explicit StoreLock(const std::string &path);
-  ~StoreLock();
-  StoreLock(const StoreLock &) = delete;
-  StoreLock &operator=(const StoreLock &) = delete;
 
  private:
-  int descriptor_ = -1;
+  Descriptor descriptor_;
 };
+
+/// And this holds its file, under whatever name: a link, or a mount of the file alone. Held until
+/// destruction, which must come after SQLite has closed the file.
+class FileLock {
+ public:
+  using Id = std::pair<std::uint64_t, std::uint64_t>;  // of device and inode
+
+  FileLock() = default;
+  ~FileLock();
+  FileLock(const FileLock &) = delete;
+  FileLock &operator=(const FileLock &) = delete;
+
+  /// Locks the file, if it is there and not locked yet. Throws DatabaseError.
+  void lock(const std::string &path);
+
+ private:
+  Descriptor descriptor_;
+  Id id_;
+};
+
+/// Throws DatabaseError (kRefused) if `path` is something that no store ever was, which must not be
+/// touched, however damaged a store would be that looked like it.
+void refuse_foreign(const std::string &path);
 
 /// One prepared statement.
 class Statement {
@@ -122,6 +145,7 @@ class Database {
   std::int64_t number(const char *sql);
   void identify();
   void check();
+  void renumber();
   void prepare();
   template <typename Work>
   auto guarded(Work work);

@@ -7,10 +7,16 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <ctime>
+#include <filesystem>
 #include <iterator>
 #include <stdexcept>
+#include <string_view>
+#include <system_error>
 #include <utility>
 
+#include "../../descriptor.h"
 #include "../../openfile.h"
 #include "../shorthash.h"
 
@@ -21,17 +27,62 @@ namespace {
 constexpr std::int64_t kFront = 65536;
 constexpr int kMostAttempts = 10;
 constexpr char kForeign[] = "it is not a file of this user alone";
+constexpr char kPrefix[] = "npcsink-";
+constexpr std::string_view kHead = "What is not yet in the store of npcsink ";
 
 std::runtime_error unusable(const std::string &path, const std::string &why) {
   return std::runtime_error("Records that are not stored yet do not outlive this process: \"" +
                             path + "\" cannot be used: " + why + ".");
 }
 
+// The store that a spool is of, or nothing if it is none.
+std::string store_of(int descriptor, const std::string &name) {
+  std::string head(kFront, '\0');
+  const ssize_t size = pread(descriptor, head.data(), head.size(), 0);
+  head.resize(static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
+  head.resize(std::min(head.find('\0'), head.size()));
+  if (!head.starts_with(kHead) || !head.ends_with('\n'))
+    return {};
+  std::string store = head.substr(kHead.size(), head.size() - kHead.size() - 1);
+  return name == kPrefix + short_hash(store) ? store : std::string();
+}
+
+bool is_gone(const std::string &store) {
+  struct stat status = {};
+  return stat(store.c_str(), &status) != 0 && (errno == ENOENT || errno == ENOTDIR);
+}
+
+// Returns a sentence if records went with it.
+std::string expire_one(const std::filesystem::path &path, std::chrono::seconds age,
+                       std::chrono::milliseconds uptime) {
+  const Descriptor file(::open(path.c_str(), O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  struct stat status = {};
+  if (!file.is_open() || fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode) ||
+      status.st_uid != geteuid() || status.st_nlink != 1)
+    return {};
+  const std::string store = store_of(file.get(), path.filename());
+  if (store.empty() || !is_gone(store))
+    return {};
+  const std::chrono::seconds idle(time(nullptr) - status.st_mtim.tv_sec);
+  // Such memory does not outlive the machine: the clock jumped, so the time begins anew.
+  if (idle.count() < 0 || idle > uptime) {
+    futimens(file.get(), nullptr);
+    return {};
+  }
+  if (idle < age || flock(file.get(), LOCK_EX | LOCK_NB) != 0)
+    return {};
+  unlink(path.c_str());
+  if (status.st_size <= kFront)
+    return {};
+  return "Records that waited for the store \"" + store + "\", which is gone, were given up: \"" +
+         path.string() + "\" had them, and nobody used it any more.";
+}
+
 }  // namespace
 
 Spool::Spool(const std::string &folder, const std::string &store)
-    : path_(folder + "/npcsink-" + short_hash(store)),
-      head_("What is not yet in the store of npcsink " + store + "\n"),
+    : path_(folder + "/" + kPrefix + short_hash(store)),
+      head_(std::string(kHead) + store + "\n"),
       end_(kFront),
       done_(kFront) {
   open();
@@ -149,6 +200,20 @@ void Spool::remove_behind(std::size_t before) {
   std::prev(line)->size += line->size;
   missing_ -= line->missing;
   lines_.erase(line);
+}
+
+std::vector<std::string> Spool::expire(const std::string &folder, std::chrono::seconds age,
+                                       std::chrono::milliseconds uptime) {
+  std::vector<std::string> sentences;
+  std::error_code error;
+  for (std::filesystem::directory_iterator each(folder, error), end; !error && each != end;
+       each.increment(error)) {
+    if (!each->path().filename().string().starts_with(kPrefix))
+      continue;
+    if (std::string sentence = expire_one(each->path(), age, uptime); !sentence.empty())
+      sentences.push_back(std::move(sentence));
+  }
+  return sentences;
 }
 
 }  // namespace npc

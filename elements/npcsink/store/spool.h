@@ -2,11 +2,13 @@
 // What the store has taken and not written yet, where it outlives a kill of the process.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <functional>
 #include <string>
+#include <vector>
 
 namespace npc {
 
@@ -31,6 +33,12 @@ class Spool {
   void remove(std::size_t count);
   /// Removes a single one, behind `before` older ones that stay.
   void remove_behind(std::size_t before);
+
+  /// Removes the spools in `folder` of stores whose file is not there, if nobody has used them for
+  /// `age`. `uptime` is that of the machine, by which a clock that jumped is known. Returns a
+  /// sentence for each that had records.
+  static std::vector<std::string> expire(const std::string &folder, std::chrono::seconds age,
+                                         std::chrono::milliseconds uptime);
 
   /// Whether all that was added would be found again.
   bool whole() const { return missing_ == 0; }

@@ -47,8 +47,15 @@ std::string in_words(std::chrono::milliseconds span) {
 }
 
 StoreOptions absolute(StoreOptions options) {
-  if (!options.path.empty())
-    options.path = std::filesystem::absolute(options.path).string();
+  if (options.path.empty())
+    return options;
+  options.path = std::filesystem::absolute(options.path).string();
+  // SQLite puts the journal beside the file, not beside a link to it; all else belongs there too.
+  std::error_code error;
+  if (std::filesystem::is_symlink(options.path, error)) {
+    if (const auto file = std::filesystem::weakly_canonical(options.path, error); !error)
+      options.path = file.string();
+  }
   return options;
 }
 
@@ -77,6 +84,7 @@ Store::~Store() = default;
 
 // What an earlier run has left comes first. The store works without a spool.
 void Store::open_spool() {
+  expire_spools();
   try {
     std::error_code error;
     // However its path is written.
@@ -96,6 +104,13 @@ void Store::open_spool() {
     recovered_++;
     return true;
   });
+}
+
+// Of stores that are gone: nobody else would ever give back that memory.
+void Store::expire_spools() {
+  for (const std::string &sentence :
+       Spool::expire(options_.spools, options_.spool_age, since_boot()))
+    tell(StoreEvent::State::kLosing, sentence);
 }
 
 void Store::push(Record record) {
@@ -205,16 +220,22 @@ void Store::ensure_open() {
 void Store::open_database() {
   const std::string &path = options_.path;
   if (!path.empty()) {
-    if (!lock_)
+    if (!lock_) {
+      refuse_foreign(path);
       lock_ = std::make_unique<StoreLock>(path);
+    }
     finish_replacement(path);
     if (damaged_) {
       const std::string sentence = replace_damaged(path, options_.size, options_.complete);
       damaged_ = false;
       tell(StoreEvent::State::kReplaced, sentence);
     }
+    file_lock_ = std::make_unique<FileLock>();
+    file_lock_->lock(path);
   }
   auto database = std::make_unique<Database>(path, options_.size);
+  if (file_lock_)
+    file_lock_->lock(path);  // one that was just made
   const std::int64_t first = database->first(), last = database->last();
   auto saved = database->cursors();
   database_ = std::move(database);
@@ -413,6 +434,8 @@ void Store::tidy() {
       throw;
     }
   }
+  if (!options_.path.empty())
+    expire_spools();
   const std::int64_t first = database_->first();
   std::lock_guard lock(mutex_);
   first_ = first;

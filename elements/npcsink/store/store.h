@@ -48,6 +48,8 @@ struct StoreOptions {
   Completer complete;                         ///< none: records are taken as the file has them
   /// In memory, for what a kill of the process must not take before it is stored.
   std::string spools = "/dev/shm";
+  /// A spool that nobody has used for so long goes if its store is not there any more.
+  std::chrono::seconds spool_age = std::chrono::hours(7 * 24);
   /// UTC in ms since 1970; the system's clock if not set.
   std::function<std::int64_t()> clock;
 };
@@ -69,7 +71,8 @@ struct StoreEvent {
     kWriting,      ///< it writes again
     kFailing,      ///< it cannot write, or for a new reason
     kReplaced,     ///< a damaged file was replaced
-    kLosing,       ///< memory is full: records are given up, said at the first and each doubling
+    kLosing,       ///< records are given up: memory is full (said at the first and each doubling),
+                   ///< or they waited in memory for a store that is gone
     kClockJumped,  ///< the system's clock, by which records get old
     kUnguarded,    ///< what is not stored yet would not outlive the process
   };
@@ -146,6 +149,7 @@ class Store {
   void ensure_open();
   void open_database();
   void open_spool();
+  void expire_spools();
   Work collect();
   void write(const Work &work);
   void tidy();
@@ -198,6 +202,7 @@ class Store {
   // Held before mutex_, for as long as the disk takes; never by push().
   std::mutex database_mutex_;
   std::unique_ptr<StoreLock> lock_;
+  std::unique_ptr<FileLock> file_lock_;
   std::unique_ptr<Database> database_;
 
   // Held for short: nothing waits for a disk and nothing is called under it.

@@ -111,11 +111,20 @@ std::string missing(const HttpAnswer &answer, const InfluxPlace &place) {
          "\": create it: influx -execute 'CREATE DATABASE \"" + place.database + "\"'.";
 }
 
+std::string missing_policy(const InfluxPlace &place) {
+  return "The database \"" + place.database + "\" of InfluxDB at " + place.server +
+         " has no retention policy \"" + place.policy +
+         "\": create it: influx -execute 'CREATE RETENTION POLICY \"" + place.policy + "\" ON \"" +
+         place.database + "\" DURATION 52w REPLICATION 1'.";
+}
+
 InfluxVerdict failed(std::string why, seconds pause = seconds(0)) {
   return {Kind::kFailed, std::move(why), std::min(pause, kMostPause), {}};
 }
 
 InfluxVerdict failed_otherwise(const HttpAnswer &answer, const InfluxPlace &place) {
+  if (!place.policy.empty() && contains(said(answer), "retention policy not found"))
+    return failed(missing_policy(place));
   std::string why = "InfluxDB at " + place.server + " answered " + std::to_string(answer.status);
   if (const std::string error = said(answer); !error.empty())
     why += ": " + printable(error);

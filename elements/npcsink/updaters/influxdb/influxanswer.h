@@ -14,6 +14,7 @@ namespace npc {
 struct InfluxPlace {
   std::string server;    ///< host and port
   std::string database;  ///< of 1.x; empty for 2.x
+  std::string policy;    ///< retention policy of 1.x; empty for the default of the database
   std::string org;       ///< of 2.x
   std::string bucket;    ///< of 2.x
   std::string user;      ///< of 1.x; may be empty

@@ -31,9 +31,10 @@ struct InfluxSettings {
 };
 
 std::string query_of(const InfluxPlace &place) {
-  return place.is_bucket()
-             ? "org=" + percent_encoded(place.org) + "&bucket=" + percent_encoded(place.bucket)
-             : "db=" + percent_encoded(place.database);
+  if (place.is_bucket())
+    return "org=" + percent_encoded(place.org) + "&bucket=" + percent_encoded(place.bucket);
+  return "db=" + percent_encoded(place.database) +
+         (place.policy.empty() ? "" : "&rp=" + percent_encoded(place.policy));
 }
 
 class InfluxUpdater : public Updater {
@@ -47,7 +48,9 @@ class InfluxUpdater : public Updater {
 
   std::string target() const override {
     return settings_.scheme + "://" + place_.server + "/" +
-           (place_.is_bucket() ? "?" + query_of(place_) : place_.database);
+           (place_.is_bucket()      ? "?" + query_of(place_)
+            : place_.policy.empty() ? place_.database
+                                    : place_.database + "?rp=" + place_.policy);
   }
   std::string connect(const Record &first, std::stop_token stop) override;
   Outcome deliver(std::span<const Record> records, std::stop_token stop) override;
@@ -140,12 +143,21 @@ void read_place(const Uri &uri, InfluxSettings &settings) {
   place.user = uri.user;
   place.org = uri.parameter("org", "");
   place.bucket = uri.parameter("bucket", "");
+  place.policy = uri.parameter("rp", "");
   if (!uri.path.empty() && uri.path != "/") {
     if (!place.org.empty() || !place.bucket.empty())
       throw UriError(uri.text, "a database is for InfluxDB 1, org and bucket are for InfluxDB 2");
     place.database = uri.path.substr(1);
-    if (place.database.find_first_of("/\"'\\") != std::string::npos)
-      throw UriError(uri.text, "the name of the database must not have /, \\ or quotes");
+    for (const auto &[what, name] :
+         {std::pair("database", place.database), std::pair("retention policy", place.policy)}) {
+      if (name.find_first_of("/\"'\\") != std::string::npos)
+        throw UriError(uri.text,
+                       "the name of the " + std::string(what) + " must not have /, \\ or quotes");
+    }
+  } else if (!place.policy.empty() && !place.bucket.empty()) {
+    throw UriError(uri.text,
+                   "rp names a retention policy of InfluxDB 1; a bucket of InfluxDB 2 has its "
+                   "retention itself, so leave rp out");
   } else if (place.org.empty() || place.bucket.empty()) {
     throw UriError(uri.text,
                    "it names no place to write to; for InfluxDB 1 write influxdb://host/database, "
@@ -175,7 +187,8 @@ void read_credentials(const Uri &uri, InfluxSettings &settings) {
 }  // namespace
 
 std::unique_ptr<Updater> make_influxdb_updater(const Uri &uri) {
-  uri.allow_parameters({"bucket", "ca-file", "insecure", "org", "password-file", "token-file"});
+  uri.allow_parameters(
+      {"bucket", "ca-file", "insecure", "org", "password-file", "rp", "token-file"});
   if (!uri.has_authority || uri.host.empty())
     throw UriError(uri.text, "there is no host; write " + uri.scheme + "://host/database");
   InfluxSettings settings;

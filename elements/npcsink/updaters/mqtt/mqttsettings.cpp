@@ -118,7 +118,8 @@ DiscoveryForm discovery_form_of(const Uri &uri) {
 
 TlsSettings tls_of(const Uri &uri) {
   TlsSettings tls;
-  tls.host = uri.host;
+  // No certificate knows by which interface we reach its address.
+  tls.host = uri.host.substr(0, uri.host.find('%'));
   tls.ca_file = uri.file_parameter("ca-file");
   tls.cert_file = uri.file_parameter("cert-file");
   tls.key_file = uri.file_parameter("key-file");
