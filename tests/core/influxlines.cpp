@@ -27,11 +27,21 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 InfluxPlace database() {
-  return {.server = "host:8086", .database = "npc", .org = {}, .bucket = {}, .user = "me"};
+  return {.server = "host:8086",
+          .database = "npc",
+          .policy = {},
+          .org = {},
+          .bucket = {},
+          .user = "me"};
 }
 
 InfluxPlace bucket() {
-  return {.server = "host:8086", .database = {}, .org = "home", .bucket = "npc", .user = {}};
+  return {.server = "host:8086",
+          .database = {},
+          .policy = {},
+          .org = "home",
+          .bucket = "npc",
+          .user = {}};
 }
 
 // What a database would do, by the rules that a test sets.
