@@ -14,13 +14,14 @@
  *
  * ## Updaters
  *
- * - `mqtt://[user@]host[:1883]/[?name=value&…]`, and `mqtts://[user@]host[:8883]/…` with TLS:
- *   publishes on the topics of `npc/<site>/<camera>/` of a broker, with MQTT 5 or 3.1.1: `counts`
- *   (JSON), `influx` (InfluxDB's line protocol), `state` (the last record, retained), `status`
- *   (`online` or `offline`, retained; `offline` is also the last will) and `health` (retained).
+ * - `mqtt://[user@]host[:1883]/[?name=value&…]`, `mqtts://[user@]host[:8883]/…` with TLS, and over
+ *   WebSocket `ws://[user@]host[:80]/path…` and `wss://[user@]host[:443]/path…` with TLS: publishes
+ *   on the topics of `npc/<site>/<camera>/` of a broker, with MQTT 5 or 3.1.1: `counts` (JSON),
+ *   `influx` (InfluxDB's line protocol), `state` (the last record, retained), `status` (`online` or
+ *   `offline`, retained; `offline` is also the last will) and `health` (retained).
  *   Parameters: `qos` (0, 1 or 2; default 1; with 0 nothing is confirmed), `password-file`,
  *   `client-id`, `topic-prefix`, `topics`, `expiry`, `discovery`, `discovery-form`,
- *   `discovery-prefix`; for mqtts `ca-file`, `cert-file`, `key-file`, `insecure`.
+ *   `discovery-prefix`; for mqtts and wss `ca-file`, `cert-file`, `key-file`, `insecure`.
  * - `influxdb://[user@]host[:8086]/database` (InfluxDB 1) or
  *   `influxdb://host/?org=…&bucket=…&token-file=…` (InfluxDB 2), and `influxdbs://…` with TLS:
  *   writes line protocol. Parameters: `password-file`; for influxdbs `ca-file`, `insecure`.
@@ -412,8 +413,8 @@ static void gst_npc_sink_install_properties(GObjectClass *klass) {
       klass, PROP_UPDATERS,
       g_param_spec_string(
           "updaters", "Updaters",
-          "Where the records go: URIs of mqtt, mqtts, influxdb, influxdbs, unix, file and gpio, "
-          "separated by white space, as in "
+          "Where the records go: URIs of mqtt, mqtts, ws, wss, influxdb, influxdbs, unix, file and "
+          "gpio, separated by white space, as in "
           "\"mqtt://user@host:1883/?qos=1&password-file=/path file:/var/log/npc/counts.jsonl\". "
           "Empty: the records are checked and go nowhere",
           "",

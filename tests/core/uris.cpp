@@ -129,6 +129,8 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"mqtt://host/?qos=3", "qos must be 0, 1 or 2"},
         Bad{"mqtt://host/?qos=one", "qos must be 0, 1 or 2"},
         Bad{"mqtt://host/?ca-file=/a", "ca-file is for TLS: write mqtts://"},
+        Bad{"ws://host/mqtt?ca-file=/a", "ca-file is for TLS: write wss://"},
+        Bad{"ws://host/a%20b", "the path may have only"}, Bad{"wss:///mqtt", "there is no host"},
         Bad{"mqtts://host/?ca-file=a", "the path of ca-file must begin with a /"},
         Bad{"mqtts://host/?cert-file=/a", "cert-file and key-file belong together"},
         Bad{"mqtts://host/?insecure=0", "insecure can only be 1"},

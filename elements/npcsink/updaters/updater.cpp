@@ -19,6 +19,8 @@ const Registry &Registry::standard() {
     made.add("influxdbs", make_influxdb_updater);
     made.add("mqtt", make_mqtt_updater);
     made.add("mqtts", make_mqtt_updater);
+    made.add("ws", make_mqtt_updater);
+    made.add("wss", make_mqtt_updater);
     made.add("unix", [](const Uri &uri) { return make_unix_updater(uri); });
     return made;
   }();

@@ -6,9 +6,9 @@
 #include <deque>
 #include <exception>
 
+#include "../../../transport/mqtt/link.h"
 #include "../../secret.h"
 #include "mqttcameras.h"
-#include "mqttlink.h"
 #include "mqttsettings.h"
 
 namespace npc {
@@ -49,7 +49,7 @@ class MqttUpdater : public Updater {
   void close() noexcept override;
 
  private:
-  std::string log_in(MqttLogin *login);
+  std::string log_in(mqtt::Login *login);
   std::string open(std::stop_token stop);
   std::string meet(std::span<const Record> records, std::stop_token stop);
   std::string publish(const MqttMessages &messages, std::stop_token stop);
@@ -89,7 +89,7 @@ class MqttUpdater : public Updater {
   steady_clock::time_point away_until_{};
   std::string why_away_;
   std::stop_token stop_;  // of this run, for idle()
-  std::unique_ptr<MqttLink> link_;
+  std::unique_ptr<mqtt::Link> link_;
 };
 
 MqttUpdater::MqttUpdater(MqttSettings settings)
@@ -102,7 +102,7 @@ MqttUpdater::MqttUpdater(MqttSettings settings)
 
 // Without a prefix as ever: stores of earlier days know it.
 std::string MqttUpdater::target() const {
-  const std::string broker = settings_.scheme + "://" + broker_;
+  const std::string broker = settings_.scheme + "://" + broker_ + settings_.web_path;
   return settings_.topic_prefix == kTopicPrefix ? broker : broker + "/" + settings_.topic_prefix;
 }
 
@@ -116,7 +116,7 @@ void MqttUpdater::set_retention(seconds retention) {
     properties->set_expiry(expiry);
 }
 
-std::string MqttUpdater::log_in(MqttLogin *login) {
+std::string MqttUpdater::log_in(mqtt::Login *login) {
   login->tls = settings_.tls;
   login->version = version_;
   login->user = settings_.user;
@@ -126,6 +126,7 @@ std::string MqttUpdater::log_in(MqttLogin *login) {
   login->broker = broker_;
   login->host = settings_.host;
   login->port = settings_.port;
+  login->web_path = settings_.web_path;
   return settings_.password_file.empty()
              ? std::string()
              : read_secret(settings_.password_file, "password", &login->password);
@@ -148,11 +149,11 @@ std::string MqttUpdater::open(std::stop_token stop) {
   if (steady_clock::now() < away_until_)
     return why_away_;
   will_ = cameras_.heir(will_);
-  MqttLogin login;
+  mqtt::Login login;
   std::string failure = log_in(&login);
   if (!failure.empty() || stop.stop_requested())
     return failure;
-  link_ = std::make_unique<MqttLink>(std::move(login));
+  link_ = std::make_unique<mqtt::Link>(std::move(login));
   failure = link_->open(patience_, stop);
   if (!failure.empty() || stop.stop_requested()) {
     if (link_->taken_over())
@@ -324,15 +325,18 @@ Outcome MqttUpdater::publish_groups(std::span<const Record> records, std::stop_t
   const std::vector<Message> list = retained.list();
   messages.insert(messages.end(), list.begin(), list.end());
 
-  Outcome outcome = link_->publish(messages, kStall, kForever, stop);
-  if (outcome.confirmed == messages.size())
+  mqtt::Published published = link_->publish(messages, kStall, kForever, stop);
+  if (published.confirmed == messages.size())
     cameras_.confirm();
   std::size_t confirmed = 0;
   for (const auto &[in_messages, in_records] : ends) {
-    if (in_messages <= outcome.confirmed)
+    if (in_messages <= published.confirmed)
       confirmed = in_records;
   }
+  Outcome outcome;
   outcome.confirmed = confirmed;
+  outcome.failure = std::move(published.failure);
+  outcome.pause = published.pause;
   for (const Record &record : records.first(outcome.confirmed)) {
     if (MqttCamera *camera = cameras_.find(record); camera != nullptr)
       camera->add_delivered(1);

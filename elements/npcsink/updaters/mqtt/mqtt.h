@@ -8,7 +8,8 @@
 
 namespace npc {
 
-/// `mqtt://[user@]host[:1883]/[?name=value&…]`, and `mqtts://[user@]host[:8883]/` with TLS.
+/// `mqtt://[user@]host[:1883]/[?name=value&…]`, and `mqtts://[user@]host[:8883]/` with TLS; over
+/// WebSocket `ws://[user@]host[:80][/path]`, and `wss://[user@]host[:443][/path]` with TLS.
 ///
 /// - `client-id`: 1 to 64 letters, digits, `-`, `_`, `.`; default `npc-<site>-<camera>-<machine>`,
 ///   the first of its cameras and a hash of the machine. No two clients of a broker may have the
@@ -27,7 +28,7 @@ namespace npc {
 /// - `topics`: which of `counts`, `influx`, `state`, `health` are published, separated by commas;
 ///   default all. `status` always is
 ///
-/// For mqtts, files of PEM, read anew for each connection:
+/// For mqtts and wss, files of PEM, read anew for each connection:
 /// - `ca-file`: who may have signed the broker's certificate; default those whom the system trusts
 /// - `cert-file`, `key-file`: our certificate and its key, for a broker that wants one; others may
 ///   not read the key

@@ -10,9 +10,9 @@
 #include <string>
 #include <vector>
 
+#include "../../../transport/mqtt/message.h"
 #include "../updater.h"
 #include "discovery.h"
-#include "mqttmessage.h"
 #include "mqttsettings.h"
 
 namespace npc {

@@ -2,7 +2,6 @@
 // From the URI to settings, and the files that it names.
 #include "mqttsettings.h"
 
-#include <mosquitto.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,13 +13,23 @@
 #include <system_error>
 
 #include "../../../openfile.h"
+#include "../../../transport/mqtt/message.h"
 #include "../../shorthash.h"
 
 namespace npc {
 namespace {
 
-constexpr std::uint16_t kPort = 1883;
-constexpr std::uint16_t kTlsPort = 8883;
+// What a scheme of ours means.
+struct Way {
+  std::string_view scheme;
+  std::uint16_t port;
+  bool tls;
+  bool web;
+};
+constexpr Way kWays[] = {{"mqtt", 1883, false, false},
+                         {"mqtts", 8883, true, false},
+                         {"ws", 80, false, true},
+                         {"wss", 443, true, true}};
 constexpr std::size_t kMostClientId = 64;
 constexpr std::size_t kMostText = 1024;
 // More than any machine-id or serial number has.
@@ -34,10 +43,6 @@ void check_client_id(const Uri &uri, const std::string &id) {
       });
   if (!valid)
     throw UriError(uri.text, "client-id may have 1 to 64 letters, digits, ., - and _");
-}
-
-bool is_utf8(const std::string &text) {
-  return mosquitto_validate_utf8(text.data(), static_cast<int>(text.size())) == MOSQ_ERR_SUCCESS;
 }
 
 int qos_of(const Uri &uri) {
@@ -84,7 +89,7 @@ std::string levels_of(const Uri &uri, const std::string &name, const char *other
   const std::string levels = uri.parameter(name, otherwise);
   if (levels.size() > kMostText || levels.front() == '/' || levels.back() == '/' ||
       levels.find("//") != std::string::npos || levels.find_first_of("+#$") != std::string::npos ||
-      !is_utf8(levels)) {
+      !mqtt::is_text(levels)) {
     throw UriError(uri.text, name +
                                  " must be levels of a topic, with a / between them as in a/b: at "
                                  "most 1024 bytes of UTF-8 without +, # and $");
@@ -116,8 +121,8 @@ DiscoveryForm discovery_form_of(const Uri &uri) {
   return form == "device" ? DiscoveryForm::kDevice : DiscoveryForm::kEntities;
 }
 
-TlsSettings tls_of(const Uri &uri) {
-  TlsSettings tls;
+mqtt::TlsSettings tls_of(const Uri &uri) {
+  mqtt::TlsSettings tls;
   // No certificate knows by which interface we reach its address.
   tls.host = uri.host.substr(0, uri.host.find('%'));
   tls.ca_file = uri.file_parameter("ca-file");
@@ -134,6 +139,28 @@ TlsSettings tls_of(const Uri &uri) {
   return tls;
 }
 
+std::string web_path_of(const Uri &uri, bool web) {
+  if (!web) {
+    if (!uri.path.empty() && uri.path != "/") {
+      throw UriError(uri.text,
+                     "nothing may follow the host but a / and parameters; topics are "
+                     "npc/<site>/<camera>/…");
+    }
+    return {};
+  }
+  if (uri.path.empty())
+    return "/";
+  const bool valid = std::all_of(uri.path.begin(), uri.path.end(), [](char c) {
+    return c > ' ' && c < 0x7f && std::strchr("\"<>\\^`{|}#?%", c) == nullptr;
+  });
+  if (!valid || uri.path.size() > kMostText) {
+    throw UriError(uri.text,
+                   "the path may have only letters, digits and -._~!$&'()*+,;=:@/, at most 1024 of "
+                   "them");
+  }
+  return uri.path;
+}
+
 std::string first_line(const std::string &name) {
   const Opened opened = open_file(name, O_RDONLY);
   const std::string text = read_whole(opened.file, kMostIdentity).value_or("");
@@ -143,32 +170,31 @@ std::string first_line(const std::string &name) {
 }  // namespace
 
 MqttSettings mqtt_settings(const Uri &uri) {
-  const bool tls = uri.scheme == "mqtts";
-  if (tls) {
+  const Way &way = *std::find_if(std::begin(kWays), std::end(kWays),
+                                 [&](const Way &each) { return each.scheme == uri.scheme; });
+  if (way.tls) {
     uri.allow_parameters({"ca-file", "cert-file", "client-id", "discovery", "discovery-form",
                           "discovery-prefix", "expiry", "insecure", "key-file", "password-file",
                           "qos", "topic-prefix", "topics"});
   } else {
     for (const char *name : {"ca-file", "cert-file", "insecure", "key-file"}) {
-      if (uri.parameters.contains(name))
-        throw UriError(uri.text, std::string(name) + " is for TLS: write mqtts://");
+      if (uri.parameters.contains(name)) {
+        throw UriError(uri.text, std::string(name) + " is for TLS: write " +
+                                     (way.web ? "wss://" : "mqtts://"));
+      }
     }
     uri.allow_parameters({"client-id", "discovery", "discovery-form", "discovery-prefix", "expiry",
                           "password-file", "qos", "topic-prefix", "topics"});
   }
   if (!uri.has_authority || uri.host.empty()) {
     throw UriError(uri.text, "there is no host; write " + uri.scheme + "://host or " + uri.scheme +
-                                 "://user@host:" + std::to_string(tls ? kTlsPort : kPort) + "/");
-  }
-  if (!uri.path.empty() && uri.path != "/") {
-    throw UriError(uri.text,
-                   "nothing may follow the host but a / and parameters; topics are "
-                   "npc/<site>/<camera>/…, and topic-prefix= replaces the npc");
+                                 "://user@host:" + std::to_string(way.port) + "/");
   }
   MqttSettings settings;
   settings.scheme = uri.scheme;
+  settings.web_path = web_path_of(uri, way.web);
   settings.host = uri.host;
-  settings.port = uri.port.value_or(tls ? kTlsPort : kPort);
+  settings.port = uri.port.value_or(way.port);
   settings.user = uri.user;
   settings.password_file = uri.file_parameter("password-file");
   settings.client_id = uri.parameter("client-id", "");
@@ -181,9 +207,9 @@ MqttSettings mqtt_settings(const Uri &uri) {
   settings.discovery_form = discovery_form_of(uri);
   if (!settings.password_file.empty() && settings.user.empty())
     throw UriError(uri.text, "a password needs a user; write " + uri.scheme + "://user@host");
-  if (settings.user.size() > kMostText || !is_utf8(settings.user))
+  if (settings.user.size() > kMostText || !mqtt::is_text(settings.user))
     throw UriError(uri.text, "the user name must be UTF-8, and at most 1024 bytes of it");
-  if (tls)
+  if (way.tls)
     settings.tls = tls_of(uri);
   return settings;
 }

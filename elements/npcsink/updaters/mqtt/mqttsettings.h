@@ -6,9 +6,9 @@
 #include <optional>
 #include <string>
 
+#include "../../../transport/mqtt/tls.h"
 #include "../../uri.h"
 #include "discovery.h"
-#include "tls.h"
 
 namespace npc {
 
@@ -24,9 +24,10 @@ struct MqttTopics {
 inline constexpr const char *kTopicPrefix = "npc";
 
 struct MqttSettings {
-  std::string scheme;  ///< mqtt or mqtts
+  std::string scheme;  ///< mqtt or mqtts, or over WebSocket ws or wss
   std::string host;
   std::uint16_t port = 0;
+  std::string web_path;  ///< of the WebSocket, begins with a /; empty for plain MQTT
   int qos = 1;
   std::string user;
   std::string password_file;
@@ -36,7 +37,7 @@ struct MqttSettings {
   std::optional<std::uint32_t> expiry;  ///< s; 0: never; none: as long as the sink keeps records
   std::string discovery_prefix;         ///< empty for no discovery
   DiscoveryForm discovery_form = DiscoveryForm::kDevice;
-  std::optional<TlsSettings> tls;
+  std::optional<mqtt::TlsSettings> tls;
 };
 
 /// Throws UriError.

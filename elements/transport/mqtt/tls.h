@@ -5,9 +5,8 @@
 #include <openssl/ssl.h>
 
 #include <string>
-#include <string_view>
 
-namespace npc {
+namespace npc::mqtt {
 
 /// How the far side proves who it is, and we who we are. Files hold PEM and are read anew for each
 /// connection.
@@ -19,8 +18,7 @@ struct TlsSettings {
   bool insecure = false;  ///< takes any certificate
 };
 
-/// What OpenSSL is told for one connection, and what it says of it. The library that connects tells
-/// of OpenSSL's errors in its log only.
+/// What OpenSSL is told for one connection, and what it says of it.
 class TlsContext {
  public:
   /// `broker` is its host and port, for sentences.
@@ -31,10 +29,10 @@ class TlsContext {
 
   /// Returns why the settings cannot be used, as a sentence, or nothing.
   std::string prepare();
-  SSL_CTX *get() const { return context_; }
-
-  /// Takes note of OpenSSL's first error, if `line` tells of one.
-  void note_log(std::string_view line);
+  /// What speaks TLS on `socket`, for the caller to free; nothing if there is no memory.
+  SSL *start(int socket) const;
+  /// Takes note of OpenSSL's error on this thread.
+  void note_error();
   /// Why TLS failed, as a sentence; empty if it did not.
   std::string failure() const;
   /// What is to be said of a connection that ended without a reason before it was there.
@@ -50,4 +48,4 @@ class TlsContext {
   unsigned long error_ = 0;
 };
 
-}  // namespace npc
+}  // namespace npc::mqtt

@@ -3,13 +3,13 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
-#include <charconv>
+#include <string_view>
 #include <utility>
 
-#include "../../secret.h"
+#include "../../npcsink/secret.h"
 #include "tls.h"
 
-namespace npc {
+namespace npc::mqtt {
 namespace {
 
 // A prompt on somebody's terminal would block the thread for ever.
@@ -142,14 +142,20 @@ std::string TlsContext::prepare() {
              : "The host name \"" + settings_.host + "\" cannot be checked with TLS.";
 }
 
-void TlsContext::note_log(std::string_view line) {
-  // As ERR_error_string() writes it: `error:0A000086:SSL routines::certificate verify failed`.
-  constexpr std::string_view kMark = "error:";
-  const std::size_t at = line.find(kMark);
-  if (at == std::string_view::npos || error_ != 0)
-    return;
-  const std::string_view code = line.substr(at + kMark.size());
-  std::from_chars(code.data(), code.data() + code.size(), error_, 16);
+SSL *TlsContext::start(int socket) const {
+  SSL *ssl = SSL_new(context_);
+  if (ssl == nullptr)
+    return nullptr;
+  SSL_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  SSL_set_fd(ssl, socket);
+  if (!is_address(settings_.host))
+    SSL_set_tlsext_host_name(ssl, settings_.host.c_str());
+  return ssl;
+}
+
+void TlsContext::note_error() {
+  if (error_ == 0)
+    error_ = ERR_peek_error();
 }
 
 std::string TlsContext::cut_off() const {
@@ -173,4 +179,4 @@ std::string TlsContext::failure() const {
          " failed: " + (text != nullptr ? text : "unknown reason") + ".";
 }
 
-}  // namespace npc
+}  // namespace npc::mqtt

@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// A window of messages on their way, and what Paho says of them.
+#include "client.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "../../npcsink/uri.h"
+
+namespace paho = ::mqtt;
+
+namespace npc::mqtt {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr seconds kKeepAlive{30};
+constexpr int kSessionExpiry = 7 * 24 * 3600;
+// Paho's own limits must never be reached: its sending thread is not woken when there is room.
+constexpr int kBeyondTheWindow = 1000;
+// For Paho to read what came before the end.
+constexpr seconds kNotice{1};
+// Between two confirmations; a tunnel has room for more.
+constexpr std::size_t kMostBytes = 64 * 1024;
+// Of messages from elsewhere: a device is not to run out of memory because of what strangers
+// publish. Our own discovery, the largest that we read, is a fraction of it.
+constexpr std::size_t kMostArrived = 1024 * 1024;
+constexpr int kMostPacket = 256 * 1024;
+// No topic of ours or anybody's.
+constexpr const char *kNowhere = "npc/nowhere";
+
+// Paho takes the rest of it from the tunnel, but shows this to a web server.
+std::string uri_of(const Login &login) {
+  return login.web_path.empty() ? "tcp://broker:1883"
+                                : "ws://" + host_and_port(login.host, login.port) + login.web_path;
+}
+
+// With its last client Paho ends its threads, for which the destructor would wait.
+void keep_paho() {
+  [[gnu::used]] static const auto *kept =
+      new paho::async_client("tcp://broker:1883", "npc", paho::create_options(5, 1));
+}
+
+paho::create_options options_of(Version version) {
+  return paho::create_options(static_cast<int>(version), kBeyondTheWindow);
+}
+
+paho::connect_options options_of(const Login &login, const std::string &proxy,
+                                 milliseconds timeout) {
+  paho::connect_options options;
+  // With QoS 2 the broker remembers ids of messages and would take new ones for old. Our memory is
+  // the store: nothing else of the session is needed to go on.
+  const bool clean = login.qos == 2;
+  options.set_mqtt_version(static_cast<int>(login.version));
+  if (login.version == Version::k5) {
+    options.set_clean_start(clean);
+    paho::properties properties;
+    properties.add({paho::property::SESSION_EXPIRY_INTERVAL, kSessionExpiry});
+    properties.add({paho::property::MAXIMUM_PACKET_SIZE, kMostPacket});
+    options.set_properties(std::move(properties));
+  } else {
+    options.set_clean_session(clean);
+  }
+  options.set_keep_alive_interval(kKeepAlive);
+  // Not sooner than ours, which it is only there to end.
+  options.set_connect_timeout(timeout + seconds(5));
+  options.set_max_inflight(kBeyondTheWindow);
+  options.set_http_proxy(proxy);
+  if (!login.user.empty())
+    options.set_user_name(login.user);
+  if (!login.password.empty())
+    options.set_password(login.password);
+  options.set_will(
+      paho::will_options(login.will_topic, std::string("offline"), std::min(login.qos, 1), true));
+  return options;
+}
+
+}  // namespace
+
+Link::Client::Client(const Login &login, Connection connection)
+    : version_(login.version),
+      tunnel_(std::move(connection), login.web_path.empty(),
+              [this] {
+                {
+                  std::lock_guard lock(mutex_);
+                  tunnel_ended_ = true;
+                }
+                changed_.notify_all();
+              }),
+      paho_((keep_paho(), uri_of(login)), login.client_id, options_of(login.version)) {
+  set_handlers();
+}
+
+Link::Client::~Client() = default;
+
+void Link::Client::set_handlers() {
+  paho_.set_connection_lost_handler([this](const std::string &) { lose(); });
+  paho_.set_disconnected_handler([this](const paho::properties &, paho::ReasonCode code) {
+    {
+      std::lock_guard lock(mutex_);
+      farewell_ = static_cast<std::uint8_t>(code);
+    }
+    lose();
+  });
+  paho_.set_message_callback([this](const paho::const_message_ptr &message) { take(*message); });
+}
+
+Link::Client::Answer Link::Client::connect(const Login &login, milliseconds most,
+                                           std::stop_token stop) {
+  paho_.connect(options_of(login, tunnel_.proxy(), most), nullptr, *this);
+  Lock lock(mutex_);
+  changed_.wait_for(lock, stop, most, [&] { return answer_ || tunnel_ended_; });
+  // Paho does not notice the end of a connection in each of its states.
+  if (tunnel_ended_)
+    changed_.wait_for(lock, stop, kNotice, [&] { return answer_.has_value(); });
+  return answer_.value_or(tunnel_ended_ ? Answer::kClosed : Answer::kNone);
+}
+
+void Link::Client::set_limits(std::size_t window, std::size_t most_packet) {
+  std::lock_guard lock(mutex_);
+  window_ = window;
+  most_packet_ = most_packet;
+}
+
+void Link::Client::on_success(const paho::token &token) {
+  Lock lock(mutex_);
+  switch (token.get_type()) {
+    case paho::token::CONNECT:
+      connack_ = token.get_connect_response().get_properties();
+      answer_ = Answer::kAccepted;
+      changed_.notify_all();
+      break;
+    case paho::token::PUBLISH:
+      confirm(lock, reinterpret_cast<std::uintptr_t>(token.get_user_context()));
+      break;
+    default:
+      awaited_--;
+      changed_.notify_all();
+      break;
+  }
+}
+
+void Link::Client::on_failure(const paho::token &token) {
+  {
+    std::lock_guard lock(mutex_);
+    switch (token.get_type()) {
+      case paho::token::CONNECT:
+        // A negative one is Paho's own, of a connection that ended.
+        refusal_ = static_cast<std::uint8_t>(std::clamp(token.get_return_code(), 0, 0xff));
+        answer_ = refusal_ > 0 ? Answer::kRefused : Answer::kClosed;
+        break;
+      case paho::token::PUBLISH:
+        refuse(reinterpret_cast<std::uintptr_t>(token.get_user_context()),
+               token.get_return_code() < 0 ? 0 : static_cast<int>(token.get_reason_code()));
+        break;
+      default:
+        awaited_--;
+        break;
+    }
+  }
+  changed_.notify_all();
+}
+
+void Link::Client::refuse(std::uintptr_t number, int code) {
+  in_flight_--;
+  if (code < 0x80 || code > 0xff)
+    lost_ = true;
+  else if (number >= first_number_ && number - first_number_ < confirmed_.size() && !refused_)
+    refused_ = {number - first_number_, static_cast<std::uint8_t>(code)};
+}
+
+// MQTT 3.1.1 has no way to tell the broker how much is too much.
+void Link::Client::take(const paho::message &message) {
+  const std::size_t size = message.get_topic().size() + message.get_payload_ref().size();
+  std::lock_guard lock(mutex_);
+  if (arrived_size_ + size > kMostArrived || size > kMostPacket)
+    return;
+  arrived_size_ += size + sizeof(Arrived);
+  arrived_.push_back({message.get_topic(), message.get_payload_str(), message.is_retained()});
+}
+
+std::vector<Arrived> Link::Client::take_arrived() {
+  std::lock_guard lock(mutex_);
+  arrived_size_ = 0;
+  return std::exchange(arrived_, {});
+}
+
+void Link::Client::lose() {
+  {
+    std::lock_guard lock(mutex_);
+    lost_ = true;
+  }
+  changed_.notify_all();
+}
+
+bool Link::Client::lost() const {
+  std::lock_guard lock(mutex_);
+  return lost_;
+}
+
+std::optional<std::uint8_t> Link::Client::farewell() const {
+  std::lock_guard lock(mutex_);
+  return farewell_;
+}
+
+bool Link::Client::is_over() const {
+  return lost_ || refused_ || front_ == messages_.size();
+}
+
+bool Link::Client::fits_window() const {
+  return next_ < messages_.size() && in_flight_ < window_ && !refused_ && !lost_ &&
+         (bytes_ == 0 || bytes_ + messages_[next_].payload.size() <= kMostBytes);
+}
+
+// Paho does not look at the broker's limit.
+bool Link::Client::fits_packet(const Message &message) const {
+  std::size_t size = 5 + 2 + std::strlen(message.topic) + 2 + message.payload.size();
+  if (version_ == Version::k5) {
+    size += 1;
+    if (message.properties != nullptr)
+      size += static_cast<std::size_t>(message.properties->list().c_struct().length);
+  }
+  return size <= most_packet_;
+}
+
+// On whichever thread, but only on one at a time, or the order would be lost.
+void Link::Client::send_what_fits(Lock &lock) {
+  if (sending_)
+    return;
+  sending_ = true;
+  while (fits_window()) {
+    const std::size_t index = next_;
+    if (!fits_packet(messages_[index])) {
+      refused_ = {index, MQTTREASONCODE_PACKET_TOO_LARGE};
+      break;
+    }
+    next_++;
+    in_flight_++;
+    bytes_ += messages_[index].payload.size();
+    lock.unlock();
+    const bool sent = send(index);
+    lock.lock();
+    if (!sent) {
+      in_flight_--;
+      lost_ = true;
+    }
+  }
+  sending_ = false;
+  if (is_over() || next_ > messages_.size())
+    changed_.notify_all();
+}
+
+bool Link::Client::send(std::size_t index) {
+  const Message &message = messages_[index];
+  auto form = std::find_if(forms_.begin(), forms_.end(), [&](const Form &other) {
+    return other.topic == message.topic && other.properties == message.properties &&
+           other.qos == message.qos && other.retained == message.retained;
+  });
+  try {
+    if (form == forms_.end()) {
+      const bool has_properties = version_ == Version::k5 && message.properties != nullptr;
+      form = forms_.insert(form,
+                           {message.topic, message.properties, message.qos, message.retained,
+                            paho::message::create(
+                                message.topic, nullptr, 0, message.qos, message.retained,
+                                has_properties ? message.properties->list() : paho::properties())});
+    }
+    form->message->set_payload(message.payload.data(), message.payload.size());
+    paho_.publish(form->message, reinterpret_cast<void *>(first_number_ + index), *this);
+  } catch (const paho::exception &) {
+    return false;
+  }
+  return true;
+}
+
+// Half a window at a time: to send one message for each confirmation costs both sides more than the
+// messages do.
+void Link::Client::confirm(Lock &lock, std::uintptr_t number) {
+  in_flight_--;
+  last_confirmation_ = Clock::now();
+  // What a stop cut short may still be confirmed; it is not of this batch.
+  if (number >= first_number_ && number - first_number_ < confirmed_.size()) {
+    const std::size_t index = number - first_number_;
+    confirmed_[index] = 1;
+    if (!messages_.empty())
+      bytes_ -= messages_[index].payload.size();
+    while (front_ < confirmed_.size() && confirmed_[front_] != 0)
+      front_++;
+  }
+  if (in_flight_ <= window_ / 2)
+    send_what_fits(lock);
+  if (is_over())
+    changed_.notify_all();
+}
+
+Link::Client::Batch Link::Client::publish(std::span<const Message> messages, milliseconds stall,
+                                          milliseconds total, std::stop_token stop) {
+  Lock lock(mutex_);
+  first_number_ += confirmed_.size();
+  messages_ = messages;
+  confirmed_.assign(messages.size(), 0);
+  next_ = front_ = bytes_ = 0;
+  refused_.reset();
+  forms_.clear();
+  last_confirmation_ = Clock::now();
+  const auto end = last_confirmation_ + total;
+  Batch batch;
+  send_what_fits(lock);
+  while (batch.in_time && !is_over() && !stop.stop_requested()) {
+    const auto until = std::min(end, last_confirmation_ + stall);
+    changed_.wait_until(lock, stop, until, [&] { return is_over(); });
+    batch.in_time = Clock::now() < std::min(end, last_confirmation_ + stall);
+  }
+  // Whoever is sending sends no more, and then nobody looks at the messages.
+  next_ = static_cast<std::size_t>(-1);
+  changed_.wait(lock, [&] { return !sending_; });
+  batch.confirmed = front_;
+  batch.refusal = refused_;
+  messages_ = {};
+  return batch;
+}
+
+bool Link::Client::subscribe(std::span<const std::string> filters, milliseconds most,
+                             std::stop_token stop) {
+  const auto end = Clock::now() + most;
+  const auto await = [&] {
+    Lock lock(mutex_);
+    changed_.wait_until(lock, stop, end, [&] { return lost_ || awaited_ <= 0; });
+    return awaited_ <= 0;
+  };
+  const auto expect = [this](std::size_t answers) {
+    std::lock_guard lock(mutex_);
+    awaited_ = static_cast<int>(answers);
+  };
+  try {
+    expect(filters.size());
+    // One by one: Paho's call for many crashes with options.
+    const paho::subscribe_options options(version_ == Version::k5);
+    for (const std::string &filter : filters)
+      paho_.subscribe(filter, 0, nullptr, *this, options);
+    if (!await())
+      return false;
+    // Brokers send what is retained before they answer to what came after the subscription.
+    expect(1);
+    paho_.unsubscribe(kNowhere, nullptr, *this);
+    return await();
+  } catch (const paho::exception &) {
+    return false;
+  }
+}
+
+}  // namespace npc::mqtt

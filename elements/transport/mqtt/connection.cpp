@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Connecting with waits that a stop ends, and what is to be said of it.
+#include "connection.h"
+
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <openssl/err.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+namespace npc::mqtt {
+namespace {
+
+using std::chrono::milliseconds;
+
+struct FreeAddresses {
+  void operator()(addrinfo *list) const { freeaddrinfo(list); }
+};
+using Addresses = std::unique_ptr<addrinfo, FreeAddresses>;
+
+Addresses addresses_of(const std::string &host, int flags, int *error) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = flags;
+  addrinfo *list = nullptr;
+  *error = getaddrinfo(host.c_str(), nullptr, &hints, &list);
+  return Addresses(*error == 0 ? list : nullptr);
+}
+
+void set_port(sockaddr *address, std::uint16_t port) {
+  if (address->sa_family == AF_INET6)
+    reinterpret_cast<sockaddr_in6 *>(address)->sin6_port = htons(port);
+  else
+    reinterpret_cast<sockaddr_in *>(address)->sin_port = htons(port);
+}
+
+}  // namespace
+
+Bell::Bell() : file_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  if (!file_.is_open())
+    throw std::system_error(errno, std::generic_category(), "eventfd");
+}
+
+void Bell::ring() const noexcept {
+  eventfd_write(file_.get(), 1);
+}
+
+std::string look_up(const std::string &host, std::vector<std::string> *addresses) {
+  int error = 0;
+  const Addresses list = addresses_of(host, 0, &error);
+  if (error != 0)
+    return "The host \"" + host + "\" is not found: " + gai_strerror(error) + ".";
+  for (const addrinfo *each = list.get(); each != nullptr; each = each->ai_next) {
+    char number[NI_MAXHOST];
+    if (getnameinfo(each->ai_addr, each->ai_addrlen, number, sizeof(number), nullptr, 0,
+                    NI_NUMERICHOST) == 0)
+      addresses->push_back(number);
+  }
+  return {};
+}
+
+Connection::Connection(std::string broker, std::optional<TlsSettings> tls)
+    : broker_(std::move(broker)),
+      tls_(tls ? std::make_unique<TlsContext>(std::move(*tls), broker_) : nullptr) {}
+
+Connection::~Connection() = default;
+
+std::string Connection::open(const std::vector<std::string> &addresses, std::uint16_t port,
+                             milliseconds most, std::stop_token stop) {
+  if (tls_) {
+    if (std::string failure = tls_->prepare(); !failure.empty())
+      return failure;
+  }
+  const Bell stopped;
+  const std::stop_callback ring(stop, [&stopped] { stopped.ring(); });
+  const auto until = Clock::now() + most;
+  std::string failure = dial(addresses, port, until, stopped);
+  if (failure.empty() && tls_ && !stop.stop_requested())
+    failure = shake_hands(until, stopped);
+  return stop.stop_requested() ? std::string() : failure;
+}
+
+std::string Connection::silent() const {
+  return "The broker at " + broker_ +
+         " does not answer: check the host and the port, and whether it hangs.";
+}
+
+// Whether one of the events came before the time was over and the bell rang.
+bool Connection::await(short events, Clock::time_point until, const Bell &stop) const {
+  pollfd files[] = {{socket_.get(), events, 0}, {stop.get(), POLLIN, 0}};
+  const auto left = std::chrono::ceil<milliseconds>(until - Clock::now()).count();
+  return poll(files, 2, static_cast<int>(std::max<milliseconds::rep>(left, 0))) > 0 &&
+         files[1].revents == 0;
+}
+
+std::string Connection::dial(const std::vector<std::string> &addresses, std::uint16_t port,
+                             Clock::time_point until, const Bell &stop) {
+  std::string failure = silent();
+  for (std::size_t i = 0; i < addresses.size(); i++) {
+    int error = 0;
+    const Addresses address = addresses_of(addresses[i], AI_NUMERICHOST, &error);
+    if (!address)
+      continue;
+    set_port(address->ai_addr, port);
+    socket_ =
+        Descriptor(::socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    error = connect(socket_.get(), address->ai_addr, address->ai_addrlen) == 0 ? 0 : errno;
+    if (error == EINPROGRESS) {
+      // Some of the time is left for the addresses that come after it.
+      const auto left = static_cast<int>(addresses.size() - i);
+      if (!await(POLLOUT, Clock::now() + (until - Clock::now()) / left, stop))
+        continue;
+      socklen_t size = sizeof(error);
+      getsockopt(socket_.get(), SOL_SOCKET, SO_ERROR, &error, &size);
+    }
+    if (error == 0) {
+      const int on = 1;
+      setsockopt(socket_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+      return {};
+    }
+    failure = "There is no MQTT broker to reach at " + broker_ +
+              ": check the host and the port, and whether it runs.";
+  }
+  return failure;
+}
+
+std::string Connection::shake_hands(Clock::time_point until, const Bell &stop) {
+  ssl_.reset(tls_->start(socket_.get()));
+  if (!ssl_)
+    return "There is no memory for TLS.";
+  for (;;) {
+    ERR_clear_error();
+    const int result = SSL_connect(ssl_.get());
+    if (result == 1)
+      return {};
+    short events = 0;
+    if (result_of(result, &events) == 0) {
+      std::string failure = tls_->failure();
+      return failure.empty() ? tls_->cut_off() : failure;
+    }
+    if (!await(events, until, stop))
+      return silent();
+  }
+}
+
+// What a call of OpenSSL's that did not succeed means, as read() and write() return it.
+ssize_t Connection::result_of(int result, short *events) {
+  switch (SSL_get_error(ssl_.get(), result)) {
+    case SSL_ERROR_WANT_READ:
+      *events = POLLIN;
+      return -1;
+    case SSL_ERROR_WANT_WRITE:
+      *events = POLLOUT;
+      return -1;
+    default:
+      tls_->note_error();
+      return 0;
+  }
+}
+
+ssize_t Connection::read(char *bytes, std::size_t size) {
+  if (ssl_) {
+    ERR_clear_error();
+    const int result = SSL_read(ssl_.get(), bytes, static_cast<int>(size));
+    return result > 0 ? result : result_of(result, &read_events_);
+  }
+  const ssize_t result = recv(socket_.get(), bytes, size, 0);
+  if (result < 0)
+    return errno == EAGAIN || errno == EINTR ? -1 : 0;
+  return result;
+}
+
+ssize_t Connection::write(const char *bytes, std::size_t size) {
+  if (ssl_) {
+    ERR_clear_error();
+    const int result = SSL_write(ssl_.get(), bytes, static_cast<int>(size));
+    return result > 0 ? result : result_of(result, &write_events_);
+  }
+  const ssize_t result = send(socket_.get(), bytes, size, MSG_NOSIGNAL);
+  if (result < 0)
+    return errno == EAGAIN || errno == EINTR ? -1 : 0;
+  return result;
+}
+
+void Connection::shut_down() {
+  if (ssl_)
+    SSL_shutdown(ssl_.get());
+  ::shutdown(socket_.get(), SHUT_WR);
+}
+
+}  // namespace npc::mqtt

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The way to a broker: TCP, and TLS on it.
+#pragma once
+
+#include <poll.h>
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "../../descriptor.h"
+#include "tls.h"
+
+namespace npc::mqtt {
+
+/// A descriptor that poll() finds readable once ring() was called.
+class Bell {
+ public:
+  /// Throws std::system_error.
+  Bell();
+  int get() const { return file_.get(); }
+  void ring() const noexcept;
+
+ private:
+  Descriptor file_;
+};
+
+/// Looks up the addresses of a host, as numbers. Waits for name servers as long as they take.
+/// Returns why there are none, as a sentence, or nothing.
+std::string look_up(const std::string &host, std::vector<std::string> *addresses);
+
+/// A connection whose reads and writes do not block. Used by one thread at a time.
+class Connection {
+ public:
+  /// `broker` is its host and port, for sentences.
+  Connection(std::string broker, std::optional<TlsSettings> tls);
+  Connection(Connection &&) = default;
+  ~Connection();
+
+  /// Connects to the first of `addresses` that answers, and shakes hands. Returns why it failed, as
+  /// a sentence, or nothing; after a stop request there may be no failure though it is not open.
+  std::string open(const std::vector<std::string> &addresses, std::uint16_t port,
+                   std::chrono::milliseconds most, std::stop_token stop);
+
+  int socket() const { return socket_.get(); }
+  /// What to poll() the socket for, in order to read or to write.
+  short events(bool reading, bool writing) const {
+    return static_cast<short>((reading ? read_events_ : 0) | (writing ? write_events_ : 0));
+  }
+  /// Returns how much was read, 0 at the end of the connection, or -1 if nothing is there yet.
+  ssize_t read(char *bytes, std::size_t size);
+  /// Returns how much was written, 0 if the connection has ended, or -1 if nothing can be yet.
+  ssize_t write(const char *bytes, std::size_t size);
+  /// Says goodbye to a far side that expects it from TLS.
+  void shut_down();
+  /// Why TLS ended the connection, as a sentence; empty if it did not.
+  std::string failure() const { return tls_ ? tls_->failure() : std::string(); }
+  /// What is to be said of a connection with TLS that ended without a reason before it was of use.
+  std::string cut_off() const { return tls_->cut_off(); }
+
+ private:
+  struct FreeSsl {
+    void operator()(SSL *ssl) const { SSL_free(ssl); }
+  };
+  using Clock = std::chrono::steady_clock;
+
+  std::string dial(const std::vector<std::string> &addresses, std::uint16_t port,
+                   Clock::time_point until, const Bell &stop);
+  std::string shake_hands(Clock::time_point until, const Bell &stop);
+  bool await(short events, Clock::time_point until, const Bell &stop) const;
+  ssize_t result_of(int result, short *events);
+  std::string silent() const;
+
+  std::string broker_;
+  Descriptor socket_;
+  std::unique_ptr<TlsContext> tls_;  // before what uses it
+  std::unique_ptr<SSL, FreeSsl> ssl_;
+  short read_events_ = POLLIN;
+  short write_events_ = POLLOUT;
+};
+
+}  // namespace npc::mqtt

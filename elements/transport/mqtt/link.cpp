@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What is asked of a broker, and what its answers mean.
+#include "link.h"
+
+#include <openssl/crypto.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "client.h"
+
+namespace paho = ::mqtt;
+
+namespace npc::mqtt {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr seconds kPatience{10};
+// Twice the keep-alive: a broker that lives has answered to a ping by then.
+constexpr seconds kSilence{60};
+// Only somebody at the broker can change its mind.
+constexpr seconds kRefusalPause{60};
+// AWS's broker cuts off who has more than a hundred unconfirmed messages on their way; MQTT 5 tells
+// us, MQTT 3.1.1 does not. More would not be faster.
+constexpr std::size_t kWindow = 100;
+
+// A number that came with CONNACK.
+template <typename Number>
+std::size_t number_in(const paho::properties &properties, paho::property::code code,
+                      std::size_t otherwise) {
+  return properties.contains(code) ? paho::get<Number>(properties, code) : otherwise;
+}
+
+}  // namespace
+
+Link::Link(Login login) : login_(std::move(login)) {}
+
+Link::~Link() {
+  OPENSSL_cleanse(login_.password.data(), login_.password.size());
+}
+
+Parties Link::parties() const {
+  return {login_.broker, login_.client_id, login_.user, !login_.password.empty()};
+}
+
+std::string Link::open(Patience &patience, std::stop_token stop) {
+  const auto addresses = std::make_shared<std::vector<std::string>>();
+  std::string failure = patience.run(
+      [addresses, host = login_.host] { return look_up(host, addresses.get()); }, kPatience,
+      "The host \"" + login_.host + "\" is not found: the name server does not answer.", stop);
+  if (!failure.empty() || stop.stop_requested())
+    return failure;
+  for (;;) {
+    bool too_new = false;
+    try {
+      failure = connect(*addresses, stop, &too_new);
+    } catch (const paho::exception &error) {
+      failure = "Cannot connect to the broker at " + login_.broker + ": " + error.what() + ".";
+    }
+    if (!failure.empty() || stop.stop_requested())
+      client_.reset();
+    if (!too_new || login_.version == Version::k311 || stop.stop_requested())
+      return failure;
+    login_.version = Version::k311;
+  }
+}
+
+std::string Link::connect(const std::vector<std::string> &addresses, std::stop_token stop,
+                          bool *too_new) {
+  Connection connection(login_.broker, login_.tls);
+  std::string failure = connection.open(addresses, login_.port, kPatience, stop);
+  if (!failure.empty() || stop.stop_requested())
+    return failure;
+  client_ = std::make_unique<Client>(login_, std::move(connection));
+  switch (client_->connect(login_, kPatience, stop)) {
+    case Client::Answer::kAccepted:
+      return accept();
+    case Client::Answer::kRefused:
+      return refused(client_->refusal(), too_new);
+    case Client::Answer::kClosed:
+      // Old brokers hang up on what they do not know.
+      *too_new = client_->tunnel().failure().empty();
+      return why_unanswered();
+    default:
+      return stop.stop_requested()
+                 ? std::string()
+                 : "The broker at " + login_.broker +
+                       " does not answer: check the host and the port, and whether it hangs.";
+  }
+}
+
+std::string Link::refused(std::uint8_t code, bool *too_new) {
+  *too_new = is_unknown_version(code);
+  taken_over_ = is_taken_over(code);
+  return taken_over_ ? npc::mqtt::farewell(code, parties()) : refusal(code, parties());
+}
+
+std::string Link::why_unanswered() const {
+  if (std::string failure = client_->tunnel().failure(); !failure.empty() || login_.tls)
+    return failure.empty() ? client_->tunnel().cut_off() : failure;
+  return "The broker at " + login_.broker +
+         " ended the connection instead of answering: check the host and the port.";
+}
+
+// Why the broker is none for us.
+std::string Link::accept() const {
+  const paho::properties &connack = client_->connack();
+  const std::string broker = "The broker at " + login_.broker;
+  if (number_in<std::uint8_t>(connack, paho::property::RETAIN_AVAILABLE, 1) == 0)
+    return broker + " retains no messages, as status and state must be: set that right there.";
+  const std::size_t qos = number_in<std::uint8_t>(connack, paho::property::MAXIMUM_QOS, 2);
+  if (qos < static_cast<std::size_t>(login_.qos)) {
+    return broker + " takes no messages of QoS " + std::to_string(login_.qos) +
+           ": write qos=" + std::to_string(qos) + ".";
+  }
+  const std::size_t window =
+      number_in<std::uint16_t>(connack, paho::property::RECEIVE_MAXIMUM, kWindow);
+  client_->set_limits(std::clamp<std::size_t>(window, 1, kWindow),
+                      number_in<std::uint32_t>(connack, paho::property::MAXIMUM_PACKET_SIZE,
+                                               static_cast<std::size_t>(-1)));
+  return {};
+}
+
+Published Link::publish(std::span<const Message> messages, milliseconds stall, milliseconds total,
+                        std::stop_token stop) {
+  const Client::Batch batch = client_->publish(messages, stall, total, std::move(stop));
+  Published published;
+  published.confirmed = batch.confirmed;
+  refusal_.reset();
+  if (batch.confirmed == messages.size())
+    return published;
+  if (batch.refusal) {
+    refusal_ = batch.refusal->code;
+    published.failure =
+        refused_message(*refusal_, login_.broker, messages[batch.refusal->message].topic);
+    published.pause = kRefusalPause;
+  } else if (lost()) {
+    published.failure = why_lost();
+  } else if (!batch.in_time) {
+    published.failure = "The broker at " + login_.broker + " does not confirm: it may hang.";
+  }
+  return published;
+}
+
+std::string Link::subscribe(std::span<const std::string> filters, std::stop_token stop) {
+  if (client_->subscribe(filters, kPatience, stop) || stop.stop_requested())
+    return {};
+  return lost() ? why_lost()
+                : "The broker at " + login_.broker + " does not answer to a subscription.";
+}
+
+void Link::look() {
+  const Tunnel &tunnel = client_->tunnel();
+  silent_ = silent_ || Tunnel::Clock::now() >= tunnel.heard() + kSilence;
+  if (silent_ || tunnel.ended())
+    client_->lose();
+}
+
+std::vector<Arrived> Link::take_arrived() {
+  return client_->take_arrived();
+}
+
+bool Link::lost() const {
+  return !client_ || client_->lost();
+}
+
+bool Link::taken_over() const {
+  const auto code = client_ ? client_->farewell() : std::nullopt;
+  return taken_over_ || (code && is_taken_over(*code));
+}
+
+std::string Link::why_lost() const {
+  if (const auto code = client_->farewell())
+    return npc::mqtt::farewell(*code, parties());
+  if (silent_)
+    return "The broker at " + login_.broker + " does not answer any more: it may hang.";
+  const std::string failure = client_->tunnel().failure();
+  return failure.empty() ? "The connection to the broker at " + login_.broker + " was lost."
+                         : failure;
+}
+
+}  // namespace npc::mqtt

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// One connection to an MQTT broker, with waits that end.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "../../npcsink/patience.h"
+#include "message.h"
+#include "reasons.h"
+#include "tls.h"
+
+namespace npc::mqtt {
+
+/// Where the broker is and what CONNECT says.
+struct Login {
+  std::string broker;  ///< its host and port, for sentences
+  std::string host;
+  std::uint16_t port = 0;
+  std::string web_path;  ///< for MQTT over WebSocket, begins with a /; empty for plain MQTT
+  std::optional<TlsSettings> tls;
+  Version version = Version::k5;  ///< the highest to try
+  std::string client_id;
+  std::string user;  ///< empty for none
+  std::string password;
+  std::string will_topic;  ///< the broker publishes `offline` there, retained, when we vanish
+  int qos = 1;             ///< the highest of all messages
+};
+
+/// What became of messages that were published.
+struct Published {
+  std::size_t confirmed = 0;  ///< messages at the front that the broker has
+  /// Why it was not all of them, as a sentence; empty if it was, or if a stop cut it short.
+  std::string failure;
+  /// The broker should be left alone for so long; 0: it need not.
+  std::chrono::milliseconds pause{0};
+};
+
+/// A session with a broker, from CONNECT to its end. Used by one thread. Once it is lost it stays
+/// lost.
+class Link {
+ public:
+  explicit Link(Login login);
+  /// Sends DISCONNECT if still connected, so the broker does not publish the will.
+  ~Link();
+
+  /// Connects, with MQTT 3.1.1 if the broker knows no later one. Returns why it failed, as a
+  /// sentence, or nothing. `patience` waits for name servers.
+  std::string open(Patience &patience, std::stop_token stop);
+  /// What the broker speaks.
+  Version version() const { return login_.version; }
+
+  /// Publishes messages in their order and waits until the broker has confirmed them, at most
+  /// `stall` without a confirmation and at most `total`.
+  Published publish(std::span<const Message> messages, std::chrono::milliseconds stall,
+                    std::chrono::milliseconds total, std::stop_token stop);
+
+  /// Whether the last publish() failed because a message was too large for the broker.
+  bool too_large() const { return refusal_ && is_too_large(*refusal_); }
+
+  /// Subscribes, and waits until what is retained there has arrived. Returns why it failed, as a
+  /// sentence, or nothing.
+  std::string subscribe(std::span<const std::string> filters, std::stop_token stop);
+
+  /// Finds out whether the broker still lives. To be called every few seconds.
+  void look();
+  /// What came on the subscriptions since the last call. What nobody takes is given up when it is
+  /// more than a device can keep.
+  std::vector<Arrived> take_arrived();
+
+  /// Whether the connection has ended.
+  bool lost() const;
+  /// Why it ended, as a sentence.
+  std::string why_lost() const;
+  /// Whether it ended because another client took our client id.
+  bool taken_over() const;
+
+ private:
+  class Client;
+
+  std::string connect(const std::vector<std::string> &addresses, std::stop_token stop,
+                      bool *too_new);
+  std::string accept() const;
+  std::string refused(std::uint8_t code, bool *too_new);
+  std::string why_unanswered() const;
+  Parties parties() const;
+
+  Login login_;
+  std::unique_ptr<Client> client_;
+  bool silent_ = false;  // the broker, for too long
+  bool taken_over_ = false;
+  std::optional<std::uint8_t> refusal_;  // of the message at which the last publish() ended
+};
+
+}  // namespace npc::mqtt

@@ -1,0 +1,426 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// A thread that carries bytes between a client on the loopback interface and a broker.
+#include "tunnel.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <span>
+#include <string_view>
+#include <system_error>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "../../npcsink/threads.h"
+
+namespace npc::mqtt {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// More than a client of ours has on its way, so that it is always read.
+constexpr std::size_t kRoomUp = 512 * 1024;
+constexpr std::size_t kRoomDown = 64 * 1024;
+constexpr std::size_t kMostRequest = 4096;
+// For one who connects and does not say who it is.
+constexpr seconds kAdmission{5};
+// For a broker that does not read what came before the end.
+constexpr milliseconds kGoodbye{500};
+
+[[noreturn]] void fail(const char *what) {
+  throw std::system_error(errno, std::generic_category(), what);
+}
+
+Descriptor listen_on_loopback(std::uint16_t *port) {
+  Descriptor listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  auto *generic = reinterpret_cast<sockaddr *>(&address);
+  if (!listener.is_open() || bind(listener.get(), generic, size) != 0 ||
+      listen(listener.get(), 4) != 0 || getsockname(listener.get(), generic, &size) != 0)
+    fail("The loopback interface");
+  *port = ntohs(address.sin_port);
+  return listener;
+}
+
+std::string make_secret() {
+  std::array<unsigned char, 16> bytes;
+  if (RAND_bytes(bytes.data(), bytes.size()) != 1)
+    throw std::runtime_error("There are no random numbers");
+  std::string text;
+  for (const unsigned char byte : bytes) {
+    text += "0123456789abcdef"[byte >> 4];
+    text += "0123456789abcdef"[byte & 15];
+  }
+  return text;
+}
+
+std::string base64(const std::string &text) {
+  std::string result(4 * ((text.size() + 2) / 3) + 1, '\0');
+  const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char *>(result.data()),
+                                   reinterpret_cast<const unsigned char *>(text.data()),
+                                   static_cast<int>(text.size()));
+  result.resize(static_cast<std::size_t>(size));
+  return result;
+}
+
+// The far side may hold back what comes next until it knows that this has arrived, which the kernel
+// would tell it only after a while.
+void acknowledge(int socket) {
+  const int on = 1;
+  setsockopt(socket, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
+}
+
+// Bytes on their way in one direction.
+class Buffer {
+ public:
+  explicit Buffer(std::size_t size) : bytes_(size) {}
+
+  bool is_empty() const { return begin_ == end_; }
+  bool has_room() const { return end_ - begin_ < bytes_.size(); }
+  /// Where to read to; not empty if it has room.
+  std::span<char> room() {
+    if (end_ == bytes_.size()) {
+      std::copy(bytes_.begin() + offset(begin_), bytes_.begin() + offset(end_), bytes_.begin());
+      end_ -= std::exchange(begin_, 0);
+    }
+    return std::span(bytes_).subspan(end_);
+  }
+  std::span<const char> content() const { return std::span(bytes_).subspan(begin_, end_ - begin_); }
+  void add(std::size_t size) { end_ += size; }
+  void take(std::size_t size) {
+    begin_ += size;
+    if (begin_ == end_)
+      begin_ = end_ = 0;
+  }
+  void clear() { begin_ = end_ = 0; }
+
+ private:
+  static std::ptrdiff_t offset(std::size_t index) { return static_cast<std::ptrdiff_t>(index); }
+
+  std::vector<char> bytes_;
+  std::size_t begin_ = 0;
+  std::size_t end_ = 0;
+};
+
+// The packets of one direction: of each, what it is and the id that it has.
+class Packets {
+ public:
+  /// Calls `take` with the first byte and the id of each packet, as long as that returns true.
+  /// Returns whether it did, and the lengths were right.
+  template <typename Take>
+  bool read(std::span<const char> bytes, Take take) {
+    for (const char each : bytes) {
+      const auto byte = static_cast<unsigned char>(each);
+      if (state_ == State::kType) {
+        first_ = byte;
+        left_ = shift_ = at_ = topic_ = id_ = 0;
+        state_ = State::kLength;
+      } else if (state_ == State::kLength) {
+        if (shift_ > 21)
+          return false;
+        left_ |= static_cast<std::size_t>(byte & 127) << shift_;
+        shift_ += 7;
+        if (byte < 128)
+          state_ = State::kContent;
+      } else {
+        note(byte);
+        left_--;
+      }
+      if (state_ == State::kContent && left_ == 0) {
+        state_ = State::kType;
+        if (!take(first_, id_))
+          return false;
+      }
+    }
+    return true;
+  }
+
+ private:
+  enum class State { kType, kLength, kContent };
+
+  // The id is in front, but in PUBLISH behind the topic.
+  void note(unsigned char byte) {
+    const bool publish = first_ >> 4 == 3;
+    if (publish && at_ < 2)
+      topic_ = topic_ << 8 | byte;
+    const std::size_t begin = publish ? 2 + topic_ : 0;
+    if ((!publish || at_ >= 2) && at_ >= begin && at_ < begin + 2)
+      id_ = (id_ << 8 | byte) & 0xffff;
+    at_++;
+  }
+
+  State state_ = State::kType;
+  unsigned char first_ = 0;
+  std::size_t left_ = 0;
+  unsigned shift_ = 0;
+  std::size_t at_ = 0;  // in the content
+  std::size_t topic_ = 0;
+  unsigned id_ = 0;
+};
+
+// Whether a broker answers what was asked. Paho looks only for the id, and frees the message of a
+// PUBLISH twice that is answered with SUBACK or, if it was of QoS 1, with PUBCOMP.
+class Guard {
+ public:
+  void ask(std::span<const char> bytes) {
+    asked_.read(bytes, [this](unsigned first, unsigned id) {
+      const unsigned type = first >> 4, qos = first >> 1 & 3;
+      if (type == kPublish && qos > 0)
+        expected_[id] = qos == 1 ? kPuback : kPubrec;
+      else if (type == kPubrel || type == kSubscribe || type == kUnsubscribe)
+        expected_[id] = type + 1;
+      return true;
+    });
+  }
+  bool allows(std::span<const char> bytes) {
+    return answered_.read(bytes, [this](unsigned first, unsigned id) {
+      const unsigned type = first >> 4;
+      if (type == kConnack || type == kPublish || type == kPingresp || type == kDisconnect)
+        return true;
+      const auto found = expected_.find(id);
+      if (found == expected_.end() || found->second != type)
+        return false;
+      expected_.erase(found);
+      return true;
+    });
+  }
+
+ private:
+  // The type of the answer is often that of the question, and one.
+  static constexpr unsigned kConnack = 2, kPublish = 3, kPuback = 4, kPubrec = 5, kPubrel = 6,
+                            kSubscribe = 8, kUnsubscribe = 10, kPingresp = 13, kDisconnect = 14;
+
+  Packets asked_;
+  Packets answered_;
+  std::unordered_map<unsigned, unsigned> expected_;  // type of the answer, by id
+};
+
+// Between one client and one broker. What an end sends is handed over before the other learns that
+// it has left.
+class Relay {
+ public:
+  /// `rest` has come from the client already.
+  Relay(int client, Connection &broker, bool guarded, std::string_view rest)
+      : client_(client), broker_(broker), guarded_(guarded) {
+    std::copy(rest.begin(), rest.end(), up_.room().begin());
+    up_.add(rest.size());
+    if (guarded_)
+      guard_.ask(rest);
+  }
+
+  bool goes_on() const {
+    return (broker_sends_ || !down_.is_empty()) && (client_sends_ || !up_.is_empty());
+  }
+  /// Returns whether something came, or the end.
+  bool pull_from_broker();
+  /// Returns whether anything was moved or has ended.
+  bool move() {
+    const bool pulled = pull_from_client();
+    const bool pushed = push_to_broker();
+    return push_to_client() || pulled || pushed;
+  }
+  /// Waits until there is something to do, or the bell rings; without one, only for a moment.
+  void wait(int bell) const;
+  void end() {
+    if (!client_sends_)
+      broker_.shut_down();
+  }
+
+ private:
+  bool pull_from_client();
+  bool push_to_broker();
+  bool push_to_client();
+
+  const int client_;
+  Connection &broker_;
+  const bool guarded_;
+  Guard guard_;
+  Buffer up_{kRoomUp};
+  Buffer down_{kRoomDown};
+  bool client_sends_ = true;
+  bool client_reads_ = true;
+  bool broker_sends_ = true;
+  bool broker_reads_ = true;
+};
+
+bool is_not_yet(ssize_t size) {
+  return size < 0 && (errno == EAGAIN || errno == EINTR);
+}
+
+bool Relay::pull_from_client() {
+  if (!client_sends_ || !up_.has_room())
+    return false;
+  const std::span<char> room = up_.room();
+  const ssize_t size = recv(client_, room.data(), room.size(), 0);
+  if (is_not_yet(size))
+    return false;
+  if (size > 0 && guarded_)
+    guard_.ask(room.first(static_cast<std::size_t>(size)));
+  if (size > 0)
+    up_.add(static_cast<std::size_t>(size));
+  else
+    client_sends_ = false;
+  return true;
+}
+
+bool Relay::push_to_broker() {
+  if (up_.is_empty())
+    return false;
+  const auto content = up_.content();
+  const ssize_t size = broker_reads_ ? broker_.write(content.data(), content.size()) : 0;
+  if (size > 0)
+    up_.take(static_cast<std::size_t>(size));
+  if (size != 0)
+    return size > 0;
+  // It may have said why it does not read any more.
+  broker_reads_ = false;
+  up_.clear();
+  return true;
+}
+
+bool Relay::pull_from_broker() {
+  if (!broker_sends_ || !down_.has_room())
+    return false;
+  const std::span<char> room = down_.room();
+  const ssize_t size = broker_.read(room.data(), room.size());
+  broker_sends_ =
+      size < 0 ||
+      (size > 0 && (!guarded_ || guard_.allows(room.first(static_cast<std::size_t>(size)))));
+  if (size > 0 && broker_sends_) {
+    down_.add(static_cast<std::size_t>(size));
+    acknowledge(broker_.socket());
+  }
+  return size >= 0;
+}
+
+bool Relay::push_to_client() {
+  if (down_.is_empty())
+    return false;
+  const auto content = down_.content();
+  const ssize_t size =
+      client_reads_ ? send(client_, content.data(), content.size(), MSG_NOSIGNAL) : 0;
+  if (is_not_yet(size))
+    return false;
+  client_reads_ = size > 0;
+  if (size > 0)
+    down_.take(static_cast<std::size_t>(size));
+  else
+    down_.clear();
+  return true;
+}
+
+void Relay::wait(int bell) const {
+  const bool pulls = client_sends_ && up_.has_room();
+  pollfd files[] = {
+      {broker_.socket(),
+       broker_.events(broker_sends_ && down_.has_room(), broker_reads_ && !up_.is_empty()), 0},
+      {client_, static_cast<short>((pulls ? POLLIN : 0) | (down_.is_empty() ? 0 : POLLOUT)), 0},
+      {bell, POLLIN, 0}};
+  poll(files, 3, bell < 0 ? 20 : -1);
+  acknowledge(client_);
+}
+
+}  // namespace
+
+Tunnel::Tunnel(Connection connection, bool guarded, std::function<void()> on_end)
+    : connection_(std::move(connection)), guarded_(guarded), on_end_(std::move(on_end)) {
+  std::uint16_t port = 0;
+  listener_ = listen_on_loopback(&port);
+  const std::string secret = "npc:" + make_secret();
+  credentials_ = "\r\nProxy-authorization: Basic " + base64(secret) + "\r\n";
+  proxy_ = "http://" + secret + "@127.0.0.1:" + std::to_string(port);
+  thread_ = start_thread("npc-mqtt", [this](const std::stop_token &) { run(); });
+}
+
+Tunnel::~Tunnel() {
+  closed_ = true;
+  closing_.ring();
+}
+
+void Tunnel::run() {
+  std::string rest;
+  Descriptor client;
+  while (!closed_ && !client.is_open()) {
+    client = admit();
+    if (client.is_open() && !is_client(client.get(), &rest))
+      client = Descriptor();
+  }
+  listener_ = Descriptor();
+  if (client.is_open())
+    carry(client.get(), rest);
+  // Before the client learns it, which may ask why.
+  ended_ = true;
+  on_end_();
+}
+
+// The next who connects; nobody if the tunnel is to end.
+Descriptor Tunnel::admit() {
+  pollfd files[] = {{listener_.get(), POLLIN, 0}, {closing_.get(), POLLIN, 0}};
+  poll(files, 2, -1);
+  if (files[0].revents == 0)
+    return Descriptor();
+  Descriptor client(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  // Paho holds its lock while it waits for the answer, and looks for it four times a second: it is
+  // there before the question. It is worth nothing to others.
+  constexpr std::string_view kAnswer = "HTTP/1.1 200 OK\r\n\r\n";
+  if (client.is_open()) {
+    const int on = 1;
+    setsockopt(client.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    send(client.get(), kAnswer.data(), kAnswer.size(), MSG_NOSIGNAL);
+  }
+  return client;
+}
+
+// Whether it shows our secret. `rest` is what came after that.
+bool Tunnel::is_client(int file, std::string *rest) const {
+  std::string request;
+  const auto until = Clock::now() + kAdmission;
+  while (request.size() < kMostRequest) {
+    pollfd files[] = {{file, POLLIN, 0}, {closing_.get(), POLLIN, 0}};
+    const auto left = std::chrono::ceil<milliseconds>(until - Clock::now()).count();
+    poll(files, 2, static_cast<int>(std::max<milliseconds::rep>(left, 0)));
+    if (files[0].revents == 0)
+      return false;
+    char bytes[kMostRequest];
+    const ssize_t size = recv(file, bytes, sizeof(bytes), 0);
+    if (size <= 0)
+      return false;
+    acknowledge(file);
+    request.append(bytes, static_cast<std::size_t>(size));
+    constexpr std::string_view kEnd = "\r\n\r\n";
+    const auto end = request.find(kEnd);
+    if (end == std::string::npos)
+      continue;
+    *rest = request.substr(end + kEnd.size());
+    return request.substr(0, end + 2).find(credentials_) != std::string::npos;
+  }
+  return false;
+}
+
+void Tunnel::carry(int client, std::string_view rest) {
+  Relay relay(client, connection_, guarded_, rest);
+  auto until = Clock::time_point::max();
+  while (relay.goes_on() && Clock::now() < until) {
+    if (closed_ && until == Clock::time_point::max())
+      until = Clock::now() + kGoodbye;
+    if (relay.pull_from_broker())
+      heard_ = Clock::now();
+    else if (!relay.move())
+      relay.wait(closed_ ? -1 : closing_.get());
+  }
+  relay.end();
+}
+
+}  // namespace npc::mqtt

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Takes Paho to a broker on a connection that is not Paho's.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <thread>
+
+#include "connection.h"
+
+namespace npc::mqtt {
+
+/// Plays an HTTP proxy on the loopback interface, for one client that knows the secret in proxy().
+///
+/// All clients of Paho in a process share one lock, under which it looks names up, and waits for
+/// whom it writes to. So that no broker, proxy or name server holds up another, it only ever speaks
+/// to tunnels, which are always there and always read. Whoever else connects to one gets nothing.
+class Tunnel {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  /// `connection` is open. If it is `guarded`, an answer of the broker to what was not asked ends
+  /// it: that is for plain MQTT, not for WebSocket. `on_end` is called, on another thread, when the
+  /// connection is there no more, before the client learns it. Throws std::system_error.
+  Tunnel(Connection connection, bool guarded, std::function<void()> on_end);
+  /// Hands over what the client has sent, but waits for no broker that does not read.
+  ~Tunnel();
+  Tunnel(const Tunnel &) = delete;
+  Tunnel &operator=(const Tunnel &) = delete;
+
+  /// What Paho is to be told as its proxy.
+  const std::string &proxy() const { return proxy_; }
+  /// When something came from the broker last.
+  Clock::time_point heard() const { return heard_; }
+  bool ended() const { return ended_; }
+  /// Why TLS ended the connection, as a sentence; empty if it did not. To be asked when the client
+  /// has lost its connection: it does so after this is known.
+  std::string failure() const { return ended_ ? connection_.failure() : std::string(); }
+  /// What is to be said of an end without a reason, where TLS was to begin.
+  std::string cut_off() const { return connection_.cut_off(); }
+
+ private:
+  void run();
+  Descriptor admit();
+  bool is_client(int file, std::string *rest) const;
+  void carry(int client, std::string_view rest);
+
+  Connection connection_;
+  const bool guarded_;
+  const std::function<void()> on_end_;
+  Descriptor listener_;
+  std::string credentials_;  // as the client shows them
+  std::string proxy_;
+  Bell closing_;
+  std::atomic<bool> closed_ = false;
+  std::atomic<bool> ended_ = false;  // from then on connection_ is nobody's
+  std::atomic<Clock::time_point> heard_ = Clock::now();
+  std::jthread thread_;
+};
+
+}  // namespace npc::mqtt

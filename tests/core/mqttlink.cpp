@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What is between a client and its broker: who may use the tunnel, and how much it and the link
+// keep.
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <string>
+#include <vector>
+
+#include "../system/listener.h"
+#include "../system/mosquitto.h"
+#include "../waiting.h"
+#include "transport/mqtt/link.h"
+#include "transport/mqtt/tunnel.h"
+
+namespace {
+
+using npc::mqtt::Connection;
+using npc::mqtt::Link;
+using npc::mqtt::Login;
+using npc::mqtt::Message;
+using npc::mqtt::Tunnel;
+using npc::test::connect_to;
+using npc::test::eventually;
+using std::chrono::seconds;
+
+std::string read_some(int socket, std::size_t size) {
+  std::string text(size, '\0');
+  const ssize_t got = recv(socket, text.data(), size, MSG_WAITALL);
+  text.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+  return text;
+}
+
+void say(int socket, const std::string &text) {
+  EXPECT_EQ(send(socket, text.data(), text.size(), MSG_NOSIGNAL),
+            static_cast<ssize_t>(text.size()));
+}
+
+class MqttTunnel : public testing::Test {
+ protected:
+  MqttTunnel() {
+    broker_.listen();
+    make(false);
+  }
+  ~MqttTunnel() override { close(far_); }
+
+  void make(bool guarded) {
+    tunnel_.reset();
+    close(far_);
+    Connection connection(broker_.host(), std::nullopt);
+    EXPECT_EQ(
+        connection.open({"127.0.0.1"}, static_cast<std::uint16_t>(broker_.port()), seconds(10), {}),
+        "");
+    tunnel_ = std::make_unique<Tunnel>(std::move(connection), guarded, [] {});
+    far_ = broker_.accept();
+  }
+
+  // Who has connected, and was answered.
+  int join(const std::string &credentials) const {
+    const std::string proxy = tunnel_->proxy();
+    const int client = connect_to(std::stoi(proxy.substr(proxy.rfind(':') + 1)));
+    say(client, "CONNECT broker:1883 HTTP/1.1\r\nHost: broker\r\n" + credentials + "\r\n");
+    EXPECT_EQ(read_some(client, 19), "HTTP/1.1 200 OK\r\n\r\n");
+    return client;
+  }
+  std::string credentials() const {
+    // http://npc:<32 digits>@…
+    const std::string secret = tunnel_->proxy().substr(7, 36);
+    constexpr const char *kDigits =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    std::string text;
+    for (std::size_t i = 0; i < secret.size(); i += 3) {
+      const auto byte = [&](std::size_t k) {
+        return static_cast<unsigned>(static_cast<unsigned char>(secret[i + k]));
+      };
+      const unsigned bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+      for (int shift = 18; shift >= 0; shift -= 6)
+        text += kDigits[bits >> shift & 63];
+    }
+    return "Proxy-authorization: Basic " + text + "\r\n";
+  }
+
+  npc::test::Listener broker_;
+  std::unique_ptr<Tunnel> tunnel_;
+  int far_ = -1;
+};
+
+TEST_F(MqttTunnel, CarriesBothWays) {
+  const int client = join(credentials());
+  say(client, "question");
+  EXPECT_EQ(read_some(far_, 8), "question");
+  say(far_, "answer");
+  EXPECT_EQ(read_some(client, 6), "answer");
+  close(client);
+  EXPECT_EQ(read_some(far_, 1), "");
+}
+
+TEST_F(MqttTunnel, CarriesNothingForStrangers) {
+  const int stranger = join("Proxy-authorization: Basic bnBjOjA=\r\n");
+  say(stranger, "stranger");
+  EXPECT_EQ(read_some(stranger, 1), "");  // It is thrown out.
+  const int client = join(credentials());
+  say(client, "client");
+  EXPECT_EQ(read_some(far_, 6), "client");
+  close(stranger);
+  close(client);
+}
+
+// Both ends of a broker that does not read: the client never waits, and nor does the end.
+TEST_F(MqttTunnel, TakesWhatABrokerDoesNot) {
+  const int client = join(credentials());
+  say(client, std::string(400 * 1024, 'x'));
+  close(client);
+  tunnel_.reset();
+  EXPECT_EQ(read_some(far_, 16), std::string(16, 'x'));
+}
+
+TEST_F(MqttTunnel, TheClientLearnsThatTheBrokerIsGone) {
+  const int client = join(credentials());
+  say(far_, "farewell");
+  close(std::exchange(far_, -1));
+  EXPECT_EQ(read_some(client, 9), "farewell");
+  close(client);
+}
+
+// Paho would free the message of a PUBLISH twice.
+TEST_F(MqttTunnel, EndsAtAnAnswerToWhatWasNotAsked) {
+  using namespace std::string_literals;
+  const std::string asked = "\x32\x07\x00\x01t\x00\x01\x00x"s + "\x34\x07\x00\x01t\x00\x02\x00x"s +
+                            "\x62\x02\x00\x02"s + "\x82\x06\x00\x03\x00\x01t\x00"s;
+  const std::string answers = "\x30\xc8\x01"s + std::string(200, '\x70') + "\xd0\x00"s +
+                              "\x70\x02\x00\x02"s + "\x90\x03\x00\x03\x00"s;
+  for (const std::string &wrong :
+       {"\x70\x02\x00\x01"s, "\x90\x03\x00\x01\x00"s, "\x40\x02\x00\x02"s, "\x40\x00"s}) {
+    make(true);
+    const int client = join(credentials());
+    say(client, asked);
+    EXPECT_EQ(read_some(far_, asked.size()), asked);
+    for (const char byte : answers)
+      say(far_, std::string(1, byte));
+    EXPECT_EQ(read_some(client, answers.size()), answers);
+    say(far_, wrong);
+    EXPECT_EQ(read_some(client, 1), "");
+    close(client);
+  }
+}
+
+TEST(MqttLink, KeepsNoMoreOfStrangersThanADeviceCan) {
+  for (const char *program : {"mosquitto", "mosquitto_sub"}) {
+    if (!npc::test::have_program(program))
+      GTEST_SKIP() << program << " is not installed";
+  }
+  npc::test::Mosquitto broker;
+  ASSERT_TRUE(broker.start());
+  npc::Patience patience;
+  const auto link_named = [&](const char *id) {
+    Login login;
+    login.broker = broker.host();
+    login.host = "127.0.0.1";
+    login.port = static_cast<std::uint16_t>(broker.port());
+    login.client_id = id;
+    login.will_topic = "test/status";
+    auto link = std::make_unique<Link>(std::move(login));
+    EXPECT_EQ(link->open(patience, {}), "");
+    return link;
+  };
+  const auto stranger = link_named("stranger");
+  const auto ours = link_named("ours");
+  const std::vector<std::string> filters = {"homeassistant/status", "test/end"};
+  ASSERT_EQ(ours->subscribe(filters, {}), "");
+  const std::string large(200 * 1024, 'x');
+  const std::vector<Message> flood(60, Message{"homeassistant/status", large});
+  ASSERT_EQ(stranger->publish(flood, seconds(60), seconds(60), {}).failure, "");
+  // They come in their order: the answer to this comes after them.
+  ASSERT_EQ(ours->subscribe(filters, {}), "");
+  std::size_t size = 0;
+  for (const npc::mqtt::Arrived &arrived : ours->take_arrived())
+    size += arrived.payload.size();
+  EXPECT_GT(size, 0u);
+  EXPECT_LE(size, 1024u * 1024u);
+  // What comes later is taken again.
+  const std::vector<Message> one = {{"test/end", "end"}};
+  ASSERT_EQ(stranger->publish(one, seconds(60), seconds(60), {}).failure, "");
+  EXPECT_TRUE(eventually([&] { return !ours->take_arrived().empty(); }));
+}
+
+}  // namespace
