@@ -76,7 +76,7 @@ TEST_F(MqttLimits, SaysWhichTopicIsNotAllowed) {
   sink.push(0, 1);
   EXPECT_EQ(sink.wait_for("disconnected"),
             "The broker at " + broker.host() +
-                " does not let us publish on npc/home/door/status: allow this user to write there "
+                " does not let us publish on npc/home/door/counts: allow this user to write there "
                 "in its access list.");
   EXPECT_EQ(sink.number("pending"), 1u);
 }
