@@ -16,6 +16,9 @@ static gboolean plugin_init(GstPlugin *plugin) {
   return registered;
 }
 
+// gst-inspect-1.0 --exists takes a plugin for there only if its version is at least GStreamer's
+// own, so it has the one that it was built for. Ours stands with the package.
 GST_PLUGIN_DEFINE(GST_VERSION_MAJOR, GST_VERSION_MINOR, npc,
                   "Counts people and things on the device and lets no picture out", plugin_init,
-                  VERSION, "LGPL", PACKAGE, "https://github.com/bernard357/no-picture-camera")
+                  GSTREAMER_VERSION, "LGPL", PACKAGE " " VERSION,
+                  "https://github.com/bernard357/no-picture-camera")

@@ -30,7 +30,7 @@ stage=$tmp/stage
     [[ ! -e $XDG_CACHE_HOME/gstreamer-1.0 ]]
     for element in npcdetect npccount npcsink; do
       fails 1 gst-inspect-1.0 --exists "$element"
-      # It asks for version 1.0.0 at least: the same question where the answer is yes.
+      # The same question where the answer is yes.
       meson devenv -C "$build" gst-inspect-1.0 --exists "$element"
     done
   }
