@@ -216,11 +216,30 @@ G_DEFINE_TYPE(GstNpcCount, gst_npc_count, GST_TYPE_ELEMENT)
 GST_ELEMENT_REGISTER_DEFINE(npccount, "npccount", GST_RANK_NONE, GST_TYPE_NPC_COUNT)
 
 static GstFlowReturn gst_npc_count_chain(GstPad *, GstObject *parent, GstBuffer *buffer) {
-  return GST_NPC_COUNT(parent)->state->chain(buffer);
+  GstNpcCountState *state = GST_NPC_COUNT(parent)->state;
+  state->await_turn();
+  return state->chain(buffer);
 }
 
-static gboolean gst_npc_count_sink_event(GstPad *pad, GstObject *parent, GstEvent *event) {
-  GstNpcCountState *state = GST_NPC_COUNT(parent)->state;
+static gboolean gst_npc_count_sink_event(GstPad *, GstObject *parent, GstEvent *event) {
+  GstNpcCount *self = GST_NPC_COUNT(parent);
+  switch (GST_EVENT_TYPE(event)) {
+    // What makes records or ends them waits, as frames do.
+    case GST_EVENT_GAP:
+    case GST_EVENT_EOS:
+    case GST_EVENT_FLUSH_STOP:
+      self->state->await_turn();
+      break;
+    default:
+      if ((gst_event_type_get_flags(GST_EVENT_TYPE(event)) & GST_EVENT_TYPE_SERIALIZED) != 0 &&
+          self->state->leave(event))
+        return TRUE;
+  }
+  return gst_npc_count_handle_event(self, event);
+}
+
+gboolean gst_npc_count_handle_event(GstNpcCount *self, GstEvent *event) {
+  GstNpcCountState *state = self->state;
   switch (GST_EVENT_TYPE(event)) {
     case GST_EVENT_CAPS: {
       GstCaps *caps;
@@ -255,7 +274,7 @@ static gboolean gst_npc_count_sink_event(GstPad *pad, GstObject *parent, GstEven
     default:
       break;
   }
-  return npc::pass_downstream(pad, parent, event);
+  return npc::pass_downstream(self->sinkpad, GST_OBJECT(self), event);
 }
 
 static GstStateChangeReturn gst_npc_count_change_state(GstElement *element,

@@ -17,17 +17,6 @@ constexpr Time kPatience = 5s;
 // Frames and gaps that claim to last longer than this are not believed to.
 constexpr Time kLongest = 60s;
 
-class StreamLocker {
- public:
-  explicit StreamLocker(GstPad *pad) : pad_(pad) { GST_PAD_STREAM_LOCK(pad_); }
-  ~StreamLocker() { GST_PAD_STREAM_UNLOCK(pad_); }
-  StreamLocker(const StreamLocker &) = delete;
-  StreamLocker &operator=(const StreamLocker &) = delete;
-
- private:
-  GstPad *pad_;
-};
-
 // Whether upstream makes frames in real time; none if it does not know yet.
 std::optional<bool> is_live(GstPad *pad) {
   GstQuery *query = gst_query_new_latency();
@@ -59,15 +48,45 @@ void GstNpcCountState::hear() {
   heard_at_ = last_;
 }
 
-// The timer calls it when it may be that nothing comes any more. As in chain(), the stream lock is
-// what is held: frames that come wait until the record is out, and a flush or the state READY ends
-// the push.
-GstClockTime GstNpcCountState::look() {
-  const StreamLocker lock(element_->sinkpad);
-  return look_unlocked();
+void GstNpcCountState::await_turn() {
+  std::unique_lock lock(turn_mutex_);
+  turn_ends_.wait(lock, [this] { return !timers_turn_; });
 }
 
-GstClockTime GstNpcCountState::look_unlocked() {
+bool GstNpcCountState::leave(GstEvent *event) {
+  const std::lock_guard lock(turn_mutex_);
+  if (timers_turn_)
+    left_.push_back(event);
+  return timers_turn_;
+}
+
+// The timer calls it when it may be that nothing comes any more. Its record may have to wait for
+// PLAYING. Frames wait meanwhile, but events must not: GstBaseSrc pushes them with its live lock
+// held, which it needs on its way to PAUSED. So the stream lock is not held, as chain() does, but
+// makes it the timer's turn. A flush or the state READY ends the push.
+GstClockTime GstNpcCountState::look() {
+  GST_PAD_STREAM_LOCK(element_->sinkpad);
+  std::unique_lock lock(turn_mutex_);
+  timers_turn_ = true;
+  lock.unlock();
+  GST_PAD_STREAM_UNLOCK(element_->sinkpad);
+
+  const GstClockTime next = look_in_turn();
+
+  lock.lock();
+  while (!left_.empty()) {
+    GstEvent *event = left_.front();
+    left_.pop_front();
+    lock.unlock();
+    gst_npc_count_handle_event(element_, event);
+    lock.lock();
+  }
+  timers_turn_ = false;
+  turn_ends_.notify_all();
+  return next;
+}
+
+GstClockTime GstNpcCountState::look_in_turn() {
   const std::optional<Time> clock = clock_time();
   if (!clock)
     return GST_CLOCK_TIME_NONE;

@@ -4,7 +4,10 @@
 
 #include <gst/npc/npc.h>
 
+#include <condition_variable>
+#include <deque>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
@@ -63,9 +66,12 @@ struct _GstNpcCount {
   struct GstNpcCountState *state;
 };
 
-// C++ objects with destructors. All but `settings` belong to who holds the sink pad's stream lock:
-// the streaming thread, or the timer when that is silent. Nothing else is locked while either
-// pushes or posts.
+/// Acts on an event of the sink pad, of which it takes the reference, and passes it on.
+gboolean gst_npc_count_handle_event(GstNpcCount *self, GstEvent *event);
+
+// C++ objects with destructors. All but `settings` belong to who holds the sink pad's stream lock,
+// the streaming thread, or to the timer in its turn. Nothing else is locked while the former pushes
+// or posts, and nothing at all while the latter does.
 struct GstNpcCountState {
   explicit GstNpcCountState(GstNpcCount *element);
 
@@ -78,6 +84,11 @@ struct GstNpcCountState {
   void pause() { timer_.pause(); }
   /// Ends the timer. Pads must be inactive.
   void stop_timer() { timer_.stop(); }
+  /// Waits for the end of the timer's turn. Call in the streaming thread, with data.
+  void await_turn();
+  /// Leaves an event that comes in the timer's turn to the timer, which acts on it afterwards.
+  /// Returns false if it is not its turn.
+  bool leave(GstEvent *event);
   bool set_caps(GstCaps *caps);
   bool set_segment(const GstSegment *segment);
   void flush();
@@ -122,7 +133,7 @@ struct GstNpcCountState {
   void miss_detector(Time now);
   void hear();
   GstClockTime look();
-  GstClockTime look_unlocked();
+  GstClockTime look_in_turn();
   std::optional<Time> clock_time();
   std::optional<Time> running_time(GstClockTime pts);
   Time duration_of(GstClockTime duration) const;
@@ -158,5 +169,9 @@ struct GstNpcCountState {
   Time heard_{};                    // running time by the clock when the last sign of life came
   std::optional<Time> heard_at_;    // its time in the stream
   Time heard_length_{};             // how long it lasts
+  std::mutex turn_mutex_;
+  std::condition_variable turn_ends_;
+  bool timers_turn_ = false;
+  std::deque<GstEvent *> left_;  // for the end of the turn
   npc::Timer timer_;
 };

@@ -413,7 +413,7 @@ class CounterBlocked : public CounterSilence {
     CounterSilence::SetUp();
     set_caps();
     live_frames(0, GST_SECOND, {person(100)});
-    gst_pad_add_probe(
+    probe_ = gst_pad_add_probe(
         GST_PAD_PEER(harness_->sinkpad),
         static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_BLOCK | GST_PAD_PROBE_TYPE_BUFFER),
         [](GstPad *, GstPadProbeInfo *, gpointer blocked) {
@@ -426,12 +426,42 @@ class CounterBlocked : public CounterSilence {
     ASSERT_TRUE(eventually([this] { return blocked_.load(); }));
   }
 
+  /// Of the segment that went downstream last.
+  GstClockTime segment_base() {
+    const Owned<GstEvent> event(gst_pad_get_sticky_event(harness_->sinkpad, GST_EVENT_SEGMENT, 0));
+    const GstSegment *segment;
+    gst_event_parse_segment(event.get(), &segment);
+    return segment->base;
+  }
+
+  gulong probe_ = 0;
   std::atomic<bool> blocked_ = false;
 };
 
 TEST_F(CounterBlocked, ARecordThatNobodyTakesDoesNotKeepItFromStopping) {
   EXPECT_EQ(gst_element_set_state(element(), GST_STATE_PAUSED), GST_STATE_CHANGE_SUCCESS);
   EXPECT_EQ(gst_element_set_state(element(), GST_STATE_NULL), GST_STATE_CHANGE_SUCCESS);
+}
+
+// GstBaseSrc pushes events with a lock held that it needs on its way to PAUSED.
+TEST_F(CounterBlocked, NorDoesAnEventWaitForIt) {
+  std::atomic<bool> passed = false;
+  std::thread upstream([&] {
+    GstTagList *tags = gst_tag_list_new(GST_TAG_TITLE, "door", nullptr);
+    gst_harness_push_event(harness_.get(), gst_event_new_tag(tags));
+    GstSegment segment;
+    gst_segment_init(&segment, GST_FORMAT_TIME);
+    segment.base = 42;
+    gst_harness_push_event(harness_.get(), gst_event_new_segment(&segment));
+    passed = true;
+  });
+  EXPECT_TRUE(eventually([&] { return passed.load(); }));
+  EXPECT_EQ(segment_base(), 0u) << "in front of the record";
+  gst_pad_remove_probe(GST_PAD_PEER(harness_->sinkpad), probe_);
+  upstream.join();
+  EXPECT_TRUE(eventually([this] { return segment_base() == 42; }));
+  EXPECT_TRUE(next().has(kStalled));
+  frame(GST_SECOND, {});
 }
 
 TEST_F(CounterBlocked, NorFromBeingFlushed) {
