@@ -125,6 +125,17 @@ TEST_F(MqttTunnel, TheClientLearnsThatTheBrokerIsGone) {
   close(client);
 }
 
+// A write that fails would make Paho 1.3.14 free a message twice.
+TEST_F(MqttTunnel, IsLeftByTheClientAndNotTheOtherWayRound) {
+  const int client = join(credentials());
+  close(std::exchange(far_, -1));
+  EXPECT_EQ(read_some(client, 1), "");
+  EXPECT_TRUE(tunnel_->ended());
+  for (int i = 0; i < 1000; i++)
+    say(client, std::string(1000, 'x'));
+  close(client);
+}
+
 // Paho would free the message of a PUBLISH twice.
 TEST_F(MqttTunnel, EndsAtAnAnswerToWhatWasNotAsked) {
   using namespace std::string_literals;

@@ -12,16 +12,8 @@
 #include <sstream>
 #include <unordered_map>
 
+#include "../sanitizer.h"
 #include "scene.h"
-
-// Sanitizers keep what was freed, and have a memory of their own.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define NPC_SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define NPC_SANITIZED 1
-#endif
-#endif
 
 namespace npc::test {
 namespace {
@@ -109,9 +101,8 @@ class Needles {
 class Wiping : public testing::Test {
  protected:
   void SetUp() override {
-#ifdef NPC_SANITIZED
-    GTEST_SKIP() << "sanitizers keep what was freed";
-#endif
+    if (kSanitized)
+      GTEST_SKIP() << "sanitizers keep what was freed, and have a memory of their own";
     if (!std::filesystem::exists("/proc/self/maps"))
       GTEST_SKIP() << "there is no /proc to look at the memory with";
     // What is given back without having been wiped stays where it can be found.

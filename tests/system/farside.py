@@ -354,6 +354,8 @@ class Stream:
     def finish(self, patience=PATIENCE):
         """End of stream, everything delivered. Returns the last statistics."""
         if self.endless:
+            # It may still be starting: before its first words SIGTERM would end it at once.
+            eventually(lambda: self.said() or not self.process.running(), patience)
             self.process.signal(signal.SIGTERM)
         status = self.process.wait(patience)
         end = self.last("end")

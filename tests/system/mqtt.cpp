@@ -51,13 +51,14 @@ class Mqtt : public testing::Test {
     }
   }
 
-  // Waits until the lasting subscriber has connected so often: what the broker holds back for one
-  // that is away would go with a kill.
+  // Waits until the lasting subscriber has subscribed so often. Before that, the broker holds back
+  // for it what a kill would take away, and what is retained comes a second time.
   static bool subscribed(const Mosquitto &broker, int times) {
     return eventually([&] {
       int found = 0;
       const std::string log = broker.log();
-      for (std::size_t at = 0; (at = log.find(" as audit ", at)) != std::string::npos; at++)
+      constexpr const char *kSubscribed = "Sending SUBACK to audit";
+      for (std::size_t at = 0; (at = log.find(kSubscribed, at)) != std::string::npos; at++)
         found++;
       return found >= times;
     });
@@ -78,6 +79,7 @@ TEST_F(Mqtt, PublishesTheTopics) {
   ASSERT_TRUE(broker.start());
   ASSERT_TRUE(remember_subscriber(broker));
   Subscriber subscriber(broker, lasting());
+  ASSERT_TRUE(subscribed(broker, 2)) << broker.log();
   Sink sink("mqtt://" + broker.host());
   sink.push(0, 3);
   sink.wait_for("connected");

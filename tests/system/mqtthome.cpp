@@ -173,9 +173,9 @@ TEST_F(MqttHome, ExpiresWhereTheBrokerForgetsItToo) {
   sink.push(record_with(0, {"door"}));
   ASSERT_TRUE(eventually([&] { return sink.number("delivered") == 1; }));
   EXPECT_TRUE(eventually([&] { return watcher.payloads(kState) == Texts{"180"}; }));
-  for (const auto &[key, component] : config().at("cmps").items()) {
+  const Json found = config();
+  for (const auto &[key, component] : found.at("cmps").items())
     EXPECT_EQ(component.value("exp_aft", 0), component.contains("stat_t") ? 0 : 180) << component;
-  }
   sink.stop();
   EXPECT_EQ(watcher.payloads(kHealth), Texts{""});
   // Others read what it was.

@@ -47,6 +47,7 @@ class Tunnel {
   Descriptor admit();
   bool is_client(int file, std::string *rest) const;
   void carry(int client, std::string_view rest);
+  void see_off(int client) const;
 
   Connection connection_;
   const bool guarded_;
