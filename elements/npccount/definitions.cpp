@@ -224,7 +224,7 @@ bool does_record_fit(const std::string &site, const std::string &camera,
   name_entry(widest->camera, camera);
   name_entry(widest->boot, std::string(16, '0'));
   widest->seq = widest->interval = G_MAXINT64;
-  widest->time = G_MAXINT64 / GST_MSECOND;
+  widest->time = GST_NPC_TIME_MAX;
   widest->people = widest->people_max = widest->moving = widest->faces = G_MAXUINT;
   widest->flags = static_cast<GstNpcCountsFlags>(2 * GST_NPC_COUNTS_FLAG_REPLAYED - 1);  // all
   for (const count::LineDefinition &line : definitions.lines) {

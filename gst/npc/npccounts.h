@@ -39,6 +39,14 @@ G_BEGIN_DECLS
 #define GST_NPC_RECORD_MAX 4096
 
 /**
+ * GST_NPC_TIME_MAX:
+ *
+ * The latest `time` of a record, in ms since 1970: line protocol writes it in ns, as an integer of
+ * 64 bits with a sign, of which the last whole ms lies in the year 2262.
+ */
+#define GST_NPC_TIME_MAX (G_MAXINT64 / G_GINT64_CONSTANT(1000000) - 1)
+
+/**
  * GstNpcCountsFlags:
  * @GST_NPC_COUNTS_FLAG_PARTIAL: "partial": the last window before the end of the stream, shorter
  * than the others
@@ -115,8 +123,7 @@ typedef struct {
  * @camera: which camera
  * @boot: random name of this run of the counter
  * @seq: number of the record in that run, from 0; (site, camera, boot, seq) names a record for ever
- * @time: end of the window, UTC, in ms since 1970, at most %G_MAXINT64 / 1000000 - 1 (in
- * the year 2262): line protocol writes it in ns
+ * @time: end of the window, UTC, in ms since 1970, at most %GST_NPC_TIME_MAX
  * @interval: length of the window in ms
  * @people: confirmed tracks of the counted class present, median over the window's analysed frames
  * @people_max: the most of them at once

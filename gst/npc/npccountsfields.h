@@ -16,8 +16,6 @@
 namespace npc {
 
 constexpr guint64 kNanosecondsPerMillisecond = 1000000;
-// Line protocol counts time in ns: the last ms that it can write in whole lies in the year 2262.
-constexpr guint64 kTimeMax = G_MAXINT64 / kNanosecondsPerMillisecond - 1;
 // Beyond the range of every field, so that what is no whole number needs no check of its own.
 constexpr guint64 kNotWhole = G_MAXUINT64;
 // No record of more entries fits: the shortest takes six bytes of JSON.
@@ -51,7 +49,8 @@ struct Field {
 };
 
 inline constexpr Field<GstNpcCounts> kSeq = {"seq", &GstNpcCounts::seq, true};
-inline constexpr Field<GstNpcCounts> kTime = {"time", &GstNpcCounts::time, true, nullptr, kTimeMax};
+inline constexpr Field<GstNpcCounts> kTime = {"time", &GstNpcCounts::time, true, nullptr,
+                                              GST_NPC_TIME_MAX};
 inline constexpr Field<GstNpcCounts> kInterval = {"interval", &GstNpcCounts::interval, true};
 inline constexpr Field<GstNpcCounts> kPeopleFields[] = {
     {"people", &GstNpcCounts::people, true},

@@ -12,8 +12,6 @@
 namespace npc::test {
 namespace {
 
-constexpr guint64 kTimeMax = G_MAXINT64 / 1000000 - 1;
-
 void expect_round_trips(const Counts &counts) {
   const std::string json = to_json(counts);
   ASSERT_NE(json, "");
@@ -178,7 +176,7 @@ TEST(Counts, AreDifferentPointsAtOneTime) {
     }
   }
   times("d9edd96d0f3c6f1b", G_MAXINT64, 0);
-  EXPECT_LE(std::stoull(*times("b", 0, kTimeMax).begin()), guint64{G_MAXINT64});
+  EXPECT_LE(std::stoull(*times("b", 0, GST_NPC_TIME_MAX).begin()), guint64{G_MAXINT64});
 }
 
 TEST(Counts, AreReadWithATimeOfWholeMilliseconds) {
@@ -194,7 +192,7 @@ TEST(Counts, RoundTripAtTheirLimits) {
   const std::string longest(GST_NPC_NAME_MAX, 'Z');
   Counts counts = named(longest, longest, longest);
   counts->seq = counts->interval = G_MAXINT64;
-  counts->time = kTimeMax;
+  counts->time = GST_NPC_TIME_MAX;
   counts->people = counts->people_max = counts->moving = counts->faces = G_MAXUINT;
   add_object(counts, longest, G_MAXUINT);
   add_line(counts, longest, G_MAXUINT, G_MAXUINT, G_MAXINT64, G_MAXINT64);
@@ -245,7 +243,7 @@ TEST(Counts, RoundTripWhateverTheyAre) {
   for (int round = 0; round < 300; round++) {
     Counts counts = named(name(GST_NPC_NAME_MAX), name(GST_NPC_NAME_MAX), name(GST_NPC_NAME_MAX));
     counts->seq = wide();
-    counts->time = number(kTimeMax);
+    counts->time = number(GST_NPC_TIME_MAX);
     counts->interval = wide();
     counts->people = narrow();
     counts->people_max = narrow();

@@ -10,8 +10,6 @@
 namespace npc::test {
 namespace {
 
-constexpr guint64 kTimeMax = G_MAXINT64 / 1000000 - 1;
-
 void expect_refused(const Answer &answer, GstNpcError code, const std::string &word,
                     const std::string &input) {
   ASSERT_FALSE(answer.counts) << input;
@@ -372,7 +370,7 @@ TEST(Refusals, OfStructuresNameTheField) {
       {set("boot", G_TYPE_STRING, kLongName.c_str()), "\"boot\""},
       {set("seq", G_TYPE_UINT64, G_MAXUINT64), "\"seq\""},
       {set("seq", G_TYPE_DOUBLE, 1.0), "\"seq\""},
-      {set("time", G_TYPE_UINT64, kTimeMax + 1), "\"time\""},
+      {set("time", G_TYPE_UINT64, guint64{GST_NPC_TIME_MAX} + 1), "\"time\""},
       {remove("interval"), "\"interval\""},
       {remove("people"), "\"people\""},
       {set("people", G_TYPE_INT, -1), "\"people\""},
@@ -467,7 +465,7 @@ TEST(Mistakes, InARecordAreWarningsWhenItIsWritten) {
       [](const Counts &c) { set_name(c->camera, "a b"); },
       [](const Counts &c) { memset(c->boot, 'x', sizeof c->boot); },
       [](const Counts &c) { c->seq = guint64{G_MAXINT64} + 1; },
-      [](const Counts &c) { c->time = kTimeMax + 1; },
+      [](const Counts &c) { c->time = guint64{GST_NPC_TIME_MAX} + 1; },
       [](const Counts &c) { c->interval = G_MAXUINT64; },
       [](const Counts &c) { g_clear_pointer(&c->lines, g_array_unref); },
       [](const Counts &c) { add_object(c, "traffic light", 1); },

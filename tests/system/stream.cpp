@@ -161,7 +161,7 @@ void make_texts() {
   g_strlcpy(counts->camera, options.camera != nullptr ? options.camera : "door",
             sizeof(counts->camera));
   g_strlcpy(counts->boot, stream.boot.c_str(), sizeof(counts->boot));
-  counts->seq = counts->time = G_MAXINT64 / 1000000 - 1;
+  counts->seq = counts->time = GST_NPC_TIME_MAX;
   counts->interval = 2000;
   counts->people = counts->people_max = 3;
   const std::unique_ptr<gchar, decltype(&g_free)> json(gst_npc_counts_to_json(counts.get()),
