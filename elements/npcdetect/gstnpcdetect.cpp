@@ -168,9 +168,7 @@ static gboolean gst_npc_detect_sink_event(GstPad *pad, GstObject *parent, GstEve
       state->tags.forget();
       break;
     case GST_EVENT_TAG: {
-      GstTagList *tags;
-      gst_event_parse_tag(event, &tags);
-      state->tags.read(tags);
+      state->tags.read(event);
       break;
     }
     case GST_EVENT_FLUSH_STOP:

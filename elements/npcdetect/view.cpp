@@ -74,7 +74,14 @@ void turn(const cv::Mat &lying, GstVideoOrientationMethod method, cv::Mat &uprig
   }
 }
 
-void OrientationTags::read(GstTagList *tags) {
+void OrientationTags::read(GstEvent *event) {
+  // Not with gst_event_parse_tag(): it relies on a list, and an event may come from anybody.
+  const GstStructure *structure = gst_event_get_structure(event);
+  g_autoptr(GstTagList) tags = nullptr;
+  if (structure == nullptr ||
+      !gst_structure_get(structure, "taglist", GST_TYPE_TAG_LIST, &tags, nullptr) ||
+      tags == nullptr)
+    return;
   GstVideoOrientationMethod method;
   if (gst_video_orientation_from_tag(tags, &method))
     (gst_tag_list_get_scope(tags) == GST_TAG_SCOPE_STREAM ? stream_ : global_) = method;

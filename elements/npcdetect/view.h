@@ -34,9 +34,9 @@ void turn(const cv::Mat &lying, GstVideoOrientationMethod method, cv::Mat &uprig
 /// What a stream's tags (GST_TAG_IMAGE_ORIENTATION) say of which way is up.
 class OrientationTags {
  public:
-  /// Takes in the tags of the stream, or of all that it is a part of. Those of the stream win;
-  /// tags that do not mention the orientation leave it as it is.
-  void read(GstTagList *tags);
+  /// Takes in the tags in a TAG event: of the stream, or of all that it is a part of. Those of the
+  /// stream win; tags that do not mention the orientation leave it as it is.
+  void read(GstEvent *event);
 
   /// Another stream begins.
   void forget() { *this = OrientationTags(); }

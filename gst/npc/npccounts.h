@@ -41,10 +41,10 @@ G_BEGIN_DECLS
 /**
  * GST_NPC_TIME_MAX:
  *
- * The latest @time of a record, in ms since 1970, in the year 2262: line protocol writes times in
- * ns, and has some of its own below the millisecond.
+ * The latest `time` of a record, in ms since 1970: line protocol writes it in ns, as an integer of
+ * 64 bits with a sign, of which the last whole ms lies in the year 2262.
  */
-#define GST_NPC_TIME_MAX (G_MAXINT64 / 1000000 - 1)
+#define GST_NPC_TIME_MAX (G_MAXINT64 / G_GINT64_CONSTANT(1000000) - 1)
 
 /**
  * GstNpcCountsFlags:

@@ -190,7 +190,7 @@ struct Origin {
     set_name(site, point.tag("site"), "site");
     set_name(camera, point.tag("camera"), "camera");
     const std::optional<guint64> ns = whole_number(point.time);
-    if (!ns || *ns / kNanosecondsPerMillisecond > GST_NPC_TIME_MAX)
+    if (!ns || *ns / kNanosecondsPerMillisecond > guint64{GST_NPC_TIME_MAX})
       refuse_field("time", "must be at the end of each line, in ns");
     time = *ns;
   }

@@ -122,7 +122,8 @@ struct Refused {
 };
 
 const Refused kRefused[] = {
-    {"<<<", "Cannot read \"<<<\": write name,above=10"},
+    {"???", "Cannot read \"???\": write name,above=10"},
+    {"<<<", "There are brackets or quotes in brackets: write name,above=10"},
     {"crowd", "The threshold crowd needs an above, a whole number from 1 to 500"},
     {"crowd,above=0", "The threshold crowd is always reached"},
     {"crowd,above=501", "needs an above"},

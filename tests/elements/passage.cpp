@@ -275,7 +275,7 @@ TEST_P(Passage, CapsAreLoggedWithoutWhatElseTheyHold) {
   gst_debug_set_threshold_from_string("", TRUE);
   EXPECT_EQ(log.find("c0ffeebabe"), std::string::npos) << log;
   if (std::string(GetParam()).starts_with("npcdetect")) {
-    EXPECT_NE(log.find("frames of GRAY8, 64x48 at 5/1"), std::string::npos) << log;
+    EXPECT_NE(log.find("GRAY8 frames of 64x48"), std::string::npos) << log;
   }
 }
 
