@@ -21,19 +21,20 @@ constexpr std::size_t kMostShown = 100;
 constexpr guint kMostCorners = 1000;
 
 // GStreamer's parser calls itself for each bracket in a bracket, until the stack ends. Places need
-// none: in brackets there are numbers, and no quotes that would hide a bracket.
-bool is_nested(std::string_view text) {
+// none: in brackets there are numbers, and no quotes that would hide a bracket. And where a bracket
+// is not closed, it loses memory.
+const char *fault_of_brackets(std::string_view text) {
   constexpr std::string_view kOpening = "<{[", kClosing = ">}]";
   char awaited = '\0';
   for (char c : text) {
     if (c == awaited)
       awaited = '\0';
     else if (awaited != '\0' && std::string_view("<{[>}]\"\\").find(c) != std::string_view::npos)
-      return true;
+      return "There are brackets or quotes in brackets";
     else if (const auto found = kOpening.find(c); found != std::string_view::npos)
       awaited = kClosing[found];
   }
-  return false;
+  return awaited != '\0' ? "A bracket is not closed" : nullptr;
 }
 
 }  // namespace
@@ -45,8 +46,8 @@ bool read_places(const char *text, const char *example, const PlaceReader &read,
     error = "The text has more than " + std::to_string(kLongestText) + " bytes: leave some out.";
     return false;
   }
-  if (is_nested(rest)) {
-    error = std::string("There are brackets or quotes in brackets: write ") + example + ".";
+  if (const char *fault = fault_of_brackets(rest)) {
+    error = std::string(fault) + ": write " + example + ".";
     return false;
   }
   while (rest.find_first_not_of(kBetween) != std::string::npos) {
