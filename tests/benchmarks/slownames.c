@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Loaded before the C library: the host "broker.invalid" is on the loopback interface, but as long as
- * the file $NPC_SLOW_NAMES exists, the name server takes four seconds to say nothing. */
+/* Loaded before the C library: the host "broker.invalid" is on the loopback interface, but as long
+ * as the file $NPC_SLOW_NAMES exists, the name server takes four seconds to say nothing. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <netdb.h>

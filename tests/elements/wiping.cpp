@@ -117,9 +117,7 @@ class Wiping : public testing::Test {
     gst_harness_set_src_caps(harness_.get(), frame_caps(format, size).release());
   }
 
-  int channels() const {
-    return format_ == GST_VIDEO_FORMAT_GRAY8 ? 1 : 3;
-  }
+  int channels() const { return format_ == GST_VIDEO_FORMAT_GRAY8 ? 1 : 3; }
 
   /// Noise, of which no part is like another.
   cv::Mat draw(int seed) const {
@@ -178,13 +176,9 @@ class Wiping : public testing::Test {
     smooth.setTo(0);
   }
 
-  void stop() {
-    gst_element_set_state(harness_->element, GST_STATE_READY);
-  }
+  void stop() { gst_element_set_state(harness_->element, GST_STATE_READY); }
 
-  std::map<std::string, int> find() const {
-    return needles_.find();
-  }
+  std::map<std::string, int> find() const { return needles_.find(); }
 
   /// Whatever was there while it ran is gone when it has stopped.
   void expect_gone(const std::vector<std::string> &kinds) {
