@@ -42,18 +42,18 @@ class MqttTunnel : public testing::Test {
  protected:
   MqttTunnel() {
     broker_.listen();
-    make(false);
+    make();
   }
   ~MqttTunnel() override { close(far_); }
 
-  void make(bool guarded) {
+  void make() {
     tunnel_.reset();
     close(far_);
     Connection connection(broker_.host(), std::nullopt);
     EXPECT_EQ(
         connection.open({"127.0.0.1"}, static_cast<std::uint16_t>(broker_.port()), seconds(10), {}),
         "");
-    tunnel_ = std::make_unique<Tunnel>(std::move(connection), guarded, [] {});
+    tunnel_ = std::make_unique<Tunnel>(std::move(connection), [] {});
     far_ = broker_.accept();
   }
 
@@ -145,7 +145,7 @@ TEST_F(MqttTunnel, EndsAtAnAnswerToWhatWasNotAsked) {
                               "\x70\x02\x00\x02"s + "\x90\x03\x00\x03\x00"s;
   for (const std::string &wrong :
        {"\x70\x02\x00\x01"s, "\x90\x03\x00\x01\x00"s, "\x40\x02\x00\x02"s, "\x40\x00"s}) {
-    make(true);
+    make();
     const int client = join(credentials());
     say(client, asked);
     EXPECT_EQ(read_some(far_, asked.size()), asked);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <string>
 #include <thread>
@@ -84,23 +85,41 @@ TEST_F(MqttWays, WebSocketKeepsPathAndHost) {
   Sink sink("ws://localhost:" + std::to_string(server.port()) + "/a/b?qos=0");
   sink.set_drain_timeout(0);
   sink.push(0, 1);
-  // Asked again for MQTT 3.1.1, as old brokers hang up on MQTT 5.
-  for (int i = 0; i < 2; i++) {
-    const int client = server.accept();
-    std::string request;
-    char bytes[4096];
-    for (ssize_t size; request.find("\r\n\r\n") == std::string::npos &&
-                       (size = recv(client, bytes, sizeof(bytes), 0)) > 0;)
-      request.append(bytes, static_cast<std::size_t>(size));
-    close(client);
-    EXPECT_TRUE(request.starts_with("GET /a/b HTTP/1.1\r\n")) << request;
-    EXPECT_NE(request.find("Host: localhost:" + std::to_string(server.port()) + "\r\n"),
-              std::string::npos)
-        << request;
-  }
+  const int client = server.accept();
+  std::string request;
+  char bytes[4096];
+  for (ssize_t size; request.find("\r\n\r\n") == std::string::npos &&
+                     (size = recv(client, bytes, sizeof(bytes), 0)) > 0;)
+    request.append(bytes, static_cast<std::size_t>(size));
+  close(client);
+  EXPECT_TRUE(request.starts_with("GET /a/b HTTP/1.1\r\n")) << request;
+  EXPECT_NE(request.find("Host: localhost:" + std::to_string(server.port()) + "\r\n"),
+            std::string::npos)
+      << request;
   EXPECT_EQ(sink.wait_for("disconnected"),
             "The broker at localhost:" + std::to_string(server.port()) +
                 " ended the connection instead of answering: check the host and the port.");
+}
+
+TEST_F(MqttWays, WhatOpensNoWebSocketIsSaid) {
+  for (const char *answer :
+       {"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
+        "Sec-WebSocket-Protocol: mqtt\r\n\r\n"}) {
+    const Listener server;
+    server.listen();
+    Sink sink("ws://" + server.host() + "/none");
+    sink.set_drain_timeout(0);
+    sink.push(0, 1);
+    const int client = server.accept();
+    send(client, answer, std::strlen(answer), MSG_NOSIGNAL);
+    EXPECT_EQ(sink.wait_for("disconnected"),
+              "What is at " + server.host() +
+                  " opens no WebSocket for MQTT at /none: check the port, and the path in the URI; "
+                  "that of many brokers is /mqtt.");
+    close(client);
+  }
 }
 
 TEST_F(MqttWays, TlsToAnAddressOfIPv6) {

@@ -6,8 +6,6 @@
 #include <cstring>
 #include <utility>
 
-#include "../../npcsink/uri.h"
-
 namespace paho = ::mqtt;
 
 namespace npc::mqtt {
@@ -31,16 +29,13 @@ constexpr int kMostPacket = 256 * 1024;
 // No topic of ours or anybody's.
 constexpr const char *kNowhere = "npc/nowhere";
 
-// Paho takes the rest of it from the tunnel, but shows this to a web server.
-std::string uri_of(const Login &login) {
-  return login.web_path.empty() ? "tcp://broker:1883"
-                                : "ws://" + host_and_port(login.host, login.port) + login.web_path;
-}
+// Paho only ever speaks plain MQTT, to the tunnel.
+constexpr const char *kUri = "tcp://broker:1883";
 
 // With its last client Paho ends its threads, for which the destructor would wait.
 void keep_paho() {
   [[gnu::used]] static const auto *kept =
-      new paho::async_client("tcp://broker:1883", "npc", paho::create_options(5, 1));
+      new paho::async_client(kUri, "npc", paho::create_options(5, 1));
 }
 
 paho::create_options options_of(Version version) {
@@ -81,7 +76,7 @@ paho::connect_options options_of(const Login &login, const std::string &proxy,
 
 Link::Client::Client(const Login &login, Connection connection)
     : version_(login.version),
-      tunnel_(std::move(connection), login.web_path.empty(),
+      tunnel_(std::move(connection),
               [this] {
                 {
                   std::lock_guard lock(mutex_);
@@ -89,7 +84,7 @@ Link::Client::Client(const Login &login, Connection connection)
                 }
                 changed_.notify_all();
               }),
-      paho_((keep_paho(), uri_of(login)), login.client_id, options_of(login.version)) {
+      paho_((keep_paho(), kUri), login.client_id, options_of(login.version)) {
   set_handlers();
 }
 

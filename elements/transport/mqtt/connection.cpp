@@ -19,6 +19,9 @@ namespace {
 
 using std::chrono::milliseconds;
 
+// Of a web server, before WebSocket begins.
+constexpr std::size_t kMostAnswer = 16 * 1024;
+
 struct FreeAddresses {
   void operator()(addrinfo *list) const { freeaddrinfo(list); }
 };
@@ -147,6 +150,53 @@ std::string Connection::shake_hands(Clock::time_point until, const Bell &stop) {
     if (!await(events, until, stop))
       return silent();
   }
+}
+
+std::string Connection::upgrade(const std::string &host, const std::string &path, milliseconds most,
+                                std::stop_token stop) {
+  const Bell stopped;
+  const std::stop_callback ring(stop, [&stopped] { stopped.ring(); });
+  auto web_socket = std::make_unique<WebSocket>();
+  std::string answer;
+  std::string failure =
+      exchange(web_socket->request(host, path), &answer, Clock::now() + most, stopped);
+  if (stop.stop_requested())
+    return {};
+  if (failure.empty() && !web_socket->is_open(answer)) {
+    failure = "What is at " + broker_ + " opens no WebSocket for MQTT at " + path +
+              ": check the port, and the path in the URI; that of many brokers is /mqtt.";
+  }
+  web_socket_ = std::move(web_socket);
+  return failure;
+}
+
+/// Sends a request of HTTP and reads the answer up to its empty line, and no byte more: what
+/// follows is not HTTP.
+std::string Connection::exchange(const std::string &request, std::string *answer,
+                                 Clock::time_point until, const Bell &stop) {
+  const std::string ended = "The broker at " + broker_ +
+                            " ended the connection instead of answering: check the host and the "
+                            "port.";
+  for (std::size_t sent = 0; sent < request.size();) {
+    const ssize_t size = write(request.data() + sent, request.size() - sent);
+    if (size == 0)
+      return failure().empty() ? ended : failure();
+    if (size > 0)
+      sent += static_cast<std::size_t>(size);
+    else if (!await(events(false, true), until, stop))
+      return silent();
+  }
+  while (!answer->ends_with("\r\n\r\n") && answer->size() < kMostAnswer) {
+    char byte;
+    const ssize_t size = read(&byte, 1);
+    if (size == 0)
+      return failure().empty() ? ended : failure();
+    if (size > 0)
+      *answer += byte;
+    else if (!await(events(true, false), until, stop))
+      return silent();
+  }
+  return {};
 }
 
 // What a call of OpenSSL's that did not succeed means, as read() and write() return it.

@@ -15,6 +15,7 @@
 
 #include "../../descriptor.h"
 #include "tls.h"
+#include "websocket.h"
 
 namespace npc::mqtt {
 
@@ -47,6 +48,13 @@ class Connection {
   std::string open(const std::vector<std::string> &addresses, std::uint16_t port,
                    std::chrono::milliseconds most, std::stop_token stop);
 
+  /// Asks for a WebSocket at `path` of the server `host`, on a connection that is open. Returns as
+  /// open() does.
+  std::string upgrade(const std::string &host, const std::string &path,
+                      std::chrono::milliseconds most, std::stop_token stop);
+  /// The WebSocket in which what is read and written is framed; null for plain MQTT.
+  WebSocket *web_socket() { return web_socket_.get(); }
+
   int socket() const { return socket_.get(); }
   /// What to poll() the socket for, in order to read or to write.
   short events(bool reading, bool writing) const {
@@ -74,12 +82,15 @@ class Connection {
   std::string shake_hands(Clock::time_point until, const Bell &stop);
   bool await(short events, Clock::time_point until, const Bell &stop) const;
   ssize_t result_of(int result, short *events);
+  std::string exchange(const std::string &request, std::string *answer, Clock::time_point until,
+                       const Bell &stop);
   std::string silent() const;
 
   std::string broker_;
   Descriptor socket_;
   std::unique_ptr<TlsContext> tls_;  // before what uses it
   std::unique_ptr<SSL, FreeSsl> ssl_;
+  std::unique_ptr<WebSocket> web_socket_;
   short read_events_ = POLLIN;
   short write_events_ = POLLOUT;
 };

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "../../npcsink/uri.h"
 #include "client.h"
 
 namespace paho = ::mqtt;
@@ -73,6 +74,12 @@ std::string Link::connect(const std::vector<std::string> &addresses, std::stop_t
   std::string failure = connection.open(addresses, login_.port, kPatience, stop);
   if (!failure.empty() || stop.stop_requested())
     return failure;
+  if (!login_.web_path.empty()) {
+    failure = connection.upgrade(host_and_port(login_.host, login_.port), login_.web_path,
+                                 kPatience, stop);
+    if (!failure.empty() || stop.stop_requested())
+      return failure;
+  }
   client_ = std::make_unique<Client>(login_, std::move(connection));
   switch (client_->connect(login_, kPatience, stop)) {
     case Client::Answer::kAccepted:

@@ -31,6 +31,7 @@ using std::chrono::seconds;
 constexpr std::size_t kRoomUp = 512 * 1024;
 constexpr std::size_t kRoomDown = 64 * 1024;
 constexpr std::size_t kMostRequest = 4096;
+constexpr std::size_t kMostAtOnce = 16 * 1024;
 // For one who connects and does not say who it is.
 constexpr seconds kAdmission{5};
 // For a broker that does not read what came before the end.
@@ -66,15 +67,6 @@ std::string make_secret() {
   return text;
 }
 
-std::string base64(const std::string &text) {
-  std::string result(4 * ((text.size() + 2) / 3) + 1, '\0');
-  const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char *>(result.data()),
-                                   reinterpret_cast<const unsigned char *>(text.data()),
-                                   static_cast<int>(text.size()));
-  result.resize(static_cast<std::size_t>(size));
-  return result;
-}
-
 // The far side may hold back what comes next until it knows that this has arrived, which the kernel
 // would tell it only after a while.
 void acknowledge(int socket) {
@@ -89,22 +81,23 @@ class Buffer {
 
   bool is_empty() const { return begin_ == end_; }
   bool has_room() const { return end_ - begin_ < bytes_.size(); }
-  /// Where to read to; not empty if it has room.
-  std::span<char> room() {
-    if (end_ == bytes_.size()) {
-      std::copy(bytes_.begin() + offset(begin_), bytes_.begin() + offset(end_), bytes_.begin());
-      end_ -= std::exchange(begin_, 0);
-    }
-    return std::span(bytes_).subspan(end_);
-  }
   std::span<const char> content() const { return std::span(bytes_).subspan(begin_, end_ - begin_); }
-  void add(std::size_t size) { end_ += size; }
   void take(std::size_t size) {
     begin_ += size;
     if (begin_ == end_)
       begin_ = end_ = 0;
   }
   void clear() { begin_ = end_ = 0; }
+  /// How much may be appended.
+  std::size_t space() const { return bytes_.size() - (end_ - begin_); }
+  void append(std::span<const char> more) {
+    if (bytes_.size() - end_ < more.size()) {
+      std::copy(bytes_.begin() + offset(begin_), bytes_.begin() + offset(end_), bytes_.begin());
+      end_ -= std::exchange(begin_, 0);
+    }
+    std::copy(more.begin(), more.end(), bytes_.begin() + offset(end_));
+    end_ += more.size();
+  }
 
  private:
   static std::ptrdiff_t offset(std::size_t index) { return static_cast<std::ptrdiff_t>(index); }
@@ -212,12 +205,8 @@ class Guard {
 class Relay {
  public:
   /// `rest` has come from the client already.
-  Relay(int client, Connection &broker, bool guarded, std::string_view rest)
-      : client_(client), broker_(broker), guarded_(guarded) {
-    std::copy(rest.begin(), rest.end(), up_.room().begin());
-    up_.add(rest.size());
-    if (guarded_)
-      guard_.ask(rest);
+  Relay(int client, Connection &broker, std::string_view rest) : client_(client), broker_(broker) {
+    take_from_client(rest);
   }
 
   bool goes_on() const {
@@ -240,12 +229,14 @@ class Relay {
 
  private:
   bool pull_from_client();
+  void take_from_client(std::span<const char> bytes);
+  bool take_from_broker(std::span<const char> bytes);
+  bool has_room_up() const { return up_.space() > WebSocket::kOverhead; }
   bool push_to_broker();
   bool push_to_client();
 
   const int client_;
   Connection &broker_;
-  const bool guarded_;
   Guard guard_;
   Buffer up_{kRoomUp};
   Buffer down_{kRoomDown};
@@ -260,18 +251,45 @@ bool is_not_yet(ssize_t size) {
 }
 
 bool Relay::pull_from_client() {
-  if (!client_sends_ || !up_.has_room())
+  if (!client_sends_ || !has_room_up())
     return false;
-  const std::span<char> room = up_.room();
-  const ssize_t size = recv(client_, room.data(), room.size(), 0);
+  std::array<char, kMostAtOnce> bytes;
+  const std::size_t most = std::min(bytes.size(), up_.space() - WebSocket::kOverhead);
+  const ssize_t size = recv(client_, bytes.data(), most, 0);
   if (is_not_yet(size))
     return false;
-  if (size > 0 && guarded_)
-    guard_.ask(room.first(static_cast<std::size_t>(size)));
   if (size > 0)
-    up_.add(static_cast<std::size_t>(size));
+    take_from_client(std::span(bytes).first(static_cast<std::size_t>(size)));
   else
     client_sends_ = false;
+  return true;
+}
+
+void Relay::take_from_client(std::span<const char> bytes) {
+  if (bytes.empty())
+    return;
+  guard_.ask(bytes);
+  if (broker_.web_socket() != nullptr)
+    up_.append(WebSocket::wrap(bytes));
+  else
+    up_.append(bytes);
+}
+
+/// Returns false if it is nothing that Paho should see.
+bool Relay::take_from_broker(std::span<const char> bytes) {
+  std::string content, reply;
+  if (WebSocket *web = broker_.web_socket()) {
+    // What came before the end of the WebSocket counts.
+    const bool good = web->unwrap(bytes, &content, &reply);
+    if (reply.size() > up_.space() || !guard_.allows(content))
+      return false;
+    up_.append(reply);
+    down_.append(content);
+    return good;
+  }
+  if (!guard_.allows(bytes))
+    return false;
+  down_.append(bytes);
   return true;
 }
 
@@ -293,14 +311,13 @@ bool Relay::push_to_broker() {
 bool Relay::pull_from_broker() {
   if (!broker_sends_ || !down_.has_room())
     return false;
-  const std::span<char> room = down_.room();
-  const ssize_t size = broker_.read(room.data(), room.size());
-  broker_sends_ =
-      size < 0 ||
-      (size > 0 && (!guarded_ || guard_.allows(room.first(static_cast<std::size_t>(size)))));
-  if (size > 0 && broker_sends_) {
-    down_.add(static_cast<std::size_t>(size));
+  std::array<char, kMostAtOnce> bytes;
+  const ssize_t size = broker_.read(bytes.data(), std::min(bytes.size(), down_.space()));
+  if (size > 0) {
+    broker_sends_ = take_from_broker(std::span(bytes).first(static_cast<std::size_t>(size)));
     acknowledge(broker_.socket());
+  } else {
+    broker_sends_ = size < 0;
   }
   return size >= 0;
 }
@@ -322,7 +339,7 @@ bool Relay::push_to_client() {
 }
 
 void Relay::wait(int bell) const {
-  const bool pulls = client_sends_ && up_.has_room();
+  const bool pulls = client_sends_ && has_room_up();
   pollfd files[] = {
       {broker_.socket(),
        broker_.events(broker_sends_ && down_.has_room(), broker_reads_ && !up_.is_empty()), 0},
@@ -334,12 +351,15 @@ void Relay::wait(int bell) const {
 
 }  // namespace
 
-Tunnel::Tunnel(Connection connection, bool guarded, std::function<void()> on_end)
-    : connection_(std::move(connection)), guarded_(guarded), on_end_(std::move(on_end)) {
+Tunnel::Tunnel(Connection connection, std::function<void()> on_end)
+    : connection_(std::move(connection)), on_end_(std::move(on_end)) {
   std::uint16_t port = 0;
   listener_ = listen_on_loopback(&port);
   const std::string secret = "npc:" + make_secret();
-  credentials_ = "\r\nProxy-authorization: Basic " + base64(secret) + "\r\n";
+  credentials_ =
+      "\r\nProxy-authorization: Basic " +
+      base64(std::span(reinterpret_cast<const unsigned char *>(secret.data()), secret.size())) +
+      "\r\n";
   proxy_ = "http://" + secret + "@127.0.0.1:" + std::to_string(port);
   thread_ = start_thread("npc-mqtt", [this](const std::stop_token &) { run(); });
 }
@@ -425,7 +445,7 @@ bool Tunnel::is_client(int file, std::string *rest) const {
 }
 
 void Tunnel::carry(int client, std::string_view rest) {
-  Relay relay(client, connection_, guarded_, rest);
+  Relay relay(client, connection_, rest);
   auto until = Clock::time_point::max();
   while (relay.goes_on() && Clock::now() < until) {
     if (closed_ && until == Clock::time_point::max())

@@ -22,10 +22,10 @@ class Tunnel {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /// `connection` is open. If it is `guarded`, an answer of the broker to what was not asked ends
-  /// it: that is for plain MQTT, not for WebSocket. `on_end` is called, on another thread, when the
-  /// connection is there no more, before the client learns it. Throws std::system_error.
-  Tunnel(Connection connection, bool guarded, std::function<void()> on_end);
+  /// `connection` is open; an answer of the broker to what was not asked ends it. `on_end` is
+  /// called, on another thread, when the connection is there no more, before the client learns it.
+  /// Throws std::system_error.
+  Tunnel(Connection connection, std::function<void()> on_end);
   /// Hands over what the client has sent, but waits for no broker that does not read.
   ~Tunnel();
   Tunnel(const Tunnel &) = delete;
@@ -50,7 +50,6 @@ class Tunnel {
   void see_off(int client) const;
 
   Connection connection_;
-  const bool guarded_;
   const std::function<void()> on_end_;
   Descriptor listener_;
   std::string credentials_;  // as the client shows them
