@@ -32,12 +32,6 @@ constexpr const char *kNowhere = "npc/nowhere";
 // Paho only ever speaks plain MQTT, to the tunnel.
 constexpr const char *kUri = "tcp://broker:1883";
 
-// With its last client Paho ends its threads, for which the destructor would wait.
-void keep_paho() {
-  [[gnu::used]] static const auto *kept =
-      new paho::async_client(kUri, "npc", paho::create_options(5, 1));
-}
-
 paho::create_options options_of(Version version) {
   return paho::create_options(static_cast<int>(version), kBeyondTheWindow);
 }

@@ -2,9 +2,17 @@
 // Properties of MQTT 5, as the library keeps them, and what text a packet may hold.
 #include "message.h"
 
+#include <mqtt/async_client.h>
+
 namespace npc::mqtt {
 
+void keep_paho() {
+  [[gnu::used]] static const auto *kept =
+      new ::mqtt::async_client("tcp://broker:1883", "npc", ::mqtt::create_options(5, 1));
+}
+
 Properties::Properties(const char *content_type) {
+  keep_paho();
   list_.add({::mqtt::property::PAYLOAD_FORMAT_INDICATOR, 1});
   list_.add({::mqtt::property::CONTENT_TYPE, content_type});
 }

@@ -19,8 +19,16 @@ constexpr int kSilentWindows = 3;
 constexpr seconds kLeastSilence{15};
 constexpr std::int64_t kLongestInterval = 24 * 3600 * 1000;  // ms; a record may say anything
 
-const mqtt::Properties kText("text/plain");
-const mqtt::Properties kJson("application/json");
+// Made when they are needed: a process that only looks at the plugin has no use for Paho.
+const mqtt::Properties &of_text() {
+  static const mqtt::Properties properties("text/plain");
+  return properties;
+}
+
+const mqtt::Properties &of_json() {
+  static const mqtt::Properties properties("application/json");
+  return properties;
+}
 
 std::int64_t now_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -89,7 +97,7 @@ bool MqttCamera::is_heard(steady_clock::time_point now) const {
 }
 
 void MqttCamera::add_status(MqttMessages &messages, bool online) {
-  messages.add(status_topic_, online ? "online" : "offline", qos_, kText);
+  messages.add(status_topic_, online ? "online" : "offline", qos_, of_text());
   told_.reset();
   saying_ = online;
 }
@@ -102,7 +110,7 @@ void MqttCamera::add_state(MqttMessages &messages, steady_clock::time_point now)
     state_properties_ = std::make_unique<mqtt::Properties>("application/json");
     state_properties_->set_expiry(static_cast<std::uint32_t>(patience().count()));
   }
-  messages.add(state_topic_, state_, qos_, expires ? *state_properties_ : kJson);
+  messages.add(state_topic_, state_, qos_, expires ? *state_properties_ : of_json());
 }
 
 void MqttCamera::confirm() {
@@ -135,7 +143,7 @@ void MqttCamera::add_health(MqttMessages &messages, const MqttHealth &health) co
       {"will", health.will_topic},
       {"software", VERSION},
   };
-  messages.add(health_topic_, json.dump(), qos_, kJson);
+  messages.add(health_topic_, json.dump(), qos_, of_json());
 }
 
 void MqttCamera::add_discovery(MqttMessages &messages, const std::string &will_topic,
@@ -157,7 +165,7 @@ void MqttCamera::add_discovery(MqttMessages &messages, const std::string &will_t
     device.status_topics.push_back(will_topic);
   for (DiscoveryMessage &message :
        describe(device, settings_.discovery_form, discovery_topics_, listed_))
-    messages.add(std::move(message.topic), std::move(message.payload), qos_, kJson);
+    messages.add(std::move(message.topic), std::move(message.payload), qos_, of_json());
   discovery_due_ = false;
 }
 
