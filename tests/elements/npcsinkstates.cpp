@@ -114,12 +114,14 @@ TEST_F(NpcSinkStates, AnEosThatComesInPausedDoesNotHoldUpPlaying) {
 // the thread that made it PAUSED is held up in saying so.
 class Hasty {
  public:
-  explicit Hasty(GstElement *pipeline) : thread_([this, pipeline] { run(pipeline); }) {
-    const Owned<GstBus> bus(gst_element_get_bus(pipeline));
-    gst_bus_set_sync_handler(bus.get(), on_message, this, nullptr);
+  explicit Hasty(GstElement *pipeline)
+      : bus_(gst_element_get_bus(pipeline)), thread_([this, pipeline] { run(pipeline); }) {
+    gst_bus_set_sync_handler(bus_.get(), on_message, this, nullptr);
     gst_element_set_state(pipeline, GST_STATE_PAUSED);
   }
   ~Hasty() {
+    // The pipeline comes by PAUSED on its way down, too.
+    gst_bus_set_sync_handler(bus_.get(), nullptr, nullptr, nullptr);
     {
       std::lock_guard lock(mutex_);
       paused_ = true;
@@ -156,6 +158,7 @@ class Hasty {
     changed_.notify_all();
   }
 
+  const Owned<GstBus> bus_;
   std::mutex mutex_;
   std::condition_variable changed_;
   bool paused_ = false, plays_ = false;
