@@ -57,6 +57,13 @@ constexpr std::string_view kShownParameters[] = {"active",
                                                  "topic-prefix",
                                                  "topics"};
 
+/// A parameter's name and a space, or nothing: of a mistyped one the name may be part of a secret.
+std::string shown(const std::string &name) {
+  const bool known = std::find(std::begin(kShownParameters), std::end(kShownParameters), name) !=
+                     std::end(kShownParameters);
+  return known ? name + " " : std::string();
+}
+
 bool is_alpha(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
@@ -186,9 +193,11 @@ void parse_query(std::string_view query, Uri &uri) {
     std::string name = decode(item.substr(0, equals));
     std::string value = decode(item.substr(equals + 1));
     if (value.empty())
-      throw Fault{"the parameter " + name + " has no value"};
+      throw Fault{(shown(name).empty() ? "a parameter " : "the parameter ") + shown(name) +
+                  "has no value"};
     if (!uri.parameters.emplace(name, std::move(value)).second)
-      throw Fault{"the parameter " + name + " is given twice"};
+      throw Fault{(shown(name).empty() ? "a parameter " : "the parameter ") + shown(name) +
+                  "is given twice"};
   }
 }
 
