@@ -117,8 +117,7 @@
  * |[
  * gst-launch-1.0 -m filesrc location=vtest.avi ! decodebin ! npcdetect ! npccount camera=door ! \
  *     npcsink store=counts.db updaters="mqtt://127.0.0.1:1883 file:/dev/stdout"
- * ]| Counts people and sends the counts to a broker, and to the terminal; what the broker does not
- * get is sent the next time. `mosquitto_sub -t 'npc/#' -v` shows what arrives.
+ * ]| Counts people, for a broker and the terminal. What the broker does not get it gets next time.
  *
  * Since: 1.0
  */
