@@ -2,17 +2,21 @@
 // What is between a client and its broker: who may use the tunnel, and how much it and the link
 // keep.
 #include <gtest/gtest.h>
+#include <mqtt/async_client.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "../system/listener.h"
 #include "../system/mosquitto.h"
 #include "../waiting.h"
 #include "transport/mqtt/link.h"
+#include "transport/mqtt/pahothread.h"
 #include "transport/mqtt/tunnel.h"
 
 namespace {
@@ -36,6 +40,45 @@ std::string read_some(int socket, std::size_t size) {
 void say(int socket, const std::string &text) {
   EXPECT_EQ(send(socket, text.data(), text.size(), MSG_NOSIGNAL),
             static_cast<ssize_t>(text.size()));
+}
+
+// Whatever needs that lock, as the end of another client's connection does, waits meanwhile.
+TEST(PahoThread, RunsWhatItIsGivenUnderPahosLock) {
+  npc::mqtt::keep_paho();
+  const mqtt::async_client other("tcp://broker:1883", "other");
+  std::atomic<bool> answered = false;
+  bool while_running = true;
+  std::jthread asks;
+  const auto task = [&] {
+    asks = std::jthread([&] {
+      other.is_connected();
+      answered = true;
+    });
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    while_running = answered;
+  };
+  ASSERT_TRUE(npc::mqtt::run_on_paho(task, seconds(20)));
+  EXPECT_FALSE(while_running);
+  EXPECT_TRUE(eventually([&] { return answered.load(); }));
+}
+
+TEST(PahoThread, IsOneAndRunsEverything) {
+  constexpr int kCallers = 8, kCalls = 200;
+  std::atomic<std::thread::id> thread;
+  ASSERT_TRUE(npc::mqtt::run_on_paho([&] { thread = std::this_thread::get_id(); }, seconds(20)));
+  int ran = 0;  // on one thread, and so without a lock
+  std::vector<std::jthread> callers;
+  for (int i = 0; i < kCallers; i++) {
+    callers.emplace_back([&] {
+      for (int k = 0; k < kCalls; k++) {
+        EXPECT_TRUE(npc::mqtt::run_on_paho(
+            [&] { ran += std::this_thread::get_id() == thread.load() ? 1 : kCallers * kCalls; },
+            seconds(20)));
+      }
+    });
+  }
+  callers.clear();
+  EXPECT_EQ(ran, kCallers * kCalls);
 }
 
 class MqttTunnel : public testing::Test {

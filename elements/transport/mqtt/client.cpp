@@ -6,6 +6,8 @@
 #include <cstring>
 #include <utility>
 
+#include "pahothread.h"
+
 namespace paho = ::mqtt;
 
 namespace npc::mqtt {
@@ -96,11 +98,27 @@ void Link::Client::set_handlers() {
   paho_.set_message_callback([this](const paho::const_message_ptr &message) { take(*message); });
 }
 
+// Returns whether Paho was asked, and did not refuse.
+bool Link::Client::ask_paho(const std::function<void()> &request, milliseconds most) {
+  bool accepted = false;
+  const auto task = [&] {
+    try {
+      request();
+      accepted = true;
+    } catch (const paho::exception &) {
+    }
+  };
+  return run_on_paho(task, most) && accepted;
+}
+
 Link::Client::Answer Link::Client::connect(const Login &login, milliseconds most,
                                            std::stop_token stop) {
-  paho_.connect(options_of(login, tunnel_.proxy(), most), nullptr, *this);
+  const auto begin = Clock::now();
+  const auto options = options_of(login, tunnel_.proxy(), most);
+  if (!ask_paho([&] { paho_.connect(options, nullptr, *this); }, most))
+    return tunnel_.ended() ? Answer::kClosed : Answer::kNone;
   Lock lock(mutex_);
-  changed_.wait_for(lock, stop, most, [&] { return answer_ || tunnel_ended_; });
+  changed_.wait_until(lock, stop, begin + most, [&] { return answer_ || tunnel_ended_; });
   // Paho does not notice the end of a connection in each of its states.
   if (tunnel_ended_)
     changed_.wait_for(lock, stop, kNotice, [&] { return answer_.has_value(); });
@@ -296,7 +314,16 @@ Link::Client::Batch Link::Client::publish(std::span<const Message> messages, mil
   last_confirmation_ = Clock::now();
   const auto end = last_confirmation_ + total;
   Batch batch;
-  send_what_fits(lock);
+  lock.unlock();
+  // From then on confirmations send what is next.
+  const bool begun = run_on_paho(
+      [this] {
+        Lock lock(mutex_);
+        send_what_fits(lock);
+      },
+      std::min(stall, total));
+  lock.lock();
+  batch.in_time = begun;
   while (batch.in_time && !is_over() && !stop.stop_requested()) {
     const auto until = std::min(end, last_confirmation_ + stall);
     changed_.wait_until(lock, stop, until, [&] { return is_over(); });
@@ -323,21 +350,18 @@ bool Link::Client::subscribe(std::span<const std::string> filters, milliseconds 
     std::lock_guard lock(mutex_);
     awaited_ = static_cast<int>(answers);
   };
-  try {
-    expect(filters.size());
+  expect(filters.size());
+  const auto subscribe_to_all = [&] {
     // One by one: Paho's call for many crashes with options.
     const paho::subscribe_options options(version_ == Version::k5);
     for (const std::string &filter : filters)
       paho_.subscribe(filter, 0, nullptr, *this, options);
-    if (!await())
-      return false;
-    // Brokers send what is retained before they answer to what came after the subscription.
-    expect(1);
-    paho_.unsubscribe(kNowhere, nullptr, *this);
-    return await();
-  } catch (const paho::exception &) {
+  };
+  if (!ask_paho(subscribe_to_all, most) || !await())
     return false;
-  }
+  // Brokers send what is retained before they answer to what came after the subscription.
+  expect(1);
+  return ask_paho([this] { paho_.unsubscribe(kNowhere, nullptr, *this); }, most) && await();
 }
 
 }  // namespace npc::mqtt

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -21,7 +22,7 @@
 namespace npc::mqtt {
 
 /// What Paho's threads do is waited for here. They call back with Paho's locks held, and never
-/// after its client is destroyed; Paho is never called with ours held.
+/// after its client is destroyed; Paho is never called with ours held, and only on its own thread.
 class Link::Client : private ::mqtt::iaction_listener {
  public:
   enum class Answer { kAccepted, kRefused, kNone, kClosed };
@@ -76,6 +77,7 @@ class Link::Client : private ::mqtt::iaction_listener {
   };
 
   void set_handlers();
+  bool ask_paho(const std::function<void()> &request, std::chrono::milliseconds most);
   void on_success(const ::mqtt::token &token) override;
   void on_failure(const ::mqtt::token &token) override;
   void take(const ::mqtt::message &message);

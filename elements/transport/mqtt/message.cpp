@@ -2,14 +2,9 @@
 // Properties of MQTT 5, as the library keeps them, and what text a packet may hold.
 #include "message.h"
 
-#include <mqtt/async_client.h>
+#include "pahothread.h"
 
 namespace npc::mqtt {
-
-void keep_paho() {
-  [[gnu::used]] static const auto *kept =
-      new ::mqtt::async_client("tcp://broker:1883", "npc", ::mqtt::create_options(5, 1));
-}
 
 Properties::Properties(const char *content_type) {
   keep_paho();

@@ -13,11 +13,6 @@ namespace npc::mqtt {
 /// The version of the protocol, as CONNECT numbers it.
 enum class Version : std::uint8_t { k311 = 4, k5 = 5 };
 
-/// Makes the client that is never destroyed. Paho forgets what it has allocated when its first
-/// client is made, and could not free it: so this comes before all else. With its last client it
-/// ends its threads, for which that client's destructor would wait.
-void keep_paho();
-
 /// Properties of a PUBLISH, made once for many messages. MQTT 3.1.1 does without.
 class Properties {
  public:

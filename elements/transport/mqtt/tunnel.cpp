@@ -4,17 +4,13 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <openssl/evp.h>
-#include <openssl/rand.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <span>
 #include <string_view>
-#include <system_error>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -25,47 +21,13 @@ namespace npc::mqtt {
 namespace {
 
 using std::chrono::milliseconds;
-using std::chrono::seconds;
 
 // More than a client of ours has on its way, so that it is always read.
 constexpr std::size_t kRoomUp = 512 * 1024;
 constexpr std::size_t kRoomDown = 64 * 1024;
-constexpr std::size_t kMostRequest = 4096;
 constexpr std::size_t kMostAtOnce = 16 * 1024;
-// For one who connects and does not say who it is.
-constexpr seconds kAdmission{5};
 // For a broker that does not read what came before the end.
 constexpr milliseconds kGoodbye{500};
-
-[[noreturn]] void fail(const char *what) {
-  throw std::system_error(errno, std::generic_category(), what);
-}
-
-Descriptor listen_on_loopback(std::uint16_t *port) {
-  Descriptor listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof(address);
-  auto *generic = reinterpret_cast<sockaddr *>(&address);
-  if (!listener.is_open() || bind(listener.get(), generic, size) != 0 ||
-      listen(listener.get(), 4) != 0 || getsockname(listener.get(), generic, &size) != 0)
-    fail("The loopback interface");
-  *port = ntohs(address.sin_port);
-  return listener;
-}
-
-std::string make_secret() {
-  std::array<unsigned char, 16> bytes;
-  if (RAND_bytes(bytes.data(), bytes.size()) != 1)
-    throw std::runtime_error("There are no random numbers");
-  std::string text;
-  for (const unsigned char byte : bytes) {
-    text += "0123456789abcdef"[byte >> 4];
-    text += "0123456789abcdef"[byte & 15];
-  }
-  return text;
-}
 
 // The far side may hold back what comes next until it knows that this has arrived, which the kernel
 // would tell it only after a while.
@@ -353,14 +315,6 @@ void Relay::wait(int bell) const {
 
 Tunnel::Tunnel(Connection connection, std::function<void()> on_end)
     : connection_(std::move(connection)), on_end_(std::move(on_end)) {
-  std::uint16_t port = 0;
-  listener_ = listen_on_loopback(&port);
-  const std::string secret = "npc:" + make_secret();
-  credentials_ =
-      "\r\nProxy-authorization: Basic " +
-      base64(std::span(reinterpret_cast<const unsigned char *>(secret.data()), secret.size())) +
-      "\r\n";
-  proxy_ = "http://" + secret + "@127.0.0.1:" + std::to_string(port);
   thread_ = start_thread("npc-mqtt", [this](const std::stop_token &) { run(); });
 }
 
@@ -371,13 +325,7 @@ Tunnel::~Tunnel() {
 
 void Tunnel::run() {
   std::string rest;
-  Descriptor client;
-  while (!closed_ && !client.is_open()) {
-    client = admit();
-    if (client.is_open() && !is_client(client.get(), &rest))
-      client = Descriptor();
-  }
-  listener_ = Descriptor();
+  const Descriptor client = proxy_.accept(closing_.get(), milliseconds(-1), &rest);
   if (client.is_open())
     carry(client.get(), rest);
   // Before the client learns it, which may ask why.
@@ -398,50 +346,6 @@ void Tunnel::see_off(int client) const {
     poll(files, 2, -1);
     size = recv(client, bytes, sizeof(bytes), 0);
   }
-}
-
-// The next who connects; nobody if the tunnel is to end.
-Descriptor Tunnel::admit() {
-  pollfd files[] = {{listener_.get(), POLLIN, 0}, {closing_.get(), POLLIN, 0}};
-  poll(files, 2, -1);
-  if (files[0].revents == 0)
-    return Descriptor();
-  Descriptor client(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-  // Paho holds its lock while it waits for the answer, and looks for it four times a second: it is
-  // there before the question. It is worth nothing to others.
-  constexpr std::string_view kAnswer = "HTTP/1.1 200 OK\r\n\r\n";
-  if (client.is_open()) {
-    const int on = 1;
-    setsockopt(client.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    send(client.get(), kAnswer.data(), kAnswer.size(), MSG_NOSIGNAL);
-  }
-  return client;
-}
-
-// Whether it shows our secret. `rest` is what came after that.
-bool Tunnel::is_client(int file, std::string *rest) const {
-  std::string request;
-  const auto until = Clock::now() + kAdmission;
-  while (request.size() < kMostRequest) {
-    pollfd files[] = {{file, POLLIN, 0}, {closing_.get(), POLLIN, 0}};
-    const auto left = std::chrono::ceil<milliseconds>(until - Clock::now()).count();
-    poll(files, 2, static_cast<int>(std::max<milliseconds::rep>(left, 0)));
-    if (files[0].revents == 0)
-      return false;
-    char bytes[kMostRequest];
-    const ssize_t size = recv(file, bytes, sizeof(bytes), 0);
-    if (size <= 0)
-      return false;
-    acknowledge(file);
-    request.append(bytes, static_cast<std::size_t>(size));
-    constexpr std::string_view kEnd = "\r\n\r\n";
-    const auto end = request.find(kEnd);
-    if (end == std::string::npos)
-      continue;
-    *rest = request.substr(end + kEnd.size());
-    return request.substr(0, end + 2).find(credentials_) != std::string::npos;
-  }
-  return false;
 }
 
 void Tunnel::carry(int client, std::string_view rest) {

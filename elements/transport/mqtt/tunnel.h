@@ -10,14 +10,15 @@
 #include <thread>
 
 #include "connection.h"
+#include "loopbackproxy.h"
 
 namespace npc::mqtt {
 
-/// Plays an HTTP proxy on the loopback interface, for one client that knows the secret in proxy().
+/// Is reached through an HTTP proxy of its own, by one client.
 ///
 /// All clients of Paho in a process share one lock, under which it looks names up, and waits for
 /// whom it writes to. So that no broker, proxy or name server holds up another, it only ever speaks
-/// to tunnels, which are always there and always read. Whoever else connects to one gets nothing.
+/// to tunnels, which are always there and always read.
 class Tunnel {
  public:
   using Clock = std::chrono::steady_clock;
@@ -32,7 +33,7 @@ class Tunnel {
   Tunnel &operator=(const Tunnel &) = delete;
 
   /// What Paho is to be told as its proxy.
-  const std::string &proxy() const { return proxy_; }
+  const std::string &proxy() const { return proxy_.url(); }
   /// When something came from the broker last.
   Clock::time_point heard() const { return heard_; }
   bool ended() const { return ended_; }
@@ -44,16 +45,12 @@ class Tunnel {
 
  private:
   void run();
-  Descriptor admit();
-  bool is_client(int file, std::string *rest) const;
   void carry(int client, std::string_view rest);
   void see_off(int client) const;
 
   Connection connection_;
   const std::function<void()> on_end_;
-  Descriptor listener_;
-  std::string credentials_;  // as the client shows them
-  std::string proxy_;
+  LoopbackProxy proxy_;
   Bell closing_;
   std::atomic<bool> closed_ = false;
   std::atomic<bool> ended_ = false;  // from then on connection_ is nobody's
