@@ -14,8 +14,9 @@ constexpr std::int64_t kLessLate = 100'000'000;
 }  // namespace
 
 Lateness LatenessMonitor::judge(std::int64_t late, std::int64_t now, Step step) {
+  // The first is looked at however late it is.
   if (!looked_)
-    looked_ = now;
+    looked_ = now - next_look_;
   if (step == Step::ahead)
     granted_ = late;
   else if (step == Step::back)
@@ -32,9 +33,7 @@ Lateness LatenessMonitor::judge(std::int64_t late, std::int64_t now, Step step) 
     episode_.reset();
     return Lateness::in_time;
   }
-  if (!episode_ || late < episode_->late - kLessLate)
-    episode_ = {now, late};
-  const bool in_vain = now - episode_->since >= kResynchroniseAfter;
+  const bool in_vain = note_late(late, now) >= kResynchroniseAfter;
   if (in_vain || step == Step::back) {
     granted_ = late;
     if (in_vain && std::exchange(in_vain_, true))
@@ -45,11 +44,27 @@ Lateness LatenessMonitor::judge(std::int64_t late, std::int64_t now, Step step) 
   return now - *looked_ >= next_look_ ? Lateness::look_anyway : Lateness::drop;
 }
 
+// Returns for how long frames have been late without becoming less so.
+std::int64_t LatenessMonitor::note_late(std::int64_t late, std::int64_t now) {
+  if (!episode_ || late < episode_->least - kLessLate)
+    episode_ = {late, late, 0, now};
+  // After a look what waited meanwhile becomes less late again: that is neither progress nor in
+  // vain.
+  else if (late < episode_->expected - kLessLate)
+    episode_->expected = late;
+  else
+    episode_->in_vain += now - episode_->last;
+  episode_->last = now;
+  return episode_->in_vain;
+}
+
 void LatenessMonitor::looked(std::int64_t begin, std::int64_t end) {
   looked_ = end;
   // What comes after it is late by that as well, and not because of others.
-  if (episode_)
-    episode_ = {episode_->since + (end - begin), episode_->late + (end - begin)};
+  if (episode_) {
+    episode_->expected += end - begin;
+    episode_->last = end;
+  }
   next_look_ = std::max(kLookEvery, (end - begin) * (kShareOfLooks - 1));
 }
 

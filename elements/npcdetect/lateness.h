@@ -42,8 +42,13 @@ class LatenessMonitor {
 
  private:
   struct Episode {
-    std::int64_t since, late;
+    std::int64_t least;     // lateness at its begin; whoever is clearly less late begins another
+    std::int64_t expected;  // lateness by our own looks and what has been caught up with since
+    std::int64_t in_vain;   // time in which nothing was caught up with
+    std::int64_t last;      // by the clock, when that was counted
   };
+
+  std::int64_t note_late(std::int64_t late, std::int64_t now);
 
   std::int64_t granted_ = 0;
   std::int64_t tolerance_ = kLateMost;   // beyond what is granted

@@ -117,6 +117,28 @@ TEST(Lateness, WhatIsLateForEverIsTakenForGranted) {
   EXPECT_EQ(stream.frame(4600), Lateness::drop);
 }
 
+// Frames of a camera wait in a queue while one is looked at, and are then handed over at once.
+TEST(Lateness, WhatIsLateForEverIsTakenForGrantedHoweverSlowLooksAre) {
+  for (const std::int64_t constant : {800, 1000, 4000}) {
+    for (const std::int64_t look : {5, 90, 120, 200, 300, 500, 650, 700, 1000}) {
+      Stream stream;
+      stream.look = look;
+      for (std::int64_t pts = 0; pts < 60'000; pts += 100) {
+        stream.now = std::max(stream.now + 2, pts + constant);
+        stream.frame(stream.now - pts);
+      }
+      EXPECT_GE(stream.resynchronisations, 1) << constant << " ms late, looks take " << look;
+      EXPECT_LE(stream.resynchronisations, 2) << constant << " ms late, looks take " << look;
+    }
+  }
+}
+
+TEST(Lateness, TheFirstFrameIsLookedAtHoweverLate) {
+  Stream stream;
+  EXPECT_EQ(stream.frame(60'000), Lateness::look_anyway);
+  EXPECT_EQ(stream.frame(60'000), Lateness::drop);
+}
+
 TEST(Lateness, TimestampsThatGoBackAreTakenForGrantedAtOnce) {
   Stream stream;
   stream.frame(0);
