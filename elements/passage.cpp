@@ -5,7 +5,9 @@
 
 #include <gst/video/video.h>
 
+#include <algorithm>
 #include <memory>
+#include <vector>
 
 namespace npc {
 namespace {
@@ -14,6 +16,46 @@ struct Unref {
   void operator()(GstQuery *query) const { gst_query_unref(query); }
 };
 using Query = std::unique_ptr<GstQuery, Unref>;
+
+struct Field {
+  const char *name;
+  GType type;
+};
+
+std::vector<Field> fields_of(GstEventType type) {
+  switch (type) {
+    case GST_EVENT_STREAM_START:
+      return {{"stream-id", G_TYPE_STRING}};
+    case GST_EVENT_CAPS:
+      return {{"caps", GST_TYPE_CAPS}};
+    case GST_EVENT_SEGMENT:
+      return {{"segment", GST_TYPE_SEGMENT}};
+    case GST_EVENT_GAP:
+      return {{"timestamp", G_TYPE_UINT64}, {"duration", G_TYPE_UINT64}};
+    case GST_EVENT_TAG:
+      return {{"taglist", GST_TYPE_TAG_LIST}};
+    case GST_EVENT_STREAM_GROUP_DONE:
+      return {{"group-id", G_TYPE_UINT}};
+    case GST_EVENT_SEGMENT_DONE:
+      return {{"format", GST_TYPE_FORMAT}, {"position", G_TYPE_INT64}};
+    case GST_EVENT_FLUSH_STOP:
+      return {{"reset-time", G_TYPE_BOOLEAN}};
+    case GST_EVENT_QOS:
+      return {{"type", GST_TYPE_QOS_TYPE},
+              {"proportion", G_TYPE_DOUBLE},
+              {"diff", G_TYPE_INT64},
+              {"timestamp", G_TYPE_UINT64}};
+    case GST_EVENT_SEEK:
+      return {{"rate", G_TYPE_DOUBLE},        {"format", GST_TYPE_FORMAT},
+              {"flags", GST_TYPE_SEEK_FLAGS}, {"cur-type", GST_TYPE_SEEK_TYPE},
+              {"cur", G_TYPE_INT64},          {"stop-type", GST_TYPE_SEEK_TYPE},
+              {"stop", G_TYPE_INT64}};
+    case GST_EVENT_LATENCY:
+      return {{"latency", G_TYPE_UINT64}};
+    default:
+      return {};
+  }
+}
 
 GstEvent *plain_stream_start(GstEvent *event) {
   const gchar *id = nullptr;
@@ -69,7 +111,8 @@ GstEvent *plain_seek(GstEvent *event) {
   gst_event_parse_seek(event, &rate, &format, &flags, &start_type, &start, &stop_type, &stop);
   gst_event_parse_seek_trickmode_interval(event, &interval);
   GstEvent *plain = gst_event_new_seek(rate, format, flags, start_type, start, stop_type, stop);
-  gst_event_set_seek_trickmode_interval(plain, interval);
+  if (GST_CLOCK_TIME_IS_VALID(interval))
+    gst_event_set_seek_trickmode_interval(plain, interval);
   return plain;
 }
 
@@ -135,6 +178,10 @@ GstEvent *plain_upstream(GstEvent *event) {
 /// An event that says what `event` says and holds nothing else; null if its kind may not pass.
 /// Takes `event`.
 GstEvent *event_that_may_pass(GstEvent *event) {
+  if (!is_well_formed(event)) {
+    gst_event_unref(event);
+    return nullptr;
+  }
   // With the offset, parsing would change the times of a QOS event.
   const gint64 offset = gst_event_get_running_time_offset(event);
   if (offset != 0) {
@@ -227,6 +274,19 @@ void copy_answer(GstQuery *plain, GstQuery *query) {
 }
 
 }  // namespace
+
+bool is_well_formed(GstEvent *event) {
+  const GstStructure *structure = gst_event_get_structure(event);
+  return std::ranges::all_of(fields_of(GST_EVENT_TYPE(event)), [&](const Field &field) {
+    const GValue *value =
+        structure != nullptr ? gst_structure_get_value(structure, field.name) : nullptr;
+    if (value == nullptr || !G_VALUE_HOLDS(value, field.type))
+      return false;
+    return G_VALUE_HOLDS_STRING(value)  ? g_value_get_string(value) != nullptr
+           : G_VALUE_HOLDS_BOXED(value) ? g_value_get_boxed(value) != nullptr
+                                        : true;
+  });
+}
 
 gboolean pass_downstream(GstPad *pad, GstObject *parent, GstEvent *event) {
   GstEvent *plain = event_that_may_pass(event);

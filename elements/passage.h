@@ -13,6 +13,10 @@ namespace npc {
 // its kind is known to have and that are numbers. Fields that somebody added stay behind, kinds
 // that are not listed in passage.cpp are refused, and so is each kind that GStreamer gets later.
 
+/// Whether `event` has what those that read its kind expect. Any application can make one of any
+/// kind that has not, and gdpdepay makes what it is sent.
+bool is_well_formed(GstEvent *event);
+
 /// For the event function of a sink pad: hands on what `event` says downstream. A kind that may
 /// not pass (tags hold cover pictures, custom events hold anything) ends here, which is no failure.
 /// CAPS are not for this function. Takes `event`.

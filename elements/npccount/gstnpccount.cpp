@@ -223,6 +223,10 @@ static GstFlowReturn gst_npc_count_chain(GstPad *, GstObject *parent, GstBuffer 
 
 static gboolean gst_npc_count_sink_event(GstPad *, GstObject *parent, GstEvent *event) {
   GstNpcCount *self = GST_NPC_COUNT(parent);
+  if (!npc::is_well_formed(event)) {
+    gst_event_unref(event);
+    return FALSE;
+  }
   switch (GST_EVENT_TYPE(event)) {
     // What makes records or ends them waits, as frames do.
     case GST_EVENT_GAP:

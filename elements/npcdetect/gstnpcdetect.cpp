@@ -141,6 +141,10 @@ static GstFlowReturn gst_npc_detect_chain(GstPad *, GstObject *parent, GstBuffer
 
 static gboolean gst_npc_detect_sink_event(GstPad *pad, GstObject *parent, GstEvent *event) {
   GstNpcDetectState *state = GST_NPC_DETECT(parent)->state;
+  if (!npc::is_well_formed(event)) {
+    gst_event_unref(event);
+    return FALSE;
+  }
   switch (GST_EVENT_TYPE(event)) {
     case GST_EVENT_CAPS: {
       GstCaps *caps;
@@ -182,7 +186,7 @@ static gboolean gst_npc_detect_sink_event(GstPad *pad, GstObject *parent, GstEve
 }
 
 static gboolean gst_npc_detect_src_event(GstPad *pad, GstObject *parent, GstEvent *event) {
-  if (GST_EVENT_TYPE(event) == GST_EVENT_LATENCY) {
+  if (GST_EVENT_TYPE(event) == GST_EVENT_LATENCY && npc::is_well_formed(event)) {
     GstClockTime latency;
     gst_event_parse_latency(event, &latency);
     GST_NPC_DETECT(parent)->state->pace.set_latency(latency);

@@ -250,6 +250,43 @@ TEST_P(Passage, NumbersAndOffsetsStay) {
   }
 }
 
+// An application, or gdpdepay, can make one of any kind that lacks what that kind is about. The
+// pads' functions are called as they are: GStreamer itself does not bear some of them.
+TEST_P(Passage, EventsThatLackTheirFieldsEndThere) {
+  GstElement *elements[] = {gst_harness_find_element(harness_.get(), "npcdetect"),
+                            gst_harness_find_element(harness_.get(), "npccount")};
+  for (GstElement *element : elements) {
+    if (element == nullptr)
+      continue;
+    const Owned<GstElement> owner(element);
+    for (const char *name : {"sink", "src"}) {
+      const Owned<GstPad> pad(gst_element_get_static_pad(element, name));
+      for (int kind : kinds_of(GST_TYPE_EVENT_TYPE, GST_EVENT_TYPE_BOTH)) {
+        const auto type = static_cast<GstEventType>(kind);
+        const Owned<GstEvent> whole(event_of(type));
+        const GstStructure *fields = whole ? gst_event_get_structure(whole.get()) : nullptr;
+        // Each field away, and each of another type.
+        for (int i = 0; i < (fields != nullptr ? gst_structure_n_fields(fields) : 0); i++) {
+          for (const bool other : {false, true}) {
+            GstStructure *broken = gst_structure_copy(fields);
+            const std::string field = gst_structure_nth_field_name(fields, i);
+            if (other)
+              gst_structure_set(broken, field.c_str(), G_TYPE_UCHAR, 7, nullptr);
+            else
+              gst_structure_remove_field(broken, field.c_str());
+            GST_PAD_EVENTFUNC(pad.get())
+            (pad.get(), GST_OBJECT(element), gst_event_new_custom(type, broken));
+          }
+        }
+        GST_PAD_EVENTFUNC(pad.get())
+        (pad.get(), GST_OBJECT(element), gst_event_new_custom(type, nullptr));
+      }
+    }
+  }
+  // EOS and flushes need nothing, and were acted on: only that it lives is asked here.
+  EXPECT_TRUE(GST_IS_ELEMENT(harness_->element));
+}
+
 /// Collects what the elements of this library log.
 void collect(GstDebugCategory *category, GstDebugLevel, const gchar *, const gchar *, gint,
              GObject *, GstDebugMessage *message, gpointer data) {
