@@ -32,10 +32,12 @@ bool GstNpcDetectState::set_caps(GstCaps *caps) {
   return configure(tags.resolve(wanted));
 }
 
-/// Follows the property, or the tags, to another way up. Returns false if that cannot be.
+/// Follows the property, or the tags, to another way up. Returns whether frames can be looked at.
 bool GstNpcDetectState::turn_upright(GstVideoOrientationMethod wanted) {
   const GstVideoOrientationMethod method = tags.resolve(wanted);
-  return method == view_.method || configure(method);
+  // Upstream does not send caps again after a flush: ours are to be sent once it is over.
+  return (negotiated_ && method == view_.method) ||
+         ((negotiated_ || caps_unsent_) && configure(method));
 }
 
 /// Frames as in info_ follow, which `method` makes upright.
@@ -78,6 +80,7 @@ bool GstNpcDetectState::configure(GstVideoOrientationMethod method) {
     gst_caps_set_simple(described, "pixel-aspect-ratio", GST_TYPE_FRACTION, view_.pixel.width,
                         view_.pixel.height, nullptr);
   negotiated_ = gst_pad_push_event(element_->srcpad, gst_event_new_caps(described));
+  caps_unsent_ = !negotiated_ && GST_PAD_IS_FLUSHING(element_->srcpad);
   gst_caps_unref(described);
   reset_schedule();
   return negotiated_;

@@ -390,10 +390,6 @@ void GstNpcDetectState::tell_of_drops(const npc::FrameTimes &times, GstClockTime
 }
 
 GstFlowReturn GstNpcDetectState::chain(GstBuffer *buffer) {
-  if (!negotiated_) {
-    gst_buffer_unref(buffer);
-    return GST_FLOW_NOT_NEGOTIATED;
-  }
   npc::DetectSettings current;
   {
     npc::ObjectLocker lock(element_);
@@ -402,7 +398,7 @@ GstFlowReturn GstNpcDetectState::chain(GstBuffer *buffer) {
   }
   if (!turn_upright(current.video_direction)) {
     gst_buffer_unref(buffer);
-    return GST_FLOW_NOT_NEGOTIATED;
+    return GST_PAD_IS_FLUSHING(element_->srcpad) ? GST_FLOW_FLUSHING : GST_FLOW_NOT_NEGOTIATED;
   }
   const npc::FrameTimes times(buffer);
   const GstClockTime time = time_of(times);

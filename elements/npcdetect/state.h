@@ -121,6 +121,7 @@ struct GstNpcDetectState {
   GstVideoInfo info_{};
   npc::View view_;
   bool negotiated_ = false;
+  bool caps_unsent_ = false;  // a flush kept them from going downstream
   bool warned_late_ = false;  // that frames are late for ever; once
   npc::WarningLimit short_frames_, corrupted_frames_, odd_pixels_;
   npc::Schedule frames_, looks_, detections_, scans_;

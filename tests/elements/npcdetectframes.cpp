@@ -183,7 +183,8 @@ TEST_F(Frames, AnamorphicFramesAreLookedAtInTheShapeOfTheDisplay) {
 
 TEST_F(Frames, PixelsThatCannotBeAreSquareWithOneWarning) {
   make("npcdetect detector=hog");
-  for (const auto &[width, height] : {std::pair(0, 1), std::pair(G_MAXINT, 1), std::pair(1, 100)}) {
+  for (const auto &[width, height] :
+       {std::pair(0, 1), std::pair(G_MAXINT, 1), std::pair(1, 100), std::pair(1, 15)}) {
     set_caps_with_pixels(GST_VIDEO_FORMAT_NV12, kSize, width, height);
     expect_people(push_next(draw_scene(kSize, kPeople), GST_VIDEO_FORMAT_NV12).get(), kSize,
                   kPeople);
@@ -258,6 +259,25 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto &info) {
       return (info.param.flip ? "Flipped" : "Turned") + std::to_string(90 * info.param.quarters);
     });
+
+// A seek may flush just when frames are turned another way; caps do not come again afterwards.
+TEST_F(Frames, AreTurnedThoughAFlushComesInBetween) {
+  make("npcdetect detector=hog");
+  set_caps(GST_VIDEO_FORMAT_GRAY8, kSize);
+  const cv::Mat scene = draw_scene(kSize, kPeople);
+  ASSERT_TRUE(push_next(scene));
+  const Owned<GstPad> source(gst_element_get_static_pad(element_.get(), "src"));
+  GST_PAD_SET_FLUSHING(source.get());
+  gst_util_set_object_arg(G_OBJECT(element_.get()), "video-direction", "180");
+  EXPECT_EQ(gst_harness_push(harness_.get(),
+                             make_frame(scene, GST_VIDEO_FORMAT_GRAY8, GST_SECOND).release()),
+            GST_FLOW_FLUSHING);
+  GST_PAD_UNSET_FLUSHING(source.get());
+  frames_ = 20;
+  cv::Mat turned;
+  cv::flip(scene, turned, -1);
+  expect_people(push_next(turned).get(), kSize, kPeople);
+}
 
 TEST_F(Frames, SqueezedFramesThatLieAreBoth) {
   make("npcdetect detector=hog");
