@@ -222,17 +222,9 @@ void Picture::copy_planes(GstVideoFrame &frame) {
                format == GST_VIDEO_FORMAT_I420 ? cv::COLOR_YUV2BGR_I420 : cv::COLOR_YUV2BGR_YV12);
 }
 
-const cv::Mat &Picture::luma() {
-  if (mat_.type() == CV_8UC1)
-    return mat_;
-  cv::cvtColor(mat_, luma_, cv::COLOR_BGR2GRAY);
-  return luma_;
-}
-
 void Picture::wipe() {
   lying_.setTo(0);
   mat_.setTo(0);
-  luma_.setTo(0);
   yuv_.setTo(0);
 }
 
@@ -255,7 +247,6 @@ void Picture::forget() {
   yuv_.release();
   lying_.release();
   mat_.release();
-  luma_.release();
   if (memory_ != nullptr) {
     gst_video_frame_unmap(&frame_);
     gst_clear_buffer(&memory_);

@@ -54,9 +54,6 @@ class Picture {
 
   const cv::Mat &mat() const { return mat_; }
 
-  /// The picture without its colours.
-  const cv::Mat &luma();
-
   /// Overwrites the pixels with zeros.
   void wipe();
 
@@ -75,7 +72,6 @@ class Picture {
   GstVideoOrientationMethod method_ = GST_VIDEO_ORIENTATION_IDENTITY;
   cv::Mat lying_;  // a view of frame_
   cv::Mat mat_;    // upright; the same view where nothing is turned
-  cv::Mat luma_;   // of a picture in BGR
   cv::Mat yuv_;    // before it is BGR
 };
 
