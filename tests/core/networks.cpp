@@ -319,6 +319,8 @@ TEST_F(ModelFiles, OfDarknetWithNumbersOutOfRangeAreRefused) {
       {"[yolo]", "[crnn]"},
       {"# comment", "width=32"},
       {"mask=0,1,2", "mask"},
+      {"[yolo]", "[dropout]\nprobability=.5\nlayer_type=route\nlayers=99999\n[yolo]"},
+      {"anchors=1,2,", "anchors=,2,"},
   };
   for (const auto &[from, to] : changes) {
     write("bad.cfg", changed(from, to));

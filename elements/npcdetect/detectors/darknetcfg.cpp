@@ -116,6 +116,9 @@ class Reader {
     const auto equals = line.find('=');
     if (equals == std::string::npos || equals == 0 || sections_.empty())
       refuse(number, "there is neither a [section] nor an option=value of one");
+    // OpenCV keeps the name of the section under this one, and would take the layer for another.
+    if (line.starts_with("layer_type="))
+      refuse(number, "there is layer_type, which is no option");
     if (equals + 1 < line.size())
       sections_.back().options[line.substr(0, equals)] = {line.substr(equals + 1), number};
   }
@@ -265,7 +268,8 @@ class Reader {
       used = static_cast<std::int64_t>(list(section, "mask", 0, anchors - 1).size());
     number(section, "coords", 4, 4, 4);
     const std::string &sizes = option(section, "anchors").value;
-    if (std::ranges::count(sizes, ',') + (sizes.ends_with(',') ? 0 : 1) != 2 * anchors)
+    if (std::ranges::count(sizes, ',') + (sizes.ends_with(',') ? 0 : 1) != 2 * anchors ||
+        sizes.starts_with(',') || sizes.find(",,") != std::string::npos)
       refuse(option(section, "anchors").line, "the anchors are not twice as many as num says");
     if (in.channels != used * (5 + classes))
       refuse(section.line, "the section [" + section.type + "] gets " +

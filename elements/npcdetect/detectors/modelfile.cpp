@@ -119,8 +119,11 @@ std::string read_file(const std::string &path, std::size_t most, const std::stri
     throw DetectorError(kind, "The file " + path + " " + why);
   };
   struct stat status = {};
-  if (opened.error != 0 || fstat(opened.file.get(), &status) != 0)
-    refuse(DetectorError::Kind::not_found, "cannot be read: " + message_of(opened.error) + ".");
+  int error = opened.error;
+  if (error == 0 && fstat(opened.file.get(), &status) != 0)
+    error = errno;
+  if (error != 0)
+    refuse(DetectorError::Kind::not_found, "cannot be read: " + message_of(error) + ".");
   // Asked first: what is too large is not read in vain.
   std::optional<std::string> bytes;
   if (static_cast<std::uintmax_t>(status.st_size) <= most)
