@@ -129,6 +129,11 @@ milliseconds Cursor::oldest() const {
                            [](std::int64_t id, const Store::Kept &kept) { return id < kept.id; });
       time = next != window.end() ? next->record->time : time;
     }
+    // All that it has been handed is delivered: what waits has no id yet.
+    if (store_->last_ <= place_.position && store_->writing_ > 0)
+      time = store_->writing_since_;
+    else if (store_->last_ <= place_.position && !store_->inbox_.empty())
+      time = store_->inbox_.front()->time;
   }
   return milliseconds(time > 0 ? std::max<std::int64_t>(store_->now() - time, 0) : 0);
 }

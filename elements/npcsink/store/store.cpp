@@ -272,6 +272,7 @@ Store::Work Store::collect() {
     inbox_.pop_front();
   }
   writing_ = work.fresh.size();
+  writing_since_ = work.fresh.empty() ? 0 : work.fresh.front()->time;
   // A cursor in the file must not point behind what is in the file.
   std::int64_t most = last_;
   if (unstored_ > 0)

@@ -215,6 +215,7 @@ class Store {
   std::optional<DatabaseError> trouble_;
   std::deque<std::shared_ptr<const Record>> inbox_;
   std::size_t writing_ = 0;          // records on their way from inbox_ to window_
+  std::int64_t writing_since_ = 0;   // when the first of them was made
   std::uint64_t waiting_bytes_ = 0;  // of inbox_ and those
   std::deque<Kept> window_;          // the newest records: first stored ones, then unstored ones
   std::size_t unstored_ = 0;
