@@ -24,7 +24,8 @@
  *   `discovery-prefix`; for mqtts and wss `ca-file`, `cert-file`, `key-file`, `insecure`.
  * - `influxdb://[user@]host[:8086]/database` (InfluxDB 1) or
  *   `influxdb://host/?org=…&bucket=…&token-file=…` (InfluxDB 2), and `influxdbs://…` with TLS:
- *   writes line protocol. Parameters: `password-file`; for influxdbs `ca-file`, `insecure`.
+ *   writes line protocol. Parameters: `password-file`, `rp` (a retention policy of InfluxDB 1); for
+ *   influxdbs `ca-file`, `insecure`.
  * - `unix:/path[?format=json]` writes JSON lines to the socket of a program on this device; with
  *   `format=classic`, `<camera> <people> <moving> <faces>`.
  * - `file:/path[?fsync=1]` appends JSON lines to a file, pipe or terminal, as `file:/dev/stdout`.
@@ -112,6 +113,9 @@
  * The last will of an MQTT connection is named after the camera of its first record. Further ones
  * of that sink are `offline` at a clean stop, after EOS, and when they are silent, but have no last
  * will: give each a sink of its own if that matters. From the 257th on they have no `status`.
+ *
+ * `async` is the element's own: it reads FALSE once the sink has been in PAUSED, and is TRUE again
+ * at the next start. A flushing seek in a pipeline with no other sink has no ASYNC_DONE.
  *
  * ## Example launch line
  * |[
