@@ -344,6 +344,27 @@ gint64 GstNpcCountState::utc_of(const npc::count::WindowCounts &window) {
   return live_.value_or(false) ? std::min(time, utc + window.length.count()) : time;
 }
 
+// Whether a push that ended with `flow` was refused at the door. Else somebody may have the buffer:
+// a tee says that one branch is flushing after it has served another.
+bool GstNpcCountState::nobody_took(GstFlowReturn flow) const {
+  if (flow != GST_FLOW_FLUSHING && flow != GST_FLOW_EOS)
+    return flow == GST_FLOW_NOT_LINKED;
+  const auto is_closed = [](GstPad *pad) {
+    return GST_PAD_IS_FLUSHING(pad) || GST_PAD_IS_EOS(pad);
+  };
+  if (is_closed(element_->srcpad))
+    return true;
+  g_autoptr(GstPad) peer = gst_pad_get_peer(element_->srcpad);
+  // Where a bin ends, it is the pad on its other side.
+  while (peer != nullptr && GST_IS_PROXY_PAD(peer)) {
+    g_autoptr(GstProxyPad) other = gst_proxy_pad_get_internal(GST_PROXY_PAD(peer));
+    GstPad *next = other != nullptr ? gst_pad_get_peer(GST_PAD(other)) : nullptr;
+    gst_object_unref(peer);
+    peer = next;
+  }
+  return peer == nullptr || is_closed(peer);
+}
+
 GstFlowReturn GstNpcCountState::emit(const npc::count::WindowCounts &window,
                                      const npc::CountSettings &current) {
   const auto counts = std::unique_ptr<GstNpcCounts, decltype(&gst_npc_counts_free)>(
@@ -387,7 +408,7 @@ GstFlowReturn GstNpcCountState::emit(const npc::count::WindowCounts &window,
   const GstFlowReturn flow = gst_pad_push(element_->srcpad, buffer);
   // Who finds a number missing takes it for a loss, so a record that a flush or a change of state
   // kept from leaving has none, and nobody hears of it.
-  if (flow == GST_FLOW_FLUSHING || flow == GST_FLOW_NOT_LINKED || flow == GST_FLOW_EOS) {
+  if (nobody_took(flow)) {
     GST_DEBUG_OBJECT(element_, "nobody takes the record: %s", gst_flow_get_name(flow));
     return flow;
   }

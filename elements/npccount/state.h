@@ -140,6 +140,7 @@ struct GstNpcCountState {
   Time turn_to(Time start, const npc::CountSettings &current);
   GstFlowReturn come_to(Time end, bool lost, const npc::CountSettings &current);
   GstFlowReturn emit(const npc::count::WindowCounts &window, const npc::CountSettings &current);
+  bool nobody_took(GstFlowReturn flow) const;
   gint64 utc_of(const npc::count::WindowCounts &window);
 
   GstNpcCount *element_;

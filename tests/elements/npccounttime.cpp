@@ -393,6 +393,31 @@ TEST_F(Counter, ANumberIsGivenToARecordThatLeavesOnly) {
   EXPECT_EQ(record.pts(), 4 * GST_SECOND);
 }
 
+// A tee answers with what one branch says, and the others may have the record.
+TEST_F(Counter, ANumberThatOneBranchOfATeeTookIsNotGivenAgain) {
+  set_caps();
+  const Owned<GstPad> source(gst_element_get_static_pad(element(), "src"));
+  GstElement *tee = gst_element_factory_make("tee", nullptr);
+  const Owned<GstElement> owner(GST_ELEMENT(gst_object_ref_sink(tee)));
+  const Owned<GstPad> sink(gst_element_get_static_pad(tee, "sink"));
+  gst_pad_unlink(source.get(), harness_->sinkpad);
+  ASSERT_EQ(gst_pad_link(source.get(), sink.get()), GST_PAD_LINK_OK);
+  const Owned<GstPad> first(gst_element_request_pad_simple(tee, "src_%u"));
+  const Owned<GstPad> second(gst_element_request_pad_simple(tee, "src_%u"));
+  ASSERT_EQ(gst_pad_link(first.get(), harness_->sinkpad), GST_PAD_LINK_OK);
+  const Owned<GstPad> flushing(GST_PAD(gst_object_ref_sink(gst_pad_new("sink", GST_PAD_SINK))));
+  ASSERT_EQ(gst_pad_link(second.get(), flushing.get()), GST_PAD_LINK_OK);
+  gst_element_set_state(tee, GST_STATE_PLAYING);
+
+  frames(0, 2 * GST_SECOND);
+  EXPECT_EQ(gst_harness_push(harness_.get(), make_frame(2 * GST_SECOND, {})), GST_FLOW_FLUSHING);
+  EXPECT_EQ(next()->seq, 0u);
+  gst_pad_unlink(second.get(), flushing.get());
+  frames(2100 * GST_MSECOND, 4100 * GST_MSECOND);
+  EXPECT_EQ(next()->seq, 1u);
+  gst_element_set_state(tee, GST_STATE_NULL);
+}
+
 TEST_F(Counter, AddsNoLatency) {
   gst_harness_set_live(harness_.get(), TRUE);
   set_caps();
