@@ -91,6 +91,8 @@ GstClockTime GstNpcCountState::look_in_turn() {
   if (!clock)
     return GST_CLOCK_TIME_NONE;
   const Time now = *clock;
+  // As after a pause, which ends for the sink before it does for us.
+  heard_ = std::min(heard_, now);
   // A file is not silent but slow, and what is counted in it must not depend on how slow.
   if (!streaming_ || !negotiated_ || !live_.value_or(false) ||
       GST_PAD_IS_FLUSHING(element_->sinkpad))
