@@ -305,12 +305,19 @@ void Uri::allow_parameters(std::initializer_list<std::string_view> names) const 
   std::string known;
   for (std::string_view name : names)
     known.append(known.empty() ? "" : ", ").append(name);
+  const std::string taken = known.empty() ? scheme + ": takes none" : "there are " + known;
+  bool all_known = true;
   for (const auto &[name, value] : parameters) {
     if (std::find(names.begin(), names.end(), name) != names.end())
       continue;
-    throw UriError(text, "it has no parameter " + name + "; " +
-                             (known.empty() ? scheme + ": takes none" : "there are " + known));
+    all_known = false;
+    // Only the first that is not known is shown: what follows it may be part of a secret.
+    if (text.find("?" + name + "=") != std::string::npos ||
+        text.find("&" + name + "=") != std::string::npos)
+      throw UriError(text, "it has no parameter " + name + "; " + taken);
   }
+  if (!all_known)
+    throw UriError(text, "it has a parameter that there is not; " + taken);
 }
 
 std::string Uri::parameter(const std::string &name, std::string_view otherwise) const {

@@ -305,6 +305,16 @@ void expect_hidden(const std::string &shown, const std::string &text) {
   RC_ASSERT(shown.find_first_of("QXZ7") == std::string::npos);
 }
 
+TEST(Redact, TheNameOfAParameterBehindASecretIsNotSaid) {
+  try {
+    Registry::standard().make("mqtt://host/?passwort=abc&Geheim=1");
+    FAIL();
+  } catch (const UriError &error) {
+    EXPECT_EQ(std::string(error.what()).find("Geheim"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find("it has no parameter passwort;"), std::string::npos);
+  }
+}
+
 /// Whatever is said or shown of a list of updaters.
 void expect_hidden_everywhere(const std::string &text) {
   expect_hidden(npc::redact(text), text);
