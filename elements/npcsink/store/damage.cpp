@@ -223,11 +223,10 @@ void FileLock::lock(const std::string &path) {
   byte.l_whence = SEEK_SET;
   byte.l_start = kLockedByte;
   byte.l_len = 1;
-  if (fcntl(file.get(), F_OFD_SETLK, &byte) != 0) {
-    if (errno == EAGAIN || errno == EACCES)
-      throw in_use(path);
-    return;  // A file system without locks.
-  }
+  // Where a file system has no such locks, the descriptor is kept all the same: to close it would
+  // end those that SQLite has.
+  if (fcntl(file.get(), F_OFD_SETLK, &byte) != 0 && (errno == EAGAIN || errno == EACCES))
+    throw in_use(path);
   descriptor_ = std::move(file);
   open_files().ids.insert(id_);
 }

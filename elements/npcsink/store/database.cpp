@@ -263,6 +263,7 @@ void Database::renumber() {
            "DROP TABLE misnumbered;" +
            kIndex + "COMMIT")
               .c_str());
+  renumbered_ = true;
 }
 
 void Database::prepare() {

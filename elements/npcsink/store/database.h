@@ -116,6 +116,8 @@ class Database {
 
   std::int64_t first();  ///< the lowest id; one more than last() if there is no record
   std::int64_t last();   ///< the highest id that ever was
+  /// Whether ids were damaged, and all are new.
+  bool renumbered() const { return renumbered_; }
   std::map<std::string, std::int64_t> cursors();
   std::vector<Row> read(std::int64_t after, std::size_t most);
 
@@ -146,6 +148,7 @@ class Database {
   void identify();
   void check();
   void renumber();
+  bool renumbered_ = false;
   void prepare();
   template <typename Work>
   auto guarded(Work work);

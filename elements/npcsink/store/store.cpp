@@ -53,7 +53,12 @@ StoreOptions absolute(StoreOptions options) {
   // SQLite puts the journal beside the file, not beside a link to it; all else belongs there too.
   std::error_code error;
   if (std::filesystem::is_symlink(options.path, error)) {
-    if (const auto file = std::filesystem::weakly_canonical(options.path, error); !error)
+    // A link to a file that is yet to be made leads to the same place as afterwards.
+    const std::filesystem::path link(options.path);
+    const auto target = std::filesystem::exists(link, error)
+                            ? link
+                            : link.parent_path() / std::filesystem::read_symlink(link, error);
+    if (const auto file = std::filesystem::weakly_canonical(target, error); !error)
       options.path = file.string();
   }
   return options;
@@ -242,7 +247,7 @@ void Store::open_database() {
   {
     std::lock_guard lock(mutex_);
     first_ = first;
-    install(last, std::move(saved));
+    install(last, std::move(saved), database_->renumbered());
   }
   changed_.notify_all();
 }

@@ -160,7 +160,7 @@ class Store {
 
   // Under mutex_.
   bool has_work() const;
-  void install(std::int64_t file_last, std::map<std::string, std::int64_t> saved);
+  void install(std::int64_t file_last, std::map<std::string, std::int64_t> saved, bool renumbered);
   void rebase(std::int64_t file_last);
   void stored(const Work &work, const std::vector<std::int64_t> &ids);
   void append_unstored(std::shared_ptr<const Record> record);

@@ -7,12 +7,13 @@
 
 namespace npc {
 
-void Store::install(std::int64_t file_last, std::map<std::string, std::int64_t> saved) {
+void Store::install(std::int64_t file_last, std::map<std::string, std::int64_t> saved,
+                    bool renumbered) {
   const std::int64_t stored_last =
       unstored_ > 0 ? window_[window_.size() - unstored_].id - 1 : last_;
   saved_ = std::move(saved);
   // Else it is the file that was there, or a part of it.
-  if (!based_ || file_last > stored_last)
+  if (!based_ || renumbered || file_last > stored_last)
     rebase(file_last);
   for (const auto &[updater, position] : leaving_)
     saved_[updater] = position;
