@@ -127,14 +127,17 @@ Outcome Worker::step(std::stop_token stop) {
 }
 
 Outcome Worker::deliver(std::span<const Record> batch, std::stop_token stop) {
-  const auto note = [this](std::optional<steady_clock::time_point> since) {
-    std::lock_guard lock(mutex_);
-    delivering_since_ = since;
+  struct Note {
+    explicit Note(Worker *worker) : worker(worker) { set(steady_clock::now()); }
+    ~Note() { set(std::nullopt); }
+    void set(std::optional<steady_clock::time_point> since) const {
+      std::lock_guard lock(worker->mutex_);
+      worker->delivering_since_ = since;
+    }
+    Worker *const worker;
   };
-  note(steady_clock::now());
-  Outcome outcome = updater_->deliver(batch, std::move(stop));
-  note(std::nullopt);
-  return outcome;
+  const Note note(this);
+  return updater_->deliver(batch, std::move(stop));
 }
 
 void Worker::settle(std::size_t taken, const Outcome &outcome) {
