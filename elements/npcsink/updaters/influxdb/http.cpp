@@ -46,7 +46,8 @@ class HttpClient::Curl {
   void set_up_tls(const HttpSettings &settings);
   CURLcode run(std::stop_token stop);
   HttpAnswer answer() const;
-  HttpAnswer failure(const HttpSettings &settings, CURLcode code, bool took_its_time) const;
+  HttpAnswer failure(const HttpSettings &settings, CURLcode code, curl_off_t size,
+                     bool took_its_time) const;
   std::string sentence(const HttpSettings &settings, CURLcode code) const;
 
   CURLM *multi_ = nullptr;
@@ -137,7 +138,8 @@ HttpAnswer HttpClient::Curl::post(const HttpSettings &settings, const std::strin
   if (code == CURLE_OK)
     got = answer();
   else if (!stop.stop_requested())
-    got = failure(settings, code, std::chrono::steady_clock::now() - begin + kRounding >= most);
+    got = failure(settings, code, static_cast<curl_off_t>(body.size()),
+                  std::chrono::steady_clock::now() - begin + kRounding >= most);
   curl_multi_remove_handle(multi_, easy_);
   return got;
 }
@@ -173,12 +175,15 @@ HttpAnswer HttpClient::Curl::answer() const {
   return got;
 }
 
-HttpAnswer HttpClient::Curl::failure(const HttpSettings &settings, CURLcode code,
+HttpAnswer HttpClient::Curl::failure(const HttpSettings &settings, CURLcode code, curl_off_t size,
                                      bool took_its_time) const {
   HttpAnswer got;
   got.failure = sentence(settings, code);
-  got.slow = code == CURLE_OPERATION_TIMEDOUT && took_its_time;
-  if (got.slow)
+  curl_off_t sent = 0;
+  curl_easy_getinfo(easy_, CURLINFO_SIZE_UPLOAD_T, &sent);
+  // It may be at work on all of it in silence, or hang: smaller requests tell.
+  got.slow = code == CURLE_OPERATION_TIMEDOUT && (took_its_time || sent >= size);
+  if (took_its_time && got.slow)
     got.failure = "What is at " + settings.server +
                   " is too slow: a request was not answered in time, so smaller ones follow.";
   return got;
