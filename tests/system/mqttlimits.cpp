@@ -81,6 +81,23 @@ TEST_F(MqttLimits, SaysWhichTopicIsNotAllowed) {
   EXPECT_EQ(sink.number("pending"), 1u);
 }
 
+// With these topics, state is all that a record becomes.
+TEST_F(MqttLimits, ARecordWaitsUntilItsStateIsTaken) {
+  for (const char *query : {"/?topics=state", "/?topics=state,health"}) {
+    Mosquitto broker(access_list("topic readwrite npc/home/gate/#\n"));
+    ASSERT_TRUE(broker.start());
+    Sink sink("mqtt://" + broker.host() + query);
+    sink.hurry();
+    sink.push(0, 2);
+    EXPECT_EQ(sink.wait_for("disconnected"),
+              "The broker at " + broker.host() +
+                  " does not let us publish on npc/home/door/state: allow this user to write there "
+                  "in its access list.");
+    EXPECT_EQ(sink.number("delivered"), 0u);
+    EXPECT_EQ(sink.number("pending"), 2u);
+  }
+}
+
 // What is not set up for Home Assistant holds up nobody else.
 TEST_F(MqttLimits, RecordsGoWhereDiscoveryMayNot) {
   Mosquitto broker(access_list("topic readwrite #\n"));

@@ -326,11 +326,13 @@ Outcome MqttUpdater::publish_groups(std::span<const Record> records, std::stop_t
   messages.insert(messages.end(), list.begin(), list.end());
 
   mqtt::Published published = link_->publish(messages, kStall, kForever, stop);
-  if (published.confirmed == messages.size())
+  const bool all = published.confirmed == messages.size();
+  if (all)
     cameras_.confirm();
+  // Records that have no message of their own are in the state.
   std::size_t confirmed = 0;
   for (const auto &[in_messages, in_records] : ends) {
-    if (in_messages <= published.confirmed)
+    if (all || (in_messages > 0 && in_messages <= published.confirmed))
       confirmed = in_records;
   }
   Outcome outcome;
