@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -213,12 +215,47 @@ TEST_F(MqttStatus, OfflineWhenOneOfManyCamerasIsSilent) {
     const std::string text = retained(broker_, config);
     return !text.empty() && nlohmann::json::parse(text).at("avty").size() == 1;
   }));
-  EXPECT_EQ(subscriber.payloads(kGate + "status"), Texts{"online"});
+  // No will was about it in between.
+  EXPECT_EQ(subscriber.payloads(kGate + "status"), (Texts{"online", "offline", "online"}));
   sink.push(1, 2, "door");
   EXPECT_TRUE(subscriber.wait_for(kDoor + "status", "online"));
   expect_state_before_online(subscriber.lines());
   EXPECT_EQ(sink.number("failed"), 0u);
   EXPECT_FALSE(sink.posted_an_error());
+}
+
+// The connection with the next will may never be made: then no will tells it.
+TEST_F(MqttStatus, OfflineWhileNoWillIsAboutIt) {
+  const npc::test::TemporaryDirectory directory;
+  const std::string password = directory / "password";
+  std::ofstream(password) << "secret\n";
+  std::filesystem::permissions(password, std::filesystem::perms(0600));
+  Subscriber subscriber(broker_, news());
+  Sink sink("mqtt://me@" + broker_.host() + "/?password-file=" + password);
+  guint64 seq = 0;
+  sink.push(0, 1, "door");
+  sink.push(seq, seq + 1, "gate");
+  ASSERT_TRUE(subscriber.wait_for(kDoor + "status", "online"));
+  ASSERT_TRUE(subscriber.wait_for(kGate + "status", "online"));
+  std::filesystem::remove(password);
+  ASSERT_TRUE(eventually([&] {
+    seq++;
+    sink.push(seq, seq + 1, "gate");
+    g_usleep(200000);
+    return sink.last_error().find(password) != std::string::npos;
+  })) << sink.last_error();
+  EXPECT_EQ(retained(broker_, kDoor + "status"), "offline");
+  EXPECT_EQ(retained(broker_, kGate + "status"), "offline");
+
+  // The broker may have forgotten everything before there is a connection again.
+  broker_.kill();
+  broker_.forget();
+  std::ofstream(password) << "secret\n";
+  std::filesystem::permissions(password, std::filesystem::perms(0600));
+  ASSERT_TRUE(broker_.start());
+  sink.push(seq + 1, seq + 2, "gate");
+  EXPECT_TRUE(sink.drain()) << sink.last_error();
+  EXPECT_TRUE(eventually([&] { return !retained(broker_, kDoor + "state").empty(); }));
 }
 
 }  // namespace

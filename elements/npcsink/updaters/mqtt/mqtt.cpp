@@ -206,9 +206,15 @@ std::string MqttUpdater::tell_news(std::stop_token stop) {
 }
 
 // While the camera that the will is about is offline, nobody would learn that the others are gone.
-// The broker learns of another will only with another connection.
+// The broker learns of another will only with another connection. If there is none, or only after
+// an outage, no will says that they are gone: so they read offline until there is.
 std::string MqttUpdater::keep_will(std::stop_token stop) {
-  return cameras_.heir(will_) == will_ ? std::string() : open(stop);
+  if (cameras_.heir(will_) == will_)
+    return {};
+  hang_up();
+  cameras_.forget();
+  std::string failure = open(stop);
+  return failure.empty() && !stop.stop_requested() ? tell_news(stop) : failure;
 }
 
 // Last of all: a broker that refuses Home Assistant its topics gets the records nevertheless.
