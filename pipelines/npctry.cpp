@@ -175,6 +175,7 @@ class Run : public npc::Runner {
     probe("frames", "sink", on_frame, seen_);
     probe("detect", "src", on_result, left_);
   }
+  ~Run() override { stop(); }
 
   int play();
 

@@ -34,11 +34,15 @@ Runner::~Runner() {
     g_source_remove(restart_);
   g_source_remove(interrupt_);
   g_source_remove(terminate_);
+  stop();
+  gst_object_unref(pipeline_);
+  g_main_loop_unref(loop_);
+}
+
+void Runner::stop() {
   // A bin that failed on its way up may fail on its way down, once.
   if (gst_element_set_state(pipeline_, GST_STATE_NULL) == GST_STATE_CHANGE_FAILURE)
     gst_element_set_state(pipeline_, GST_STATE_NULL);
-  gst_object_unref(pipeline_);
-  g_main_loop_unref(loop_);
 }
 
 gboolean Runner::on_message(GstBus *, GstMessage *message, gpointer self) {

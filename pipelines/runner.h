@@ -27,11 +27,13 @@ class Runner {
   bool run();
 
   /// Plays until the source has delivered a frame. Returns false after an error, which was
-  /// reported.
+  /// reported, and after SIGINT or SIGTERM.
   bool check();
 
  protected:
   GstElement *pipeline() const { return pipeline_; }
+  /// Ends all streaming threads. To be called before what they use is gone.
+  void stop();
 
  private:
   /// Makes the source: a bin with a pad `src`, or null after an error, which was reported. It is
