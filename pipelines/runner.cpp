@@ -109,11 +109,16 @@ bool Runner::check() {
   g_autoptr(GstBus) bus = gst_element_get_bus(pipeline_);
   const gint64 end = g_get_monotonic_time() + kCheckTimeout;
   const bool waits = start();
-  while (waits && !failed_ && frames() == 0 && g_get_monotonic_time() < end)
+  while (waits && !failed_ && !ending_ && frames() == 0 && g_get_monotonic_time() < end) {
     report_next(bus, kCheckStep);
+    // For signals.
+    g_main_context_iteration(nullptr, FALSE);
+  }
   // What has been said until now, such as why it did not start.
   while (!failed_ && report_next(bus, 0)) {
   }
+  if (ending_)
+    return false;
   if (!failed_ && frames() == 0) {
     g_printerr("Error: No frame came. Check the source, or run with GST_DEBUG=3 to see more.\n");
     failed_ = true;

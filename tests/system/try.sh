@@ -113,6 +113,18 @@ try() {
     GST_REGISTRY=$tmp/line.bin timeout 60 bash "$tmp/out" >"$tmp/launched"
     [[ $(grep -c 'npc-counts, ' "$tmp/launched") == 3 ]]
   }
+  # A source that never delivers.
+  ends_check_on_interrupt() {
+    GST_DEBUG=basesrc:5 "$root/pipelines/try" --gst \
+      --source "udpsrc address=127.0.0.1 port=0 ! application/x-rtp,media=video,encoding-name=JPEG,clock-rate=90000,payload=26 ! rtpjpegdepay ! jpegdec" \
+      >"$tmp/out" 2>"$tmp/err" &
+    wait_for "$tmp/err" 'basesrc'
+    kill -s "$1" $!
+    status=0
+    wait $! || status=$?
+    [[ $status == 1 && ! -s $tmp/out ]]
+    lacks "$tmp/err" "No frame came"
+  }
   prints_no_line_that_fails() {
     echo "no network" >"$tmp/text.onnx"
     for wrong in --mqtt=no-url "--model=$tmp/text.onnx"; do
@@ -190,6 +202,8 @@ ok "Ctrl-C ends it with a summary" ends_on_interrupt INT
 ok "so does SIGTERM" ends_on_interrupt TERM
 ok "--gst prints a line that runs" prints_line
 ok "--gst prints no line that fails" prints_no_line_that_fails
+ok "Ctrl-C ends --gst while no frame comes" ends_check_on_interrupt INT
+ok "so does SIGTERM there" ends_check_on_interrupt TERM
 ok "Ctrl-C ends it while the camera is away" ends_on_interrupt_while_away
 ok "a source that never delivered is an error" fails_where_nothing_ever_came
 if /usr/bin/python3 "$root/tests/system/rtspcamera.py" --check 2>/dev/null; then
