@@ -147,8 +147,9 @@ void Runner::handle(GstMessage *message) {
       report(message);
       break;
     case GST_MESSAGE_ERROR:
-      // A demuxer that is stopped before it has seen anything calls that an error.
-      if (ending_) {
+      // A demuxer that is stopped before it has seen anything calls that an error. One of ours has
+      // lost something.
+      if (ending_ && !is_ours(GST_MESSAGE_SRC(message))) {
         g_main_loop_quit(loop_);
       } else if (can_restart() && !is_ours(GST_MESSAGE_SRC(message))) {
         g_autoptr(GError) error = nullptr;
