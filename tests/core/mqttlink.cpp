@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // What is between a client and its broker: who may use the tunnel, and how much it and the link
 // keep.
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <mqtt/async_client.h>
 #include <netinet/in.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -16,6 +18,7 @@
 #include "../system/mosquitto.h"
 #include "../waiting.h"
 #include "transport/mqtt/link.h"
+#include "transport/mqtt/loopbackproxy.h"
 #include "transport/mqtt/pahothread.h"
 #include "transport/mqtt/tunnel.h"
 
@@ -79,6 +82,49 @@ TEST(PahoThread, IsOneAndRunsEverything) {
   }
   callers.clear();
   EXPECT_EQ(ran, kCallers * kCalls);
+}
+
+// As many descriptors as this process may open from now on.
+class FewDescriptors {
+ public:
+  explicit FewDescriptors(rlim_t few) {
+    getrlimit(RLIMIT_NOFILE, &before_);
+    // The lowest that is free and above all others: below it there are no gaps then.
+    int highest = 2;
+    for (int file = 3; file < 1024; file++)
+      highest = fcntl(file, F_GETFD) >= 0 ? file : highest;
+    while (true) {
+      const int file = open("/dev/null", O_RDONLY | O_CLOEXEC);
+      if (file > highest) {
+        close(file);
+        break;
+      }
+      gaps_.push_back(file);
+    }
+    rlimit now = before_;
+    now.rlim_cur = static_cast<rlim_t>(highest) + 1 + few;
+    setrlimit(RLIMIT_NOFILE, &now);
+  }
+  ~FewDescriptors() {
+    setrlimit(RLIMIT_NOFILE, &before_);
+    for (const int file : gaps_)
+      close(file);
+  }
+
+ private:
+  rlimit before_{};
+  std::vector<int> gaps_;
+};
+
+TEST(LoopbackProxy, WaitsNoLongerThanItMayWhereThereAreNoDescriptors) {
+  npc::mqtt::LoopbackProxy proxy;
+  const std::string &url = proxy.url();
+  const int client = connect_to(std::stoi(url.substr(url.rfind(':') + 1)));
+  ASSERT_GE(client, 0);
+  const FewDescriptors none(0);
+  std::string rest;
+  EXPECT_FALSE(proxy.accept(-1, std::chrono::milliseconds(300), &rest).is_open());
+  close(client);
 }
 
 class MqttTunnel : public testing::Test {
@@ -149,6 +195,19 @@ TEST_F(MqttTunnel, CarriesNothingForStrangers) {
   EXPECT_EQ(read_some(far_, 6), "client");
   close(stranger);
   close(client);
+}
+
+TEST_F(MqttTunnel, ASilentStrangerDoesNotHoldUpTheClient) {
+  const std::string proxy = tunnel_->proxy();
+  std::vector<int> strangers;
+  for (int i = 0; i < 4; i++)
+    strangers.push_back(connect_to(std::stoi(proxy.substr(proxy.rfind(':') + 1))));
+  const int client = join(credentials());
+  say(client, "client");
+  EXPECT_EQ(read_some(far_, 6), "client");
+  close(client);
+  for (const int stranger : strangers)
+    close(stranger);
 }
 
 // Both ends of a broker that does not read: the client never waits, and nor does the end.

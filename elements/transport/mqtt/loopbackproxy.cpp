@@ -16,6 +16,7 @@
 #include <stdexcept>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 #include "websocket.h"
 
@@ -29,6 +30,9 @@ using std::chrono::seconds;
 constexpr std::size_t kMostRequest = 4096;
 // For one who connects and does not say who it is.
 constexpr seconds kAdmission{5};
+constexpr std::size_t kMostCallers = 8;
+// For a descriptor to become free: whoever waits to be let in would wake us at once.
+constexpr milliseconds kNoDescriptor{100};
 
 [[noreturn]] void fail(const char *what) {
   throw std::system_error(errno, std::generic_category(), what);
@@ -53,6 +57,11 @@ int milliseconds_until(Clock::time_point until) {
     return -1;
   const auto left = std::chrono::ceil<milliseconds>(until - Clock::now()).count();
   return static_cast<int>(std::max<milliseconds::rep>(left, 0));
+}
+
+void wait_for(int bell, Clock::time_point until) {
+  pollfd file{bell, POLLIN, 0};
+  poll(&file, 1, milliseconds_until(until));
 }
 
 }  // namespace
@@ -80,52 +89,74 @@ LoopbackProxy::LoopbackProxy() {
   url_ = "http://" + secret + "@127.0.0.1:" + std::to_string(port);
 }
 
+// Many may be heard at the same time: a stranger who says nothing does not hold up the client.
 Descriptor LoopbackProxy::accept(int bell, milliseconds most, std::string *rest) {
   const auto until = most < milliseconds(0) ? Clock::time_point::max() : Clock::now() + most;
+  std::vector<Caller> callers;
+  std::vector<pollfd> files;
   while (true) {
-    pollfd files[] = {{listener_.get(), POLLIN, 0}, {bell, POLLIN, 0}};
-    poll(files, 2, milliseconds_until(until));
-    if (files[1].revents != 0 || (files[0].revents == 0 && Clock::now() >= until))
+    files = {{bell, POLLIN, 0}, {listener_.get(), POLLIN, 0}};
+    auto next = until;
+    for (const Caller &caller : callers) {
+      files.push_back({caller.file.get(), POLLIN, 0});
+      next = std::min(next, caller.until);
+    }
+    poll(files.data(), files.size(), milliseconds_until(next));
+    if (files[0].revents != 0 || Clock::now() >= until)
       return Descriptor();
-    Descriptor client(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-    if (!client.is_open())
-      continue;
-    // Paho holds its lock while it waits for the answer, and looks for it four times a second: it
-    // is there before the question. It is worth nothing to others.
-    constexpr std::string_view kAnswer = "HTTP/1.1 200 OK\r\n\r\n";
-    const int on = 1;
-    setsockopt(client.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    send(client.get(), kAnswer.data(), kAnswer.size(), MSG_NOSIGNAL);
-    if (is_client(client.get(), bell, rest))
-      return client;
+    for (std::size_t i = callers.size(); i-- > 0;) {
+      Caller &caller = callers[i];
+      const Answer answer = files[i + 2].revents != 0 ? hear(caller) : Answer::kUnfinished;
+      if (answer == Answer::kClient) {
+        *rest = std::move(caller.request);
+        return std::move(caller.file);
+      }
+      if (answer == Answer::kStranger || Clock::now() >= caller.until)
+        callers.erase(callers.begin() + static_cast<std::ptrdiff_t>(i));
+    }
+    if (files[1].revents != 0 && !admit(callers))
+      wait_for(bell, std::min(until, Clock::now() + kNoDescriptor));
   }
 }
 
-// Whether it shows our secret.
-bool LoopbackProxy::is_client(int file, int bell, std::string *rest) const {
-  std::string request;
-  const auto until = Clock::now() + kAdmission;
-  while (request.size() < kMostRequest) {
-    pollfd files[] = {{file, POLLIN, 0}, {bell, POLLIN, 0}};
-    poll(files, 2, milliseconds_until(until));
-    if (files[0].revents == 0)
-      return false;
-    char bytes[kMostRequest];
-    const ssize_t size = recv(file, bytes, sizeof(bytes), 0);
-    if (size <= 0)
-      return false;
-    // Paho waits for this to have arrived before it sends what comes next.
-    const int on = 1;
-    setsockopt(file, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
-    request.append(bytes, static_cast<std::size_t>(size));
-    constexpr std::string_view kEnd = "\r\n\r\n";
-    const auto end = request.find(kEnd);
-    if (end == std::string::npos)
-      continue;
-    *rest = request.substr(end + kEnd.size());
-    return request.substr(0, end + 2).find(credentials_) != std::string::npos;
-  }
-  return false;
+// Returns false if whoever is there cannot be let in now.
+bool LoopbackProxy::admit(std::vector<Caller> &callers) const {
+  Descriptor file(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  if (!file.is_open())
+    return errno == EAGAIN || errno == ECONNABORTED || errno == EINTR;
+  // Paho holds its lock while it waits for the answer, and looks for it four times a second: it
+  // is there before the question. It is worth nothing to others.
+  constexpr std::string_view kAnswer = "HTTP/1.1 200 OK\r\n\r\n";
+  const int on = 1;
+  setsockopt(file.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+  send(file.get(), kAnswer.data(), kAnswer.size(), MSG_NOSIGNAL);
+  if (callers.size() == kMostCallers)
+    callers.erase(callers.begin());
+  callers.push_back({std::move(file), {}, Clock::now() + kAdmission});
+  return true;
+}
+
+// Whether it shows our secret. The request of the client is then what came behind that.
+LoopbackProxy::Answer LoopbackProxy::hear(Caller &caller) const {
+  std::string &request = caller.request;
+  char bytes[kMostRequest];
+  const ssize_t size = recv(caller.file.get(), bytes, sizeof(bytes), 0);
+  if (size < 0 && (errno == EAGAIN || errno == EINTR))
+    return Answer::kUnfinished;
+  if (size <= 0)
+    return Answer::kStranger;
+  // Paho waits for this to have arrived before it sends what comes next.
+  const int on = 1;
+  setsockopt(caller.file.get(), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
+  request.append(bytes, static_cast<std::size_t>(size));
+  constexpr std::string_view kEnd = "\r\n\r\n";
+  const auto end = request.find(kEnd);
+  if (end == std::string::npos)
+    return request.size() < kMostRequest ? Answer::kUnfinished : Answer::kStranger;
+  if (request.substr(0, end + 2).find(credentials_) == std::string::npos)
+    return Answer::kStranger;
+  request.erase(0, end + kEnd.size());
+  return Answer::kClient;
 }
 
 }  // namespace npc::mqtt

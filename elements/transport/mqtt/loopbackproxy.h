@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <string>
+#include <vector>
 
 #include "../../descriptor.h"
 
@@ -23,7 +24,16 @@ class LoopbackProxy {
   Descriptor accept(int bell, std::chrono::milliseconds most, std::string *rest);
 
  private:
-  bool is_client(int file, int bell, std::string *rest) const;
+  // One who has connected.
+  struct Caller {
+    Descriptor file;
+    std::string request;  // as far as it came
+    std::chrono::steady_clock::time_point until;
+  };
+  enum class Answer { kClient, kStranger, kUnfinished };
+
+  bool admit(std::vector<Caller> &callers) const;
+  Answer hear(Caller &caller) const;
 
   Descriptor listener_;
   std::string credentials_;  // as the client shows them
