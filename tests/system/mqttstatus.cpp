@@ -188,6 +188,23 @@ TEST_F(MqttStatus, AllTopicsFollowThePrefix) {
     EXPECT_FALSE(line.starts_with("npc/")) << line;
 }
 
+// They are two clients, which do not throw each other off.
+TEST_F(MqttStatus, EachPrefixHasAClientIdOfItsOwn) {
+  Sink plain(uri());
+  Sink town(uri() + "/?topic-prefix=town");
+  Sink village(uri() + "/?topic-prefix=village");
+  guint64 seq = 0;
+  for (Sink *sink : {&plain, &town, &village, &plain, &town, &village}) {
+    sink->push(seq / 3, seq / 3 + 1);
+    ASSERT_TRUE(delivered(*sink, seq / 3 + 1));
+    seq++;
+  }
+  for (Sink *sink : {&plain, &town, &village}) {
+    EXPECT_TRUE(sink->drain());
+    EXPECT_EQ(sink->number("failed"), 0u) << sink->last_error();
+  }
+}
+
 // As behind a funnel, or when the name of a camera is changed while it runs.
 TEST_F(MqttStatus, OfflineWhenOneOfManyCamerasIsSilent) {
   Subscriber subscriber(broker_, news());

@@ -8,6 +8,7 @@
 
 #include "../../../transport/mqtt/link.h"
 #include "../../secret.h"
+#include "../../shorthash.h"
 #include "mqttcameras.h"
 #include "mqttsettings.h"
 
@@ -50,6 +51,7 @@ class MqttUpdater : public Updater {
 
  private:
   std::string log_in(mqtt::Login *login);
+  std::string own_client_id(const Record &first) const;
   std::string open(std::stop_token stop);
   std::string meet(std::span<const Record> records, std::stop_token stop);
   std::string publish(const MqttMessages &messages, std::stop_token stop);
@@ -132,13 +134,19 @@ std::string MqttUpdater::log_in(mqtt::Login *login) {
              : read_secret(settings_.password_file, "password", &login->password);
 }
 
+// Two updaters with topics of their own are two clients. Without a prefix the id is as ever:
+// brokers know its session.
+std::string MqttUpdater::own_client_id(const Record &first) const {
+  const std::string id = "npc-" + first.site + "-" + first.camera + "-" + machine_;
+  return settings_.topic_prefix == kTopicPrefix ? id
+                                                : id + "-" + short_hash(settings_.topic_prefix);
+}
+
 std::string MqttUpdater::connect(const Record &first, std::stop_token stop) {
   stop_ = stop;
   if (will_ == nullptr)
     will_ = cameras_.find(first);
-  client_id_ = settings_.client_id.empty()
-                   ? "npc-" + first.site + "-" + first.camera + "-" + machine_
-                   : settings_.client_id;
+  client_id_ = settings_.client_id.empty() ? own_client_id(first) : settings_.client_id;
   cameras_.forget();
   current_ = false;
   return open(stop);
