@@ -132,10 +132,12 @@ std::string Link::accept() const {
 
 Published Link::publish(std::span<const Message> messages, milliseconds stall, milliseconds total,
                         std::stop_token stop) {
+  refusal_.reset();
+  if (messages.empty())
+    return {};
   const Client::Batch batch = client_->publish(messages, stall, total, std::move(stop));
   Published published;
   published.confirmed = batch.confirmed;
-  refusal_.reset();
   if (batch.confirmed == messages.size())
     return published;
   if (batch.refusal) {
