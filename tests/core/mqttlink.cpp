@@ -10,7 +10,10 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <filesystem>
+#include <set>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -82,6 +85,63 @@ TEST(PahoThread, IsOneAndRunsEverything) {
   }
   callers.clear();
   EXPECT_EQ(ran, kCallers * kCalls);
+}
+
+// Which file is open under a number, as long as it is; empty if none.
+std::string name_of(int file) {
+  std::error_code none;
+  return std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(file), none).string();
+}
+
+// Its two ends are in this process.
+TEST(PahoThread, ComesBackWhenItsConnectionIsLost) {
+  std::thread::id thread;
+  const auto note = [&] { thread = std::this_thread::get_id(); };
+  ASSERT_TRUE(npc::mqtt::run_on_paho(note, seconds(20)));
+  const std::thread::id before = thread;
+  std::set<std::string> shut;
+  for (int file = 3; file < 1024; file++) {
+    sockaddr_in far{};
+    socklen_t size = sizeof(far);
+    if (getpeername(file, reinterpret_cast<sockaddr *>(&far), &size) == 0 &&
+        far.sin_family == AF_INET && ntohl(far.sin_addr.s_addr) == INADDR_LOOPBACK &&
+        shutdown(file, SHUT_RDWR) == 0)
+      shut.insert(name_of(file));
+  }
+  EXPECT_FALSE(shut.empty());
+  // What was on its way before is read.
+  ASSERT_TRUE(eventually([&] {
+    int left = 0;
+    for (int file = 3; file < 1024; file++)
+      left += shut.contains(name_of(file)) ? 1 : 0;
+    return left == 0;
+  }));
+  ASSERT_TRUE(npc::mqtt::run_on_paho(note, seconds(60)));
+  EXPECT_EQ(thread, before);
+}
+
+TEST(PahoThread, AStopEndsTheWaitForIt) {
+  std::atomic<bool> begun = false, freed = false, ran = false;
+  std::jthread other([&] {
+    npc::mqtt::run_on_paho(
+        [&] {
+          begun = true;
+          freed.wait(false);
+        },
+        seconds(60));
+  });
+  ASSERT_TRUE(eventually([&] { return begun.load(); }));
+  std::stop_source source;
+  std::jthread stops([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    source.request_stop();
+  });
+  EXPECT_FALSE(
+      npc::mqtt::run_on_paho([&] { ran = true; }, std::chrono::hours(1), source.get_token()));
+  freed = true;
+  freed.notify_all();
+  ASSERT_TRUE(npc::mqtt::run_on_paho([] {}, seconds(60)));
+  EXPECT_FALSE(ran);
 }
 
 // As many descriptors as this process may open from now on.
@@ -258,6 +318,43 @@ TEST_F(MqttTunnel, EndsAtAnAnswerToWhatWasNotAsked) {
     EXPECT_EQ(read_some(client, 1), "");
     close(client);
   }
+}
+
+// However few there are: it is not the broker's fault, and no reason for an older version.
+TEST(MqttLink, SaysThatThereAreTooFewDescriptors) {
+  if (!npc::test::have_program("mosquitto"))
+    GTEST_SKIP() << "mosquitto is not installed";
+  npc::test::Mosquitto broker;
+  ASSERT_TRUE(broker.start());
+  ASSERT_TRUE(npc::mqtt::run_on_paho([] {}, seconds(20)));
+  npc::Patience patience;
+  int said = 0;
+  bool opened = false;
+  for (rlim_t few = 0; few < 40 && !opened; few++) {
+    Login login;
+    login.broker = broker.host();
+    login.host = "127.0.0.1";
+    login.port = static_cast<std::uint16_t>(broker.port());
+    login.client_id = "few";
+    login.will_topic = "test/status";
+    Link link(std::move(login));
+    std::string failure;
+    {
+      const FewDescriptors left(few);
+      try {
+        failure = link.open(patience, {});
+      } catch (const std::system_error &) {
+        continue;
+      }
+    }
+    opened = failure.empty();
+    EXPECT_EQ(link.version(), npc::mqtt::Version::k5) << few << " " << failure;
+    EXPECT_EQ(failure.find("ended the connection"), std::string::npos) << few << " " << failure;
+    EXPECT_EQ(failure.find("whether it hangs"), std::string::npos) << few << " " << failure;
+    said += failure.find("(ulimit -n)") != std::string::npos ? 1 : 0;
+  }
+  EXPECT_TRUE(opened);
+  EXPECT_GT(said, 0);
 }
 
 TEST(MqttLink, KeepsNoMoreOfStrangersThanADeviceCan) {

@@ -98,30 +98,36 @@ void Link::Client::set_handlers() {
   paho_.set_message_callback([this](const paho::const_message_ptr &message) { take(*message); });
 }
 
-// Returns whether Paho was asked, and did not refuse.
-bool Link::Client::ask_paho(const std::function<void()> &request, milliseconds most) {
+// Returns whether Paho was asked, and did not refuse. Nothing is thrown through its own frames.
+bool Link::Client::ask_paho(const std::function<void()> &request, milliseconds most,
+                            const std::stop_token &stop) {
   bool accepted = false;
   const auto task = [&] {
     try {
       request();
       accepted = true;
-    } catch (const paho::exception &) {
+    } catch (const std::exception &) {
+      lose();
     }
   };
-  return run_on_paho(task, most) && accepted;
+  const bool asked = run_on_paho(task, most, stop);
+  unasked_ = !asked && !stop.stop_requested();
+  return asked && accepted;
 }
 
 Link::Client::Answer Link::Client::connect(const Login &login, milliseconds most,
                                            std::stop_token stop) {
   const auto begin = Clock::now();
   const auto options = options_of(login, tunnel_.proxy(), most);
-  if (!ask_paho([&] { paho_.connect(options, nullptr, *this); }, most))
-    return tunnel_.ended() ? Answer::kClosed : Answer::kNone;
+  if (!ask_paho([&] { paho_.connect(options, nullptr, *this); }, most, stop))
+    return stop.stop_requested() ? Answer::kNone : Answer::kUnasked;
   Lock lock(mutex_);
   changed_.wait_until(lock, stop, begin + most, [&] { return answer_ || tunnel_ended_; });
   // Paho does not notice the end of a connection in each of its states.
   if (tunnel_ended_)
     changed_.wait_for(lock, stop, kNotice, [&] { return answer_.has_value(); });
+  if (!answer_ && !tunnel_ended_ && !tunnel_.entered() && !stop.stop_requested())
+    return Answer::kUnasked;
   return answer_.value_or(tunnel_ended_ ? Answer::kClosed : Answer::kNone);
 }
 
@@ -135,8 +141,13 @@ void Link::Client::on_success(const paho::token &token) {
   Lock lock(mutex_);
   switch (token.get_type()) {
     case paho::token::CONNECT:
-      connack_ = token.get_connect_response().get_properties();
-      answer_ = Answer::kAccepted;
+      try {
+        connack_ = token.get_connect_response().get_properties();
+        answer_ = Answer::kAccepted;
+      } catch (const std::exception &) {
+        lost_ = true;
+        answer_ = Answer::kUnasked;
+      }
       changed_.notify_all();
       break;
     case paho::token::PUBLISH:
@@ -154,9 +165,11 @@ void Link::Client::on_failure(const paho::token &token) {
     std::lock_guard lock(mutex_);
     switch (token.get_type()) {
       case paho::token::CONNECT:
-        // A negative one is Paho's own, of a connection that ended.
+        // A negative one is Paho's own, of a connection that ended, or that it could not make.
         refusal_ = static_cast<std::uint8_t>(std::clamp(token.get_return_code(), 0, 0xff));
-        answer_ = refusal_ > 0 ? Answer::kRefused : Answer::kClosed;
+        answer_ = refusal_ > 0        ? Answer::kRefused
+                  : tunnel_.entered() ? Answer::kClosed
+                                      : Answer::kUnasked;
         break;
       case paho::token::PUBLISH:
         refuse(reinterpret_cast<std::uintptr_t>(token.get_user_context()),
@@ -179,13 +192,15 @@ void Link::Client::refuse(std::uintptr_t number, int code) {
 }
 
 // MQTT 3.1.1 has no way to tell the broker how much is too much.
-void Link::Client::take(const paho::message &message) {
+void Link::Client::take(const paho::message &message) try {
   const std::size_t size = message.get_topic().size() + message.get_payload_ref().size();
   std::lock_guard lock(mutex_);
   if (arrived_size_ + size > kMostArrived || size > kMostPacket)
     return;
   arrived_size_ += size + sizeof(Arrived);
   arrived_.push_back({message.get_topic(), message.get_payload_str(), message.is_retained()});
+} catch (const std::exception &) {
+  lose();
 }
 
 std::vector<Arrived> Link::Client::take_arrived() {
@@ -276,7 +291,7 @@ bool Link::Client::send(std::size_t index) {
     }
     form->message->set_payload(message.payload.data(), message.payload.size());
     paho_.publish(form->message, reinterpret_cast<void *>(first_number_ + index), *this);
-  } catch (const paho::exception &) {
+  } catch (const std::exception &) {
     return false;
   }
   return true;
@@ -316,14 +331,12 @@ Link::Client::Batch Link::Client::publish(std::span<const Message> messages, mil
   Batch batch;
   lock.unlock();
   // From then on confirmations send what is next.
-  const bool begun = run_on_paho(
-      [this] {
-        Lock lock(mutex_);
-        send_what_fits(lock);
-      },
-      std::min(stall, total));
+  const auto begin = [this] {
+    Lock lock(mutex_);
+    send_what_fits(lock);
+  };
+  batch.in_time = ask_paho(begin, std::min(stall, total), stop);
   lock.lock();
-  batch.in_time = begun;
   while (batch.in_time && !is_over() && !stop.stop_requested()) {
     const auto until = std::min(end, last_confirmation_ + stall);
     changed_.wait_until(lock, stop, until, [&] { return is_over(); });
@@ -357,11 +370,12 @@ bool Link::Client::subscribe(std::span<const std::string> filters, milliseconds 
     for (const std::string &filter : filters)
       paho_.subscribe(filter, 0, nullptr, *this, options);
   };
-  if (!ask_paho(subscribe_to_all, most) || !await())
+  if (!ask_paho(subscribe_to_all, most, stop) || !await())
     return false;
   // Brokers send what is retained before they answer to what came after the subscription.
   expect(1);
-  return ask_paho([this] { paho_.unsubscribe(kNowhere, nullptr, *this); }, most) && await();
+  const auto unsubscribe = [this] { paho_.unsubscribe(kNowhere, nullptr, *this); };
+  return ask_paho(unsubscribe, most, stop) && await();
 }
 
 }  // namespace npc::mqtt

@@ -25,7 +25,8 @@ namespace npc::mqtt {
 /// after its client is destroyed; Paho is never called with ours held, and only on its own thread.
 class Link::Client : private ::mqtt::iaction_listener {
  public:
-  enum class Answer { kAccepted, kRefused, kNone, kClosed };
+  /// kUnasked: CONNECT did not leave this process.
+  enum class Answer { kAccepted, kRefused, kNone, kClosed, kUnasked };
 
   struct Batch {
     std::size_t confirmed = 0;  ///< at the front
@@ -57,6 +58,8 @@ class Link::Client : private ::mqtt::iaction_listener {
                  std::stop_token stop);
   std::vector<Arrived> take_arrived();
 
+  /// Whether Paho could not be asked in the last call: there is no way to it in this process.
+  bool unasked() const { return unasked_; }
   void lose();
   bool lost() const;
   /// The code of the broker's DISCONNECT, if there was one.
@@ -77,7 +80,8 @@ class Link::Client : private ::mqtt::iaction_listener {
   };
 
   void set_handlers();
-  bool ask_paho(const std::function<void()> &request, std::chrono::milliseconds most);
+  bool ask_paho(const std::function<void()> &request, std::chrono::milliseconds most,
+                const std::stop_token &stop);
   void on_success(const ::mqtt::token &token) override;
   void on_failure(const ::mqtt::token &token) override;
   void take(const ::mqtt::message &message);
@@ -90,6 +94,7 @@ class Link::Client : private ::mqtt::iaction_listener {
   void refuse(std::uintptr_t number, int code);
 
   const Version version_;
+  bool unasked_ = false;
   mutable std::mutex mutex_;
   std::condition_variable_any changed_;
 

@@ -5,10 +5,12 @@
 #include <openssl/crypto.h>
 
 #include <algorithm>
+#include <system_error>
 #include <utility>
 
 #include "../../npcsink/uri.h"
 #include "client.h"
+#include "pahothread.h"
 
 namespace paho = ::mqtt;
 
@@ -59,6 +61,8 @@ std::string Link::open(Patience &patience, std::stop_token stop) {
       failure = connect(*addresses, stop, &too_new);
     } catch (const paho::exception &error) {
       failure = "Cannot connect to the broker at " + login_.broker + ": " + error.what() + ".";
+    } catch (const std::system_error &) {
+      failure = no_way();
     }
     if (!failure.empty() || stop.stop_requested())
       client_.reset();
@@ -80,6 +84,9 @@ std::string Link::connect(const std::vector<std::string> &addresses, std::stop_t
     if (!failure.empty() || stop.stop_requested())
       return failure;
   }
+  // Before the first client: see run_on_paho().
+  if (!run_on_paho([] {}, kPatience, stop))
+    return stop.stop_requested() ? std::string() : no_way();
   client_ = std::make_unique<Client>(login_, std::move(connection));
   switch (client_->connect(login_, kPatience, stop)) {
     case Client::Answer::kAccepted:
@@ -90,12 +97,21 @@ std::string Link::connect(const std::vector<std::string> &addresses, std::stop_t
       // Old brokers hang up on what they do not know.
       *too_new = client_->tunnel().failure().empty();
       return why_unanswered();
+    case Client::Answer::kUnasked:
+      return no_way();
     default:
       return stop.stop_requested()
                  ? std::string()
                  : "The broker at " + login_.broker +
                        " does not answer: check the host and the port, and whether it hangs.";
   }
+}
+
+// Why nothing goes from us to Paho, or from Paho to the tunnel.
+std::string Link::no_way() const {
+  return "The way to the broker at " + login_.broker +
+         " begins on 127.0.0.1, and nothing gets through there: check that the loopback interface "
+         "is up and behind no firewall, and that the process may open more files (ulimit -n).";
 }
 
 std::string Link::refused(std::uint8_t code, bool *too_new) {
@@ -135,7 +151,7 @@ Published Link::publish(std::span<const Message> messages, milliseconds stall, m
   refusal_.reset();
   if (messages.empty())
     return {};
-  const Client::Batch batch = client_->publish(messages, stall, total, std::move(stop));
+  const Client::Batch batch = client_->publish(messages, stall, total, stop);
   Published published;
   published.confirmed = batch.confirmed;
   if (batch.confirmed == messages.size())
@@ -147,7 +163,9 @@ Published Link::publish(std::span<const Message> messages, milliseconds stall, m
     published.pause = kRefusalPause;
   } else if (lost()) {
     published.failure = why_lost();
-  } else if (!batch.in_time) {
+  } else if (client_->unasked()) {
+    published.failure = no_way();
+  } else if (!batch.in_time && !stop.stop_requested()) {
     published.failure = "The broker at " + login_.broker + " does not confirm: it may hang.";
   }
   return published;
@@ -156,8 +174,11 @@ Published Link::publish(std::span<const Message> messages, milliseconds stall, m
 std::string Link::subscribe(std::span<const std::string> filters, std::stop_token stop) {
   if (client_->subscribe(filters, kPatience, stop) || stop.stop_requested())
     return {};
-  return lost() ? why_lost()
-                : "The broker at " + login_.broker + " does not answer to a subscription.";
+  if (lost())
+    return why_lost();
+  return client_->unasked()
+             ? no_way()
+             : "The broker at " + login_.broker + " does not answer to a subscription.";
 }
 
 void Link::look() {

@@ -88,6 +88,7 @@ class Link {
                       bool *too_new);
   std::string accept() const;
   std::string refused(std::uint8_t code, bool *too_new);
+  std::string no_way() const;
   std::string why_unanswered() const;
   Parties parties() const;
 

@@ -7,15 +7,16 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
 #include <string>
 #include <string_view>
-#include <system_error>
+#include <thread>
+#include <utility>
 
+#include "../../npcsink/threads.h"
 #include "loopbackproxy.h"
 
 namespace paho = ::mqtt;
@@ -23,13 +24,14 @@ namespace paho = ::mqtt;
 namespace npc::mqtt {
 namespace {
 
+using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 // Of MQTT 3.1.1: yes to CONNECT; a message of QoS 0 and without content on the topic "npc".
 constexpr std::string_view kConnack{"\x20\x02\x00\x00", 4};
 constexpr std::string_view kWake{"\x30\x05\x00\x03npc", 7};
-constexpr milliseconds kConnecting{5000};
+constexpr seconds kConnecting{5};
 
 // A client of Paho whose broker we are ourselves: each message that it gets is a call.
 class PahoThread {
@@ -37,17 +39,23 @@ class PahoThread {
   PahoThread()
       : paho_("tcp://npc:1883", id_, paho::create_options(static_cast<int>(MQTTVERSION_3_1_1), 1)) {
     paho_.set_message_callback([this](const paho::const_message_ptr &) { run_all(); });
-    paho_.set_connection_lost_handler([this](const std::string &) { connected_ = false; });
+    broker_ = start_thread("npc-paho", [this](const std::stop_token &) { serve(); });
   }
 
-  bool run(const std::function<void()> &task, milliseconds most) {
+  bool run(const std::function<void()> &task, milliseconds most, const std::stop_token &stop) {
+    const auto until = Clock::now() + most;
     Call call{task};
     std::unique_lock lock(mutex_);
+    if (!asked_) {
+      asked_ = true;
+      lock.unlock();
+      const bool asked = connect();
+      lock.lock();
+      asked_ = asked;
+    }
     calls_.push_back(&call);
-    lock.unlock();
-    const bool woken = wake();
-    lock.lock();
-    if (!changed_.wait_for(lock, woken ? most : milliseconds(0), [&] { return call.begun; })) {
+    wake();
+    if (!changed_.wait_until(lock, stop, until, [&] { return call.begun; })) {
       std::erase(calls_, &call);
       return false;
     }
@@ -76,54 +84,85 @@ class PahoThread {
     }
   }
 
-  bool wake() {
-    std::lock_guard lock(connecting_);
-    if (!connected_ && !connect())
-      return false;
-    const ssize_t size = send(end_.get(), kWake.data(), kWake.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-    // If it is full, then of messages of which one is still to be read.
-    if (size == static_cast<ssize_t>(kWake.size()) || (size < 0 && errno == EAGAIN))
-      return true;
-    connected_ = false;
-    return false;
-  }
-
+  // Once, on the caller's thread: no other client is there before a call has run. Paho then tries
+  // and connects again by itself, under its lock.
   bool connect() try {
-    LoopbackProxy proxy;
     paho::connect_options options;
     options.set_mqtt_version(MQTTVERSION_3_1_1);
     options.set_clean_session(true);
     options.set_keep_alive_interval(seconds(0));
-    options.set_connect_timeout(std::chrono::duration_cast<seconds>(kConnecting));
-    options.set_http_proxy(proxy.url());
-    const paho::token_ptr answer = paho_.connect(options);
-    std::string request;
-    end_ = proxy.accept(-1, kConnecting, &request);
-    while (end_.is_open() && request.find(id_) == std::string::npos) {
-      pollfd file{end_.get(), POLLIN, 0};
-      char bytes[256];
-      const ssize_t size = poll(&file, 1, static_cast<int>(kConnecting.count())) > 0
-                               ? recv(end_.get(), bytes, sizeof(bytes), 0)
-                               : 0;
-      if (size <= 0)
-        return false;
-      request.append(bytes, static_cast<std::size_t>(size));
-    }
-    connected_ = end_.is_open() &&
-                 send(end_.get(), kConnack.data(), kConnack.size(), MSG_NOSIGNAL) > 0 &&
-                 answer->wait_for(kConnecting);
-    return connected_;
+    options.set_connect_timeout(kConnecting);
+    options.set_automatic_reconnect(seconds(1), seconds(1));
+    options.set_http_proxy(proxy_.url());
+    paho_.connect(options);
+    return true;
   } catch (const std::exception &) {
     return false;
   }
 
+  // What is not heard now is with the next connection.
+  void wake() {
+    if (!end_.is_open())
+      return;
+    const ssize_t size = send(end_.get(), kWake.data(), kWake.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    // If it is full, then of messages of which one is still to be read. Half a message is no use:
+    // Paho is to notice.
+    if (size != static_cast<ssize_t>(kWake.size()) && !(size < 0 && errno == EAGAIN))
+      shutdown(end_.get(), SHUT_RDWR);
+  }
+
+  // The broker, for as long as the process runs.
+  void serve() {
+    for (;;) {
+      try {
+        std::string request;
+        Descriptor end = proxy_.accept(-1, milliseconds(-1), &request);
+        if (!greet(end.get(), std::move(request)))
+          continue;
+        {
+          std::lock_guard lock(mutex_);
+          end_ = std::move(end);
+          wake();
+        }
+        // Nothing comes but the end.
+        while (receive(end_.get(), milliseconds(-1), nullptr)) {
+        }
+      } catch (const std::exception &) {
+        // Out of memory: Paho tries again.
+      }
+      std::lock_guard lock(mutex_);
+      end_ = Descriptor();
+    }
+  }
+
+  bool greet(int end, std::string request) const {
+    while (request.find(id_) == std::string::npos) {
+      if (!receive(end, kConnecting, &request))
+        return false;
+    }
+    return send(end, kConnack.data(), kConnack.size(), MSG_NOSIGNAL) ==
+           static_cast<ssize_t>(kConnack.size());
+  }
+
+  static bool receive(int end, milliseconds most, std::string *text) {
+    pollfd file{end, POLLIN, 0};
+    char bytes[256];
+    if (poll(&file, 1, static_cast<int>(most.count())) == 0)
+      return false;
+    const ssize_t size = recv(end, bytes, sizeof(bytes), 0);
+    if (size > 0 && text != nullptr)
+      text->append(bytes, static_cast<std::size_t>(size));
+    return size > 0 || (size < 0 && (errno == EAGAIN || errno == EINTR));
+  }
+
   const std::string id_ = make_secret();
-  std::mutex connecting_;  // over end_
-  Descriptor end_;         // ours, of the connection
-  std::atomic<bool> connected_ = false;
-  std::mutex mutex_;  // over calls_ and what they point to
-  std::condition_variable changed_;
+  LoopbackProxy proxy_;
+  std::mutex mutex_;  // over all that follows and what it points to
+  std::condition_variable_any changed_;
   std::deque<Call *> calls_;
+  bool asked_ = false;
+  Descriptor end_;  // ours, of the connection; only the broker opens and closes it
+  std::jthread broker_;
   paho::async_client paho_;  // last: its callbacks use all of the above
 };
 
@@ -139,8 +178,9 @@ void keep_paho() {
   paho_thread();
 }
 
-bool run_on_paho(const std::function<void()> &task, milliseconds most) {
-  return paho_thread().run(task, most);
+bool run_on_paho(const std::function<void()> &task, milliseconds most,
+                 const std::stop_token &stop) {
+  return paho_thread().run(task, most, stop);
 }
 
 }  // namespace npc::mqtt

@@ -326,6 +326,7 @@ Tunnel::~Tunnel() {
 void Tunnel::run() {
   std::string rest;
   const Descriptor client = proxy_.accept(closing_.get(), milliseconds(-1), &rest);
+  entered_ = client.is_open();
   if (client.is_open())
     carry(client.get(), rest);
   // Before the client learns it, which may ask why.

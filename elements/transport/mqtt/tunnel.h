@@ -36,6 +36,8 @@ class Tunnel {
   const std::string &proxy() const { return proxy_.url(); }
   /// When something came from the broker last.
   Clock::time_point heard() const { return heard_; }
+  /// Whether the client has come.
+  bool entered() const { return entered_; }
   bool ended() const { return ended_; }
   /// Why TLS ended the connection, as a sentence; empty if it did not. To be asked when the client
   /// has lost its connection: it does so after this is known.
@@ -53,6 +55,7 @@ class Tunnel {
   LoopbackProxy proxy_;
   Bell closing_;
   std::atomic<bool> closed_ = false;
+  std::atomic<bool> entered_ = false;
   std::atomic<bool> ended_ = false;  // from then on connection_ is nobody's
   std::atomic<Clock::time_point> heard_ = Clock::now();
   std::jthread thread_;
