@@ -75,10 +75,13 @@ TEST_F(MqttVersions, ConfirmsWithinTheBrokersReceiveMaximum) {
   }
 }
 
-// In front of a real broker, refuses MQTT 5 as brokers did before there was one.
+// In front of a real broker, refuses MQTT 5 as brokers did before there was one; or hangs up on the
+// first connection only, as one that is being restarted may.
 class OldBroker {
  public:
-  explicit OldBroker(int port) : to_(port) {
+  enum class Way { kRefuse, kHangUpOnce };
+
+  explicit OldBroker(int port, Way way = Way::kRefuse) : to_(port), way_(way) {
     listener_.listen();
     thread_ = std::thread([this] { serve(); });
   }
@@ -97,7 +100,9 @@ class OldBroker {
       const ssize_t size = recv(client, bytes, sizeof(bytes), 0);
       const std::string connect(bytes, size > 0 ? static_cast<std::size_t>(size) : 0);
       const auto name = connect.find("MQTT");
-      if (name != std::string::npos && connect.at(name + 4) == 5) {
+      if (way_ == Way::kHangUpOnce && refused_ == 0) {
+        refused_++;
+      } else if (way_ == Way::kRefuse && name != std::string::npos && connect.at(name + 4) == 5) {
         refused_++;
         send(client, "\x20\x02\x00\x01", 4, MSG_NOSIGNAL);
       } else if (name != std::string::npos) {
@@ -125,6 +130,7 @@ class OldBroker {
   }
 
   const int to_;
+  const Way way_;
   const npc::test::Listener listener_;
   std::atomic<int> refused_ = 0;
   std::thread thread_;
@@ -141,6 +147,22 @@ TEST_F(MqttVersions, FallsBackToTheOldVersion) {
   EXPECT_EQ(npc::test::retained(broker_, "npc/home/door/status"), "online");
   sink.stop();
   EXPECT_EQ(npc::test::retained(broker_, "npc/home/door/status"), "offline");
+}
+
+// To hang up is no word about the version.
+TEST_F(MqttVersions, AsksForTheNewVersionAgainAfterAHangUp) {
+  OldBroker once(broker_.port(), OldBroker::Way::kHangUpOnce);
+  Sink sink("mqtt://" + once.host());
+  sink.push(0, 1);
+  ASSERT_TRUE(eventually([&] { return sink.number("delivered") == 1; }));
+  EXPECT_NE(broker_.log().find("(p2, c0, k30)"), std::string::npos) << broker_.log();
+  EXPECT_EQ(broker_.log().find("(p5, c0, k30)"), std::string::npos) << broker_.log();
+  broker_.kill();
+  sink.wait_for("disconnected");
+  ASSERT_TRUE(broker_.start());
+  sink.push(1, 2);
+  EXPECT_TRUE(sink.drain());
+  EXPECT_NE(broker_.log().find("(p5, c0, k30)"), std::string::npos) << broker_.log();
 }
 
 // Debian 12's Mosquitto does not say why it ends a connection.

@@ -94,7 +94,7 @@ std::string Link::connect(const std::vector<std::string> &addresses, std::stop_t
     case Client::Answer::kRefused:
       return refused(client_->refusal(), too_new);
     case Client::Answer::kClosed:
-      // Old brokers hang up on what they do not know.
+      // Old brokers hang up on what they do not know. Others do when they are restarted.
       *too_new = client_->tunnel().failure().empty();
       return why_unanswered();
     case Client::Answer::kUnasked:
@@ -116,6 +116,7 @@ std::string Link::no_way() const {
 
 std::string Link::refused(std::uint8_t code, bool *too_new) {
   *too_new = is_unknown_version(code);
+  knows_no_later_ = knows_no_later_ || *too_new;
   taken_over_ = is_taken_over(code);
   return taken_over_ ? npc::mqtt::farewell(code, parties()) : refusal(code, parties());
 }

@@ -53,8 +53,10 @@ class Link {
   /// Connects, with MQTT 3.1.1 if the broker knows no later one. Returns why it failed, as a
   /// sentence, or nothing. `patience` waits for name servers.
   std::string open(Patience &patience, std::stop_token stop);
-  /// What the broker speaks.
+  /// What is spoken.
   Version version() const { return login_.version; }
+  /// Whether the broker has said that it does not know a later version.
+  bool knows_no_later() const { return knows_no_later_; }
 
   /// Publishes messages in their order and waits until the broker has confirmed them, at most
   /// `stall` without a confirmation and at most `total`.
@@ -96,6 +98,7 @@ class Link {
   std::unique_ptr<Client> client_;
   bool silent_ = false;  // the broker, for too long
   bool taken_over_ = false;
+  bool knows_no_later_ = false;
   std::optional<std::uint8_t> refusal_;  // of the message at which the last publish() ended
 };
 

@@ -78,7 +78,7 @@ class MqttUpdater : public Updater {
   MqttCameras cameras_{settings_};
   MqttCamera *will_ = nullptr;     // the one that the last will is about
   std::deque<std::string> texts_;  // made for messages, kept as long as a delivery takes
-  mqtt::Version version_ = mqtt::Version::k5;
+  mqtt::Version version_ = mqtt::Version::k5;  // to ask for
   std::string client_id_;
   std::uint64_t connections_ = 0;
   std::size_t most_in_group_ = kGroup;  // that this broker takes, as far as it says
@@ -171,8 +171,9 @@ std::string MqttUpdater::open(std::stop_token stop) {
     short_lives_ = 0;
     return failure;
   }
-  // Not asked again for what it does not know, as long as it is there.
-  version_ = link_->version();
+  // Not asked again for what it has said that it does not know, as long as it is there.
+  if (link_->knows_no_later())
+    version_ = link_->version();
   connections_++;
   connected_ = steady_clock::now();
   health_due_ = {};
@@ -229,7 +230,7 @@ std::string MqttUpdater::keep_will(std::stop_token stop) {
 std::string MqttUpdater::discover(std::stop_token stop) {
   MqttMessages messages;
   for (MqttCamera &camera : cameras_)
-    camera.add_discovery(messages, will_->status_topic(), version_);
+    camera.add_discovery(messages, will_->status_topic(), link_->version());
   return publish(messages, stop);
 }
 
@@ -239,7 +240,7 @@ std::string MqttUpdater::report_health(std::stop_token stop) {
     return {};
   health_due_ = now + kHealthInterval;
   const MqttHealth health = {std::chrono::duration_cast<seconds>(now - made_), connections_ - 1,
-                             backlog_, will_->status_topic(), version_};
+                             backlog_, will_->status_topic(), link_->version()};
   MqttMessages messages;
   for (const MqttCamera &camera : cameras_)
     camera.add_health(messages, health);
