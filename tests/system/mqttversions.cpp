@@ -165,6 +165,27 @@ TEST_F(MqttVersions, AsksForTheNewVersionAgainAfterAHangUp) {
   EXPECT_NE(broker_.log().find("(p5, c0, k30)"), std::string::npos) << broker_.log();
 }
 
+// Mosquitto ends the connection of whoever is silent for one and a half times as long.
+TEST_F(MqttVersions, KeepsAliveAsTheBrokerAsks) {
+  Mosquitto impatient("allow_anonymous true\nmax_keepalive 10\n");
+  ASSERT_TRUE(impatient.start());
+  Sink sink("mqtt://" + impatient.host() + "/?topics=counts");
+  sink.push(0, 1);
+  ASSERT_TRUE(eventually([&] { return sink.number("delivered") == 1; }));
+  const auto pings = [&] {
+    const std::string log = impatient.log();
+    int count = 0;
+    for (auto at = log.find("Received PINGREQ from npc-"); at != std::string::npos;
+         at = log.find("Received PINGREQ from npc-", at + 1))
+      count++;
+    return count;
+  };
+  EXPECT_TRUE(eventually([&] { return pings() >= 2 || sink.number("failed") > 0; }));
+  EXPECT_GE(pings(), 2) << impatient.log();
+  EXPECT_EQ(sink.number("failed"), 0u) << sink.last_error();
+  EXPECT_EQ(impatient.log().find("exceeded timeout"), std::string::npos) << impatient.log();
+}
+
 // Debian 12's Mosquitto does not say why it ends a connection.
 TEST_F(MqttVersions, GivesWayToAnotherClientOfItsId) {
   Sink first("mqtt://" + broker_.host() + "/?client-id=twin");

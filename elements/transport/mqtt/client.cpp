@@ -16,7 +16,6 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr seconds kKeepAlive{30};
 constexpr int kSessionExpiry = 7 * 24 * 3600;
 // Paho's own limits must never be reached: its sending thread is not woken when there is room.
 constexpr int kBeyondTheWindow = 1000;
@@ -54,7 +53,7 @@ paho::connect_options options_of(const Login &login, const std::string &proxy,
   } else {
     options.set_clean_session(clean);
   }
-  options.set_keep_alive_interval(kKeepAlive);
+  options.set_keep_alive_interval(login.keep_alive);
   // Not sooner than ours, which it is only there to end.
   options.set_connect_timeout(timeout + seconds(5));
   options.set_max_inflight(kBeyondTheWindow);

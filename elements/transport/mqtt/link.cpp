@@ -21,8 +21,8 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr seconds kPatience{10};
-// Twice the keep-alive: a broker that lives has answered to a ping by then.
-constexpr seconds kSilence{60};
+// And twice the keep-alive: a broker that lives has answered to a ping by then.
+constexpr seconds kLeastSilence{60};
 // Only somebody at the broker can change its mind.
 constexpr seconds kRefusalPause{60};
 // AWS's broker cuts off who has more than a hundred unconfirmed messages on their way; MQTT 5 tells
@@ -56,24 +56,25 @@ std::string Link::open(Patience &patience, std::stop_token stop) {
   if (!failure.empty() || stop.stop_requested())
     return failure;
   for (;;) {
-    bool too_new = false;
+    Next next = Next::kNothing;
     try {
-      failure = connect(*addresses, stop, &too_new);
+      failure = connect(*addresses, stop, &next);
     } catch (const paho::exception &error) {
       failure = "Cannot connect to the broker at " + login_.broker + ": " + error.what() + ".";
     } catch (const std::system_error &) {
       failure = no_way();
     }
-    if (!failure.empty() || stop.stop_requested())
+    if (!failure.empty() || next != Next::kNothing || stop.stop_requested())
       client_.reset();
-    if (!too_new || login_.version == Version::k311 || stop.stop_requested())
+    if (next == Next::kNothing || stop.stop_requested())
       return failure;
-    login_.version = Version::k311;
+    if (next == Next::kOlderVersion)
+      login_.version = Version::k311;
   }
 }
 
 std::string Link::connect(const std::vector<std::string> &addresses, std::stop_token stop,
-                          bool *too_new) {
+                          Next *next) {
   Connection connection(login_.broker, login_.tls);
   std::string failure = connection.open(addresses, login_.port, kPatience, stop);
   if (!failure.empty() || stop.stop_requested())
@@ -90,12 +91,13 @@ std::string Link::connect(const std::vector<std::string> &addresses, std::stop_t
   client_ = std::make_unique<Client>(login_, std::move(connection));
   switch (client_->connect(login_, kPatience, stop)) {
     case Client::Answer::kAccepted:
-      return accept();
+      return accept(next);
     case Client::Answer::kRefused:
-      return refused(client_->refusal(), too_new);
+      return refused(client_->refusal(), next);
     case Client::Answer::kClosed:
       // Old brokers hang up on what they do not know. Others do when they are restarted.
-      *too_new = client_->tunnel().failure().empty();
+      if (client_->tunnel().failure().empty() && login_.version != Version::k311)
+        *next = Next::kOlderVersion;
       return why_unanswered();
     case Client::Answer::kUnasked:
       return no_way();
@@ -114,9 +116,11 @@ std::string Link::no_way() const {
          "is up and behind no firewall, and that the process may open more files (ulimit -n).";
 }
 
-std::string Link::refused(std::uint8_t code, bool *too_new) {
-  *too_new = is_unknown_version(code);
-  knows_no_later_ = knows_no_later_ || *too_new;
+std::string Link::refused(std::uint8_t code, Next *next) {
+  if (is_unknown_version(code) && login_.version != Version::k311) {
+    knows_no_later_ = true;
+    *next = Next::kOlderVersion;
+  }
   taken_over_ = is_taken_over(code);
   return taken_over_ ? npc::mqtt::farewell(code, parties()) : refusal(code, parties());
 }
@@ -128,8 +132,23 @@ std::string Link::why_unanswered() const {
          " ended the connection instead of answering: check the host and the port.";
 }
 
+// MQTT 5 lets the broker set the keep-alive. Paho's client follows it from 1.3.14 on; before, it
+// does only what it was told when it connected. Returns whether it is to be told anew.
+bool Link::follow_keep_alive() {
+  const auto asked = static_cast<std::size_t>(login_.keep_alive.count());
+  const std::size_t wanted =
+      number_in<std::uint16_t>(client_->connack(), paho::property::SERVER_KEEP_ALIVE, asked);
+  silence_ = std::max(kLeastSilence, seconds(2 * wanted));
+  if (wanted == 0)
+    silence_.reset();
+  if (wanted == 0 || wanted >= asked)
+    return false;
+  login_.keep_alive = seconds(wanted);
+  return true;
+}
+
 // Why the broker is none for us.
-std::string Link::accept() const {
+std::string Link::accept(Next *next) {
   const paho::properties &connack = client_->connack();
   const std::string broker = "The broker at " + login_.broker;
   if (number_in<std::uint8_t>(connack, paho::property::RETAIN_AVAILABLE, 1) == 0)
@@ -144,6 +163,8 @@ std::string Link::accept() const {
   client_->set_limits(std::clamp<std::size_t>(window, 1, kWindow),
                       number_in<std::uint32_t>(connack, paho::property::MAXIMUM_PACKET_SIZE,
                                                static_cast<std::size_t>(-1)));
+  if (follow_keep_alive())
+    *next = Next::kKeepAlive;
   return {};
 }
 
@@ -184,7 +205,7 @@ std::string Link::subscribe(std::span<const std::string> filters, std::stop_toke
 
 void Link::look() {
   const Tunnel &tunnel = client_->tunnel();
-  silent_ = silent_ || Tunnel::Clock::now() >= tunnel.heard() + kSilence;
+  silent_ = silent_ || (silence_ && Tunnel::Clock::now() >= tunnel.heard() + *silence_);
   if (silent_ || tunnel.ended())
     client_->lose();
 }

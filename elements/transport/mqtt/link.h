@@ -31,6 +31,7 @@ struct Login {
   std::string password;
   std::string will_topic;  ///< the broker publishes `offline` there, retained, when we vanish
   int qos = 1;             ///< the highest of all messages
+  std::chrono::seconds keep_alive{30};
 };
 
 /// What became of messages that were published.
@@ -86,10 +87,13 @@ class Link {
  private:
   class Client;
 
-  std::string connect(const std::vector<std::string> &addresses, std::stop_token stop,
-                      bool *too_new);
-  std::string accept() const;
-  std::string refused(std::uint8_t code, bool *too_new);
+  /// What to do after an attempt to connect.
+  enum class Next { kNothing, kOlderVersion, kKeepAlive };
+
+  std::string connect(const std::vector<std::string> &addresses, std::stop_token stop, Next *next);
+  std::string accept(Next *next);
+  std::string refused(std::uint8_t code, Next *next);
+  bool follow_keep_alive();
   std::string no_way() const;
   std::string why_unanswered() const;
   Parties parties() const;
@@ -99,7 +103,8 @@ class Link {
   bool silent_ = false;  // the broker, for too long
   bool taken_over_ = false;
   bool knows_no_later_ = false;
-  std::optional<std::uint8_t> refusal_;  // of the message at which the last publish() ended
+  std::optional<std::chrono::seconds> silence_;  // of a broker that lives; none: for ever
+  std::optional<std::uint8_t> refusal_;          // of the message at which the last publish() ended
 };
 
 }  // namespace npc::mqtt
