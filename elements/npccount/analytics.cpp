@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Detections in GStreamer's own analytics metadata.
-#include "analytics.h"
+#include "npccount/analytics.h"
 
 // Its headers have arrays without a length, which are no C++.
 #pragma GCC diagnostic push

@@ -6,7 +6,7 @@
 
 #include <vector>
 
-#include "core/tracker.h"
+#include "npccount/core/tracker.h"
 
 namespace npc {
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // What detectors, ours and others', say of a frame.
-#include "detections.h"
+#include "npccount/detections.h"
 
 #include <gst/npc/npc.h>
 
 #include <algorithm>
 
-#include "analytics.h"
-#include "core/window.h"
+#include "npccount/analytics.h"
+#include "npccount/core/window.h"
 
 namespace npc {
 namespace {

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "core/tracker.h"
+#include "npccount/core/tracker.h"
 
 namespace npc {
 

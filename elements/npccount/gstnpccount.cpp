@@ -183,13 +183,13 @@
  * Since: 1.0
  */
 
-#include "gstnpccount.h"
+#include "npccount/gstnpccount.h"
 
 #include <gst/npc/npc.h>
 
-#include "../passage.h"
-#include "properties.h"
-#include "state.h"
+#include "gstbase/eventfilter.h"
+#include "npccount/instance.h"
+#include "npccount/properties.h"
 
 GST_DEBUG_CATEGORY(npccount_debug);
 #define GST_CAT_DEFAULT npccount_debug
@@ -216,9 +216,9 @@ G_DEFINE_TYPE(GstNpcCount, gst_npc_count, GST_TYPE_ELEMENT)
 GST_ELEMENT_REGISTER_DEFINE(npccount, "npccount", GST_RANK_NONE, GST_TYPE_NPC_COUNT)
 
 static GstFlowReturn gst_npc_count_chain(GstPad *, GstObject *parent, GstBuffer *buffer) {
-  GstNpcCountState *state = GST_NPC_COUNT(parent)->state;
-  state->await_turn();
-  return state->chain(buffer);
+  npc::CountEngine *engine = GST_NPC_COUNT(parent)->engine;
+  engine->await_watchdog();
+  return engine->chain(buffer);
 }
 
 static gboolean gst_npc_count_sink_event(GstPad *, GstObject *parent, GstEvent *event) {
@@ -232,80 +232,41 @@ static gboolean gst_npc_count_sink_event(GstPad *, GstObject *parent, GstEvent *
     case GST_EVENT_GAP:
     case GST_EVENT_EOS:
     case GST_EVENT_FLUSH_STOP:
-      self->state->await_turn();
+      self->engine->await_watchdog();
       break;
     default:
       if ((gst_event_type_get_flags(GST_EVENT_TYPE(event)) & GST_EVENT_TYPE_SERIALIZED) != 0 &&
-          self->state->leave(event))
+          self->engine->defer(event))
         return TRUE;
   }
-  return gst_npc_count_handle_event(self, event);
-}
-
-gboolean gst_npc_count_handle_event(GstNpcCount *self, GstEvent *event) {
-  GstNpcCountState *state = self->state;
-  switch (GST_EVENT_TYPE(event)) {
-    case GST_EVENT_CAPS: {
-      GstCaps *caps;
-      gst_event_parse_caps(event, &caps);
-      const bool accepted = state->set_caps(caps);
-      gst_event_unref(event);
-      return accepted;
-    }
-    case GST_EVENT_SEGMENT: {
-      const GstSegment *segment;
-      gst_event_parse_segment(event, &segment);
-      if (!state->set_segment(segment)) {
-        gst_event_unref(event);
-        return FALSE;
-      }
-      break;
-    }
-    case GST_EVENT_GAP: {
-      GstClockTime pts, duration;
-      GstGapFlags flags;
-      gst_event_parse_gap(event, &pts, &duration);
-      gst_event_parse_gap_flags(event, &flags);
-      gst_event_unref(event);
-      return state->gap(pts, duration, (flags & GST_GAP_FLAG_MISSING_DATA) != 0) == GST_FLOW_OK;
-    }
-    case GST_EVENT_FLUSH_STOP:
-      state->flush();
-      break;
-    case GST_EVENT_EOS:
-      state->finish();
-      break;
-    default:
-      break;
-  }
-  return npc::pass_downstream(self->sinkpad, GST_OBJECT(self), event);
+  return self->engine->handle_event(event);
 }
 
 static GstStateChangeReturn gst_npc_count_change_state(GstElement *element,
                                                        GstStateChange transition) {
-  GstNpcCountState *state = GST_NPC_COUNT(element)->state;
-  if (transition == GST_STATE_CHANGE_READY_TO_PAUSED && !state->start())
+  npc::CountEngine *engine = GST_NPC_COUNT(element)->engine;
+  if (transition == GST_STATE_CHANGE_READY_TO_PAUSED && !engine->start())
     return GST_STATE_CHANGE_FAILURE;
   if (transition == GST_STATE_CHANGE_PLAYING_TO_PAUSED)
-    state->pause();
+    engine->pause();
   const GstStateChangeReturn result =
       GST_ELEMENT_CLASS(gst_npc_count_parent_class)->change_state(element, transition);
   if (transition == GST_STATE_CHANGE_PAUSED_TO_PLAYING && result != GST_STATE_CHANGE_FAILURE)
-    state->play();
+    engine->play();
   if (transition == GST_STATE_CHANGE_PAUSED_TO_READY ||
       (transition == GST_STATE_CHANGE_READY_TO_PAUSED && result == GST_STATE_CHANGE_FAILURE)) {
-    state->stop_timer();
-    state->stop();
+    engine->stop_timer();
+    engine->stop();
   }
   return result;
 }
 
 static void gst_npc_count_reset(GstNpcCount *self, const gchar *name) {
-  self->state->reset(name);
+  self->engine->reset(name);
 }
 
 static void gst_npc_count_finalize(GObject *object) {
-  delete GST_NPC_COUNT(object)->state;
+  delete GST_NPC_COUNT(object)->engine;
   G_OBJECT_CLASS(gst_npc_count_parent_class)->finalize(object);
 }
 
@@ -338,7 +299,6 @@ static void gst_npc_count_class_init(GstNpcCountClass *klass) {
 }
 
 static void gst_npc_count_init(GstNpcCount *self) {
-  self->state = new GstNpcCountState(self);
   self->sinkpad = gst_pad_new_from_static_template(&sink_template, "sink");
   gst_pad_set_chain_function(self->sinkpad, GST_DEBUG_FUNCPTR(gst_npc_count_chain));
   gst_pad_set_event_function(self->sinkpad, GST_DEBUG_FUNCPTR(gst_npc_count_sink_event));
@@ -349,4 +309,5 @@ static void gst_npc_count_init(GstNpcCount *self) {
   gst_pad_set_query_function(self->srcpad, GST_DEBUG_FUNCPTR(npc::answer_query));
   gst_pad_use_fixed_caps(self->srcpad);
   gst_element_add_pad(GST_ELEMENT(self), self->srcpad);
+  self->engine = new npc::CountEngine(GST_ELEMENT(self), self->sinkpad, self->srcpad);
 }

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// npccount: the GObject.
+// npccount, for the plugin.
 #pragma once
 
 #include <gst/gst.h>
 
 G_BEGIN_DECLS
 
-#define GST_TYPE_NPC_COUNT (gst_npc_count_get_type())
-G_DECLARE_FINAL_TYPE(GstNpcCount, gst_npc_count, GST, NPC_COUNT, GstElement)
 GST_ELEMENT_REGISTER_DECLARE(npccount)
 
 G_END_DECLS

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Where there is no gstreamer-analytics-1.0, no detector writes its metadata.
-#include "analytics.h"
+#include "npccount/analytics.h"
 
 namespace npc {
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // npccount: its properties.
-#include "properties.h"
+#include "npccount/properties.h"
 
 #include <utility>
 
-#include "state.h"
+#include "npccount/instance.h"
 
 namespace {
 
@@ -28,43 +28,43 @@ constexpr guint64 kLongestInterval = 3600 * GST_SECOND;
 
 static void gst_npc_count_set_property(GObject *object, guint id, const GValue *value,
                                        GParamSpec *pspec) {
-  GstNpcCountState *state = GST_NPC_COUNT(object)->state;
+  npc::CountEngine *engine = GST_NPC_COUNT(object)->engine;
   switch (id) {
     case PROP_SITE:
-      state->set_name(&npc::CountSettings::site, "site", g_value_get_string(value));
+      engine->set_name(&npc::CountSettings::site, "site", g_value_get_string(value));
       break;
     case PROP_CAMERA:
-      state->set_name(&npc::CountSettings::camera, "camera", g_value_get_string(value));
+      engine->set_name(&npc::CountSettings::camera, "camera", g_value_get_string(value));
       break;
     case PROP_INTERVAL: {
       npc::ObjectLocker lock(object);
-      state->settings.interval = g_value_get_uint64(value);
+      engine->settings.interval = g_value_get_uint64(value);
       break;
     }
     case PROP_POST_MESSAGES: {
       npc::ObjectLocker lock(object);
-      state->settings.post_messages = g_value_get_boolean(value) != FALSE;
+      engine->settings.post_messages = g_value_get_boolean(value) != FALSE;
       break;
     }
     case PROP_PEOPLE_CLASSES: {
       npc::PeopleClasses classes(g_value_get_string(value));
       npc::ObjectLocker lock(object);
-      state->settings.people_classes = std::move(classes);
+      engine->settings.people_classes = std::move(classes);
       break;
     }
     case PROP_LINES:
-      state->set_lines(g_value_get_string(value));
+      engine->set_lines(g_value_get_string(value));
       break;
     case PROP_ZONES:
-      state->set_zones(g_value_get_string(value));
+      engine->set_zones(g_value_get_string(value));
       break;
     case PROP_THRESHOLDS:
-      state->set_thresholds(g_value_get_string(value));
+      engine->set_thresholds(g_value_get_string(value));
       break;
     case PROP_STATE_FILE: {
       const gchar *path = g_value_get_string(value);
       npc::ObjectLocker lock(object);
-      state->settings.state_file = path != nullptr ? path : "";
+      engine->settings.state_file = path != nullptr ? path : "";
       break;
     }
     default:
@@ -76,7 +76,7 @@ static void gst_npc_count_set_property(GObject *object, guint id, const GValue *
 static void gst_npc_count_get_property(GObject *object, guint id, GValue *value,
                                        GParamSpec *pspec) {
   npc::ObjectLocker lock(object);
-  const npc::CountSettings &settings = GST_NPC_COUNT(object)->state->settings;
+  const npc::CountSettings &settings = GST_NPC_COUNT(object)->engine->settings;
   auto set_name = [value](const npc::NameSetting &name) {
     g_value_set_string(value, name.refused.value_or(name.value).c_str());
   };

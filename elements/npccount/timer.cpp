@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Calls a function later, from a thread of its own.
-#include "timer.h"
+#include "npccount/timer.h"
 
 #include <system_error>
 #include <utility>

@@ -107,13 +107,13 @@
  * Since: 1.0
  */
 
-#include "gstnpcdetect.h"
+#include "npcdetect/gstnpcdetect.h"
 
 #include <gst/npc/npc.h>
 
-#include "../passage.h"
-#include "properties.h"
-#include "state.h"
+#include "gstbase/eventfilter.h"
+#include "npcdetect/instance.h"
+#include "npcdetect/properties.h"
 
 GST_DEBUG_CATEGORY(npcdetect_debug);
 #define GST_CAT_DEFAULT npcdetect_debug
@@ -136,11 +136,11 @@ G_DEFINE_TYPE_WITH_CODE(GstNpcDetect, gst_npc_detect, GST_TYPE_ELEMENT,
 GST_ELEMENT_REGISTER_DEFINE(npcdetect, "npcdetect", GST_RANK_NONE, GST_TYPE_NPC_DETECT)
 
 static GstFlowReturn gst_npc_detect_chain(GstPad *, GstObject *parent, GstBuffer *buffer) {
-  return GST_NPC_DETECT(parent)->state->chain(buffer);
+  return GST_NPC_DETECT(parent)->engine->chain(buffer);
 }
 
 static gboolean gst_npc_detect_sink_event(GstPad *pad, GstObject *parent, GstEvent *event) {
-  GstNpcDetectState *state = GST_NPC_DETECT(parent)->state;
+  npc::DetectEngine *engine = GST_NPC_DETECT(parent)->engine;
   if (!npc::is_well_formed(event)) {
     gst_event_unref(event);
     return FALSE;
@@ -149,7 +149,7 @@ static gboolean gst_npc_detect_sink_event(GstPad *pad, GstObject *parent, GstEve
     case GST_EVENT_CAPS: {
       GstCaps *caps;
       gst_event_parse_caps(event, &caps);
-      const bool accepted = state->set_caps(caps);
+      const bool accepted = engine->set_caps(caps);
       gst_event_unref(event);
       return accepted;
     }
@@ -164,20 +164,20 @@ static gboolean gst_npc_detect_sink_event(GstPad *pad, GstObject *parent, GstEve
         gst_event_unref(event);
         return FALSE;
       }
-      state->pace.set_segment(segment);
-      state->reset_schedule();
+      engine->qos.set_segment(segment);
+      engine->reset_schedule();
       break;
     }
     case GST_EVENT_STREAM_START:
-      state->tags.forget();
+      engine->tags.forget();
       break;
     case GST_EVENT_TAG: {
-      state->tags.read(event);
+      engine->tags.read(event);
       break;
     }
     case GST_EVENT_FLUSH_STOP:
-      state->pace.resume();
-      state->reset_schedule();
+      engine->qos.resume();
+      engine->reset_schedule();
       break;
     default:
       break;
@@ -189,29 +189,29 @@ static gboolean gst_npc_detect_src_event(GstPad *pad, GstObject *parent, GstEven
   if (GST_EVENT_TYPE(event) == GST_EVENT_LATENCY && npc::is_well_formed(event)) {
     GstClockTime latency;
     gst_event_parse_latency(event, &latency);
-    GST_NPC_DETECT(parent)->state->pace.set_latency(latency);
+    GST_NPC_DETECT(parent)->engine->qos.set_latency(latency);
   }
   return npc::pass_upstream(pad, parent, event);
 }
 
 static GstStateChangeReturn gst_npc_detect_change_state(GstElement *element,
                                                         GstStateChange transition) {
-  GstNpcDetectState *state = GST_NPC_DETECT(element)->state;
-  if (transition == GST_STATE_CHANGE_READY_TO_PAUSED && !state->start())
+  npc::DetectEngine *engine = GST_NPC_DETECT(element)->engine;
+  if (transition == GST_STATE_CHANGE_READY_TO_PAUSED && !engine->start())
     return GST_STATE_CHANGE_FAILURE;
   // What a camera does not send while the pipeline is paused is not lost.
   if (transition == GST_STATE_CHANGE_PAUSED_TO_PLAYING)
-    state->pace.resume();
+    engine->qos.resume();
   const GstStateChangeReturn result =
       GST_ELEMENT_CLASS(gst_npc_detect_parent_class)->change_state(element, transition);
   if (transition == GST_STATE_CHANGE_PAUSED_TO_READY ||
       (transition == GST_STATE_CHANGE_READY_TO_PAUSED && result == GST_STATE_CHANGE_FAILURE))
-    state->stop();
+    engine->stop();
   return result;
 }
 
 static void gst_npc_detect_finalize(GObject *object) {
-  delete GST_NPC_DETECT(object)->state;
+  delete GST_NPC_DETECT(object)->engine;
   G_OBJECT_CLASS(gst_npc_detect_parent_class)->finalize(object);
 }
 
@@ -235,7 +235,6 @@ static void gst_npc_detect_class_init(GstNpcDetectClass *klass) {
 }
 
 static void gst_npc_detect_init(GstNpcDetect *self) {
-  self->state = new GstNpcDetectState(self);
   self->sinkpad = gst_pad_new_from_static_template(&sink_template, "sink");
   gst_pad_set_chain_function(self->sinkpad, GST_DEBUG_FUNCPTR(gst_npc_detect_chain));
   gst_pad_set_event_function(self->sinkpad, GST_DEBUG_FUNCPTR(gst_npc_detect_sink_event));
@@ -246,4 +245,5 @@ static void gst_npc_detect_init(GstNpcDetect *self) {
   gst_pad_set_event_function(self->srcpad, GST_DEBUG_FUNCPTR(gst_npc_detect_src_event));
   gst_pad_set_query_function(self->srcpad, GST_DEBUG_FUNCPTR(npc::answer_query));
   gst_element_add_pad(GST_ELEMENT(self), self->srcpad);
+  self->engine = new npc::DetectEngine(GST_ELEMENT(self), self->sinkpad, self->srcpad);
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // npcdetect: what frames it takes, and how they are looked at.
-#include "../passage.h"
-#include "state.h"
+#include "gstbase/eventfilter.h"
+#include "npcdetect/engine.h"
 
 GST_DEBUG_CATEGORY_EXTERN(npcdetect_debug);
 #define GST_CAT_DEFAULT npcdetect_debug
 
-bool GstNpcDetectState::set_caps(GstCaps *caps) {
+bool npc::DetectEngine::set_caps(GstCaps *caps) {
   negotiated_ = false;
   if (!gst_video_info_from_caps(&info_, caps)) {
     GST_ERROR_OBJECT(element_, "cannot parse caps: %s", npc::describe(caps).c_str());
@@ -33,7 +33,7 @@ bool GstNpcDetectState::set_caps(GstCaps *caps) {
 }
 
 /// Follows the property, or the tags, to another way up. Returns whether frames can be looked at.
-bool GstNpcDetectState::turn_upright(GstVideoOrientationMethod wanted) {
+bool npc::DetectEngine::turn_upright(GstVideoOrientationMethod wanted) {
   const GstVideoOrientationMethod method = tags.resolve(wanted);
   // Upstream does not send caps again after a flush: ours are to be sent once it is over.
   return (negotiated_ && method == view_.method) ||
@@ -41,7 +41,7 @@ bool GstNpcDetectState::turn_upright(GstVideoOrientationMethod wanted) {
 }
 
 /// Frames as in info_ follow, which `method` makes upright.
-bool GstNpcDetectState::configure(GstVideoOrientationMethod method) {
+bool npc::DetectEngine::configure(GstVideoOrientationMethod method) {
   negotiated_ = false;
   view_ = npc::view_of(info_, method);
   if (!view_.believable && odd_pixels_.ask())
@@ -50,10 +50,10 @@ bool GstNpcDetectState::configure(GstVideoOrientationMethod method) {
                          "1/1. Put capssetter or a capsfilter with the right one after the source.",
                          GST_VIDEO_INFO_PAR_N(&info_), GST_VIDEO_INFO_PAR_D(&info_)),
                         (nullptr));
-  const npc::PictureWish wish = detector_->wish(view_.shape);
-  const npc::PictureWish face_wish = faces_ ? faces_->wish(view_.shape) : npc::PictureWish();
-  if (!picture_.configure(info_, wish.size, wish.type, method) ||
-      (faces_ && !face_picture_.configure(info_, face_wish.size, face_wish.type, method))) {
+  const npc::InputSpec wish = detector_->input_spec(view_.shape);
+  const npc::InputSpec face_wish = faces_ ? faces_->input_spec(view_.shape) : npc::InputSpec();
+  if (!image_.configure(info_, wish.size, wish.type, method) ||
+      (faces_ && !face_image_.configure(info_, face_wish.size, face_wish.type, method))) {
     GST_ELEMENT_ERROR(element_, STREAM, FORMAT,
                       ("Frames of this format cannot be converted for the detector. Put "
                        "videoconvert before npcdetect."),
@@ -61,10 +61,10 @@ bool GstNpcDetectState::configure(GstVideoOrientationMethod method) {
                        GST_VIDEO_INFO_WIDTH(&info_), GST_VIDEO_INFO_HEIGHT(&info_)));
     return false;
   }
-  pace.configure(info_);
+  qos.configure(info_);
   luma_.configure(info_, method);
-  reach_ = detector_->reach();
-  watch_.configure(wish.size, reach_);
+  caps_ = detector_->caps();
+  cache_.configure(wish.size, caps_);
   GST_INFO_OBJECT(element_, "%s frames of %dx%d, upright %dx%d, looked at as %dx%d %s",
                   gst_video_format_to_string(GST_VIDEO_INFO_FORMAT(&info_)),
                   GST_VIDEO_INFO_WIDTH(&info_), GST_VIDEO_INFO_HEIGHT(&info_), view_.size.width,
@@ -79,8 +79,8 @@ bool GstNpcDetectState::configure(GstVideoOrientationMethod method) {
   if (view_.pixel.width != view_.pixel.height)
     gst_caps_set_simple(described, "pixel-aspect-ratio", GST_TYPE_FRACTION, view_.pixel.width,
                         view_.pixel.height, nullptr);
-  negotiated_ = gst_pad_push_event(element_->srcpad, gst_event_new_caps(described));
-  caps_unsent_ = !negotiated_ && GST_PAD_IS_FLUSHING(element_->srcpad);
+  negotiated_ = gst_pad_push_event(srcpad_, gst_event_new_caps(described));
+  caps_unsent_ = !negotiated_ && GST_PAD_IS_FLUSHING(srcpad_);
   gst_caps_unref(described);
   reset_schedule();
   return negotiated_;

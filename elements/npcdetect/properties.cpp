@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // npcdetect: its properties.
-#include "properties.h"
+#include "npcdetect/properties.h"
 
 #include <string>
 
-#include "state.h"
+#include "npcdetect/instance.h"
 
 GST_DEBUG_CATEGORY_EXTERN(npcdetect_debug);
 #define GST_CAT_DEFAULT npcdetect_debug
@@ -41,7 +41,7 @@ GstStructure *structure_of(const DetectStats &stats) {
       stats.corrupted, "dropped", G_TYPE_UINT64, stats.dropped, "lost", G_TYPE_UINT64, stats.lost,
       "detections", G_TYPE_UINT64, stats.detections, "full-scans", G_TYPE_UINT64, stats.full_scans,
       "gate-time", G_TYPE_UINT64, stats.gate_time, "convert-time", G_TYPE_UINT64,
-      stats.convert_time, "carry-time", G_TYPE_UINT64, stats.carry_time, "detect-time",
+      stats.convert_time, "carry-time", G_TYPE_UINT64, stats.propagate_time, "detect-time",
       G_TYPE_UINT64, stats.detect_time, "face-time", G_TYPE_UINT64, stats.face_time, nullptr);
 }
 
@@ -72,9 +72,9 @@ GType faces_get_type() {
 }
 
 void set_detect_property(GObject *object, guint id, const GValue *value, GParamSpec *pspec) {
-  GstNpcDetectState *state = GST_NPC_DETECT(object)->state;
+  npc::DetectEngine *engine = GST_NPC_DETECT(object)->engine;
   if (id == PROP_MASK) {
-    state->set_mask(g_value_get_string(value));
+    engine->set_mask(g_value_get_string(value));
     return;
   }
   auto text = [value] {
@@ -82,7 +82,7 @@ void set_detect_property(GObject *object, guint id, const GValue *value, GParamS
     return std::string(string != nullptr ? string : "");
   };
   ObjectLocker lock(object);
-  DetectSettings &settings = state->settings;
+  DetectSettings &settings = engine->settings;
   switch (id) {
     case PROP_DETECTOR:
       settings.detector = static_cast<GstNpcDetectDetector>(g_value_get_enum(value));
@@ -142,9 +142,9 @@ void set_detect_property(GObject *object, guint id, const GValue *value, GParamS
 }
 
 void get_detect_property(GObject *object, guint id, GValue *value, GParamSpec *pspec) {
-  GstNpcDetectState *state = GST_NPC_DETECT(object)->state;
+  npc::DetectEngine *engine = GST_NPC_DETECT(object)->engine;
   ObjectLocker lock(object);
-  const DetectSettings &settings = state->settings;
+  const DetectSettings &settings = engine->settings;
   switch (id) {
     case PROP_DETECTOR:
       g_value_set_enum(value, settings.detector);
@@ -198,7 +198,7 @@ void get_detect_property(GObject *object, guint id, GValue *value, GParamSpec *p
       g_value_set_string(value, settings.mask.c_str());
       break;
     case PROP_STATS:
-      g_value_take_boxed(value, structure_of(state->stats));
+      g_value_take_boxed(value, structure_of(engine->stats));
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);

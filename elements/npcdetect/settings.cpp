@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The detectors that npcdetect's properties ask for.
-#include "settings.h"
+#include "npcdetect/settings.h"
 
 #include <utility>
 

@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "detectors/detector.h"
-#include "faces.h"
-#include "picture.h"
+#include "npcdetect/core/faces.h"
+#include "npcdetect/detectors/detector.h"
+#include "npcdetect/workingimage.h"
 
 typedef enum {
   GST_NPC_DETECT_DETECTOR_AUTO,

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // How frames are seen: upright, and in the shape that a display gives them.
-#include "view.h"
+#include "npcdetect/view.h"
 
 #include <algorithm>
 
-#include "../pixels.h"
+#include "base/pixels.h"
 
 namespace npc {
 namespace {

@@ -38,7 +38,7 @@
  * Without an updater and a store the sink only checks the records, and says so in an info message.
  *
  * Each updater works on a thread of its own and takes its records from the store. A record is done
- * when the far side has confirmed it: it may arrive twice, with the same (`site`, `camera`, `boot`,
+ * when the remote has confirmed it: it may arrive twice, with the same (`site`, `camera`, `boot`,
  * `seq`), but no outage loses it. An updater that the store does not know yet begins with the next
  * record, not with the history.
  *
@@ -56,7 +56,7 @@
  *     'SELECT datetime(time / 1000, "unixepoch"), camera, record ->> "people" FROM records'
  * ]|
  * The table `records` has the record itself (`record`, JSON) and what names it, `cursors` the last
- * `id` that each updater has delivered, and `refused` the last 1000 records that a far side never
+ * `id` that each updater has delivered, and `refused` the last 1000 records that a remote never
  * takes, with the reason. The journal beside the file (`…-wal`, `…-shm`) stays when the sink stops,
  * so that who may not write there can read the store then too.
  *
@@ -89,19 +89,19 @@
  *
  * A broker that is absent, a full disk or a wrong password is never an error of the pipeline: the
  * updater tries again for ever, after pauses that grow from about one second to one minute, or
- * longer if the far side asks for it. News of an updater is an element message named `npc-updater`:
+ * longer if the remote asks for it. News of an updater is an element message named `npc-updater`:
  *
  * - `updater`: #gchararray, its URI
  * - `state`: #gchararray, `connected`, after a delivery that failed only when one has worked;
  *   `disconnected`, also for each new reason; `backlog`: 1000 records wait, or one for a minute,
- *   and again each time it doubles; `caught-up`: a backlog is delivered; `refused`: the far side
+ *   and again each time it doubles; `caught-up`: a backlog is delivered; `refused`: the remote
  *   never takes a record, which was set aside in the store, once for each reason; `dropped`:
  *   records were given up undelivered, and again each time it doubles
  * - `reason`: #gchararray, why, a sentence; or empty
  * - `pending`: #guint64, records that wait
  * - `oldest`: #guint64, the age in ms of the oldest of them, by the system's clock
  * - `dropped`: #guint64, records that were given up because the store was full
- * - `refused`: #guint64, records that the far side never takes
+ * - `refused`: #guint64, records that the remote never takes
  *
  * At EOS, and when it leaves PAUSED, the sink waits up to #GstNpcSink:drain-timeout for the
  * updaters to deliver what waits. The rest stays in the store. An application that gets SIGTERM
@@ -126,7 +126,7 @@
  * Since: 1.0
  */
 
-#include "gstnpcsink.h"
+#include "npcsink/gstnpcsink.h"
 
 #include <gst/npc/npc.h>
 
@@ -134,10 +134,10 @@
 #include <optional>
 #include <string>
 
-#include "../objectlocker.h"
-#include "carrier.h"
-#include "preroll.h"
-#include "report.h"
+#include "gstbase/objectlocker.h"
+#include "npcsink/engine.h"
+#include "npcsink/messages.h"
+#include "npcsink/preroll.h"
 
 GST_DEBUG_CATEGORY(npcsink_debug);
 #define GST_CAT_DEFAULT npcsink_debug
@@ -166,14 +166,14 @@ GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE("sink", GST_PAD_SIN
                                                              GST_STATIC_CAPS(GST_NPC_COUNTS_CAPS));
 
 struct Settings {
-  npc::CarrierSettings carrier;
+  npc::SinkSettings engine;
   guint64 drain_timeout = kDefaultDrainTimeout;
 };
 
 struct State {
-  explicit State(GstElement *element) : carrier(element) {}
+  explicit State(GstElement *element) : engine(element) {}
 
-  npc::Carrier carrier;
+  npc::SinkEngine engine;
   npc::Preroll preroll;
 
   // Under the object lock.
@@ -209,18 +209,18 @@ bool open(GstNpcSink *self) {
     self->state->received = 0;
     self->state->refused = 0;
   }
-  return self->state->carrier.open(settings_of(self).carrier);
+  return self->state->engine.open(settings_of(self).engine);
 }
 
 bool start(GstNpcSink *self) {
   State &state = *self->state;
   state.gave_up_draining = false;
   state.last_warning.reset();
-  return state.carrier.start(settings_of(self).carrier);
+  return state.engine.start(settings_of(self).engine);
 }
 
 npc::Drained drain(GstNpcSink *self, GstClockTime timeout) {
-  const npc::Drained drained = self->state->carrier.drain(timeout);
+  const npc::Drained drained = self->state->engine.drain(timeout);
   self->state->gave_up_draining = drained == npc::Drained::kTimeout;
   return drained;
 }
@@ -228,22 +228,22 @@ npc::Drained drain(GstNpcSink *self, GstClockTime timeout) {
 void stop(GstNpcSink *self) {
   // After an EOS that has waited in vain nothing came.
   const State &state = *self->state;
-  self->state->carrier.stop(state.gave_up_draining ? 0 : settings_of(self).drain_timeout);
+  self->state->engine.stop(state.gave_up_draining ? 0 : settings_of(self).drain_timeout);
 }
 
-void refuse(GstNpcSink *self, const char *why) {
+void refuse(GstNpcSink *self, const char *error) {
   State &state = *self->state;
   guint64 refused;
   {
     npc::ObjectLocker lock(self);
     refused = ++state.refused;
   }
-  GST_DEBUG_OBJECT(self, "refused a record: %s", why);
+  GST_DEBUG_OBJECT(self, "refused a record: %s", error);
   const gint64 now = g_get_monotonic_time();
   if (state.last_warning && now - *state.last_warning < kWarningPause)
     return;
   state.last_warning = now;
-  GST_ELEMENT_WARNING(self, STREAM, DECODE, ("A record was refused and not sent: %s", why),
+  GST_ELEMENT_WARNING(self, STREAM, DECODE, ("A record was refused and not sent: %s", error),
                       ("%" G_GUINT64_FORMAT " records were refused until now", refused));
 }
 
@@ -253,11 +253,11 @@ std::optional<npc::Record> read_record(GstNpcSink *self, GstBuffer *buffer) {
     refuse(self, "The buffer holds no data.");
     return {};
   }
-  std::string why;
-  auto record = npc::read_record({reinterpret_cast<const char *>(map.data), map.size}, &why);
+  std::string error;
+  auto record = npc::read_record({reinterpret_cast<const char *>(map.data), map.size}, &error);
   gst_buffer_unmap(buffer, &map);
   if (!record)
-    refuse(self, why.c_str());
+    refuse(self, error.c_str());
   return record;
 }
 
@@ -268,8 +268,8 @@ GstStructure *make_stats(GstNpcSink *self) {
     received = self->state->received;
     refused = self->state->refused;
   }
-  const npc::Carrier &carrier = self->state->carrier;
-  return npc::structure_of_stats(received, refused, carrier.store_stats(), carrier.updater_stats());
+  const npc::SinkEngine &engine = self->state->engine;
+  return npc::structure_of_stats(received, refused, engine.store_stats(), engine.updater_stats());
 }
 
 }  // namespace
@@ -283,7 +283,7 @@ static GstFlowReturn gst_npc_sink_render(GstBaseSink *base, GstBuffer *buffer) {
   }
   state.gave_up_draining = false;
   if (auto record = read_record(self, buffer))
-    state.carrier.push(std::move(*record));
+    state.engine.push(std::move(*record));
   return GST_FLOW_OK;
 }
 
@@ -310,18 +310,18 @@ static gboolean gst_npc_sink_event(GstBaseSink *base, GstEvent *event) {
       const auto passed = static_cast<GstClockTime>(g_get_monotonic_time() - begin) * GST_USECOND;
       left = timeout - std::min(timeout, passed);
     }
-    self->state->carrier.end_stream();
+    self->state->engine.end_stream();
   }
   return GST_BASE_SINK_CLASS(gst_npc_sink_parent_class)->event(base, event);
 }
 
 static gboolean gst_npc_sink_unlock(GstBaseSink *base) {
-  GST_NPC_SINK(base)->state->carrier.interrupt(true);
+  GST_NPC_SINK(base)->state->engine.interrupt(true);
   return TRUE;
 }
 
 static gboolean gst_npc_sink_unlock_stop(GstBaseSink *base) {
-  GST_NPC_SINK(base)->state->carrier.interrupt(false);
+  GST_NPC_SINK(base)->state->engine.interrupt(false);
   return TRUE;
 }
 
@@ -342,7 +342,7 @@ static GstStateChangeReturn gst_npc_sink_change_state(GstElement *element,
     stop(self);
   if (transition == GST_STATE_CHANGE_READY_TO_NULL ||
       (transition == GST_STATE_CHANGE_NULL_TO_READY && failed))
-    self->state->carrier.close();
+    self->state->engine.close();
   return result;
 }
 
@@ -361,16 +361,16 @@ static void gst_npc_sink_set_property(GObject *object, guint id, const GValue *v
     GST_WARNING_OBJECT(self, "%s changes when the sink is next in READY", pspec->name);
   switch (id) {
     case PROP_UPDATERS:
-      settings.carrier.updaters = text != nullptr ? text : "";
+      settings.engine.updaters = text != nullptr ? text : "";
       break;
     case PROP_STORE:
-      settings.carrier.store = text != nullptr ? text : "";
+      settings.engine.store = text != nullptr ? text : "";
       break;
     case PROP_STORE_RETENTION:
-      settings.carrier.store_retention = g_value_get_uint64(value);
+      settings.engine.store_retention = g_value_get_uint64(value);
       break;
     case PROP_STORE_SIZE:
-      settings.carrier.store_size = g_value_get_uint64(value);
+      settings.engine.store_size = g_value_get_uint64(value);
       break;
     case PROP_DRAIN_TIMEOUT:
       settings.drain_timeout = g_value_get_uint64(value);
@@ -384,16 +384,16 @@ static void gst_npc_sink_get_property(GObject *object, guint id, GValue *value, 
   GstNpcSink *self = GST_NPC_SINK(object);
   switch (id) {
     case PROP_UPDATERS:
-      g_value_set_string(value, npc::redact(settings_of(self).carrier.updaters).c_str());
+      g_value_set_string(value, npc::redact(settings_of(self).engine.updaters).c_str());
       break;
     case PROP_STORE:
-      g_value_set_string(value, settings_of(self).carrier.store.c_str());
+      g_value_set_string(value, settings_of(self).engine.store.c_str());
       break;
     case PROP_STORE_RETENTION:
-      g_value_set_uint64(value, settings_of(self).carrier.store_retention);
+      g_value_set_uint64(value, settings_of(self).engine.store_retention);
       break;
     case PROP_STORE_SIZE:
-      g_value_set_uint64(value, settings_of(self).carrier.store_size);
+      g_value_set_uint64(value, settings_of(self).engine.store_size);
       break;
     case PROP_DRAIN_TIMEOUT:
       g_value_set_uint64(value, settings_of(self).drain_timeout);
@@ -462,13 +462,13 @@ static void gst_npc_sink_install_store_properties(GObjectClass *klass) {
           "store-retention", "Store retention",
           "How old a delivered record may be before it is deleted, in ns. 0: as old "
           "as store-size allows",
-          0, kMaxRetention, npc::CarrierSettings().store_retention, kFlags));
+          0, kMaxRetention, npc::SinkSettings().store_retention, kFlags));
   g_object_class_install_property(
       klass, PROP_STORE_SIZE,
       g_param_spec_uint64("store-size", "Store size",
                           "How large the file and its journal may grow, in bytes; then the oldest "
                           "records are deleted, delivered or not. A record takes about 500 bytes",
-                          kMinSize, kMaxSize, npc::CarrierSettings().store_size, kFlags));
+                          kMinSize, kMaxSize, npc::SinkSettings().store_size, kFlags));
 }
 
 static void gst_npc_sink_class_init(GstNpcSinkClass *klass) {

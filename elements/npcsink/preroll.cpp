@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Completes a state change without waiting in it.
-#include "preroll.h"
+#include "npcsink/preroll.h"
 
 namespace npc {
 

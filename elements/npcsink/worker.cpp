@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The thread behind an updater: connects, delivers, retries.
-#include "worker.h"
+#include "npcsink/worker.h"
 
 #include <algorithm>
 #include <utility>
 
-#include "threads.h"
+#include "base/threads.h"
+#include "base/uri.h"
 
 namespace npc {
 
@@ -39,10 +40,10 @@ void Worker::join() {
     thread_.join();
 }
 
-void Worker::hurry() {
+void Worker::retry_now() {
   {
     std::lock_guard lock(mutex_);
-    hurry_ = true;
+    retry_now_ = true;
   }
   woken_.notify_all();
 }
@@ -74,7 +75,7 @@ UpdaterStats Worker::stats() const {
 
 void Worker::run(std::stop_token stop) {
   while (!stop.stop_requested()) {
-    Outcome outcome;
+    DeliveryResult outcome;
     try {
       outcome = step(stop);
     } catch (const std::exception &error) {
@@ -92,9 +93,9 @@ void Worker::run(std::stop_token stop) {
     disconnected("The sink was stopped.");
 }
 
-Outcome Worker::step(std::stop_token stop) {
+DeliveryResult Worker::step(std::stop_token stop) {
   const std::vector<Record> batch = cursor_.take(updater_->batch(), options_.idle, stop);
-  Outcome outcome;
+  DeliveryResult outcome;
   if (stop.stop_requested() || (batch.empty() && !first_))
     return outcome;
   if (!first_)
@@ -114,7 +115,7 @@ Outcome Worker::step(std::stop_token stop) {
     outcome.failure = updater_->idle();
   else if (open_)
     outcome = deliver(batch, stop);
-  settle(batch.size(), outcome);
+  acknowledge(batch.size(), outcome);
   if (!open_)
     return outcome;
   if (outcome.failure.empty())
@@ -126,7 +127,7 @@ Outcome Worker::step(std::stop_token stop) {
   return outcome;
 }
 
-Outcome Worker::deliver(std::span<const Record> batch, std::stop_token stop) {
+DeliveryResult Worker::deliver(std::span<const Record> batch, std::stop_token stop) {
   struct Note {
     explicit Note(Worker *worker) : worker(worker) { set(steady_clock::now()); }
     ~Note() { set(std::nullopt); }
@@ -140,19 +141,19 @@ Outcome Worker::deliver(std::span<const Record> batch, std::stop_token stop) {
   return updater_->deliver(batch, std::move(stop));
 }
 
-void Worker::settle(std::size_t taken, const Outcome &outcome) {
+void Worker::acknowledge(std::size_t taken, const DeliveryResult &outcome) {
   const std::size_t confirmed = std::min(taken, outcome.confirmed);
   {
     std::lock_guard lock(mutex_);
     delivered_ += confirmed - std::min(confirmed, outcome.refused.size());
     refused_ += outcome.refused.size();
   }
-  cursor_.settle(confirmed, outcome.refused);
-  for (const Outcome::Refused &refused : outcome.refused) {
-    if (refused.why == refusal_said_)
+  cursor_.acknowledge(confirmed, outcome.refused);
+  for (const DeliveryResult::Refused &refused : outcome.refused) {
+    if (refused.error == refusal_said_)
       continue;
-    refusal_said_ = refused.why;
-    listener_({UpdaterEvent::State::kRefused, stats(), refused.why});
+    refusal_said_ = refused.error;
+    listener_({UpdaterEvent::State::kRefused, stats(), refused.error});
   }
 }
 
@@ -180,8 +181,8 @@ void Worker::disconnected(const std::string &reason) {
   listener_({UpdaterEvent::State::kDisconnected, stats(), reason});
 }
 
-void Worker::failed(const Outcome &outcome, std::stop_token stop) {
-  cursor_.settle(0, {});
+void Worker::failed(const DeliveryResult &outcome, std::stop_token stop) {
+  cursor_.acknowledge(0, {});
   in_doubt_ = in_doubt_ || open_;
   open_ = false;
   {
@@ -201,12 +202,12 @@ void Worker::failed(const Outcome &outcome, std::stop_token stop) {
     rest(outcome.pause, stop);
   std::unique_lock lock(mutex_);
   if (woken_.wait_for(lock, stop, std::max(shortened - outcome.pause, milliseconds(0)),
-                      [this] { return hurry_; }))
+                      [this] { return retry_now_; }))
     failures_in_a_row_ = 0;
-  hurry_ = false;
+  retry_now_ = false;
 }
 
-// The far side has asked for it.
+// The remote has asked for it.
 void Worker::rest(milliseconds pause, std::stop_token stop) {
   std::unique_lock lock(mutex_);
   woken_.wait_for(lock, stop, pause, [] { return false; });

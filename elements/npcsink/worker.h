@@ -14,8 +14,8 @@
 #include <string>
 #include <thread>
 
-#include "store/store.h"
-#include "updaters/updater.h"
+#include "npcsink/store/store.h"
+#include "npcsink/updaters/updater.h"
 
 namespace npc {
 
@@ -32,12 +32,12 @@ struct WorkerOptions {
 
 /// What an updater did until now.
 struct UpdaterStats {
-  std::string updater;          ///< its URI
-  std::uint64_t delivered = 0;  ///< records that the far side confirmed, without the refused
-  std::uint64_t pending = 0;    ///< records that wait
-  std::uint64_t dropped = 0;    ///< records that were given up because too many waited
-  std::uint64_t refused = 0;    ///< records that the far side never takes
-  std::uint64_t failed = 0;     ///< attempts that failed
+  std::string updater;                  ///< its URI
+  std::uint64_t delivered = 0;          ///< records that the remote confirmed, without the refused
+  std::uint64_t pending = 0;            ///< records that wait
+  std::uint64_t dropped = 0;            ///< records that were given up because too many waited
+  std::uint64_t refused = 0;            ///< records that the remote never takes
+  std::uint64_t failed = 0;             ///< attempts that failed
   std::chrono::milliseconds oldest{0};  ///< since the oldest record that waits was made
   bool connected = false;
   std::string last_error;  ///< the last failure, as a sentence; stays after success
@@ -50,7 +50,7 @@ struct UpdaterEvent {
     kDisconnected,  ///< or the reason why it is disconnected changed
     kBacklog,       ///< many records wait; again at each doubling
     kCaughtUp,      ///< after a backlog nothing waits any more
-    kRefused,       ///< the far side never takes a record; once for each reason
+    kRefused,       ///< the remote never takes a record; once for each reason
     kDropped,       ///< records were given up; again at each doubling
   };
   State state;
@@ -74,8 +74,8 @@ class Worker {
   /// Waits until the updater has ended cleanly. What waits stays and is delivered after start().
   void join();
 
-  /// Ends the pause after a failure, but not one that the far side has asked for.
-  void hurry();
+  /// Ends the pause after a failure, but not one that the remote has asked for.
+  void retry_now();
   /// Whether there is no stream that more records come from, for Backlog.
   void set_ended(bool ended);
   /// Says if the updater is behind, or is no longer, by then. To be called now and then from
@@ -85,13 +85,13 @@ class Worker {
 
  private:
   void run(std::stop_token stop);
-  Outcome step(std::stop_token stop);
+  DeliveryResult step(std::stop_token stop);
   bool ended() const;
-  Outcome deliver(std::span<const Record> batch, std::stop_token stop);
-  void settle(std::size_t taken, const Outcome &outcome);
+  DeliveryResult deliver(std::span<const Record> batch, std::stop_token stop);
+  void acknowledge(std::size_t taken, const DeliveryResult &outcome);
   void connected();
   void disconnected(const std::string &reason);
-  void failed(const Outcome &outcome, std::stop_token stop);
+  void failed(const DeliveryResult &outcome, std::stop_token stop);
   bool is_behind(const UpdaterStats &now) const;
   void rest(std::chrono::milliseconds pause, std::stop_token stop);
 
@@ -116,7 +116,7 @@ class Worker {
   // Innermost lock: nothing is called while it is held.
   mutable std::mutex mutex_;
   std::condition_variable_any woken_;
-  bool hurry_ = false;
+  bool retry_now_ = false;
   bool ended_ = false;
   bool connected_ = false;
   std::optional<std::chrono::steady_clock::time_point> delivering_since_;

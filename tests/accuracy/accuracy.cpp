@@ -12,11 +12,11 @@
 #include <string>
 #include <vector>
 
-#include "clip.h"
-#include "identities.h"
-#include "options.h"
-#include "original.h"
-#include "report.h"
+#include "accuracy/clip.h"
+#include "accuracy/identities.h"
+#include "accuracy/options.h"
+#include "accuracy/original.h"
+#include "accuracy/report.h"
 
 namespace {
 

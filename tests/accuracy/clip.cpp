@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The pipelines of the measurement.
-#include "clip.h"
+#include "accuracy/clip.h"
 
 #include <gst/npc/npc.h>
 #include <gst/video/video.h>
@@ -12,8 +12,8 @@
 #include <string_view>
 #include <utility>
 
-#include "../pipeline.h"
 #include "npccount/core/tracker.h"
+#include "support/pipeline.h"
 
 namespace npc::accuracy {
 namespace {

@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "crossings.h"
-#include "identities.h"
-#include "score.h"
+#include "accuracy/crossings.h"
+#include "accuracy/identities.h"
+#include "accuracy/score.h"
 
 namespace npc::accuracy {
 

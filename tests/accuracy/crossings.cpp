@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Reads true crossings and pairs them with counted ones.
-#include "crossings.h"
+#include "accuracy/crossings.h"
 
 #include <algorithm>
 #include <charconv>
@@ -90,9 +90,9 @@ LineAcross parse_line(const std::string &text) {
   double at = 0;
   const char *end = text.data() + comma;
   const bool named = text.starts_with("x=") || text.starts_with("y=");
-  const auto [rest, fault] =
+  const auto [rest, error] =
       std::from_chars(text.data() + std::min<std::size_t>(2, comma), end, at);
-  if (!named || fault != std::errc() || rest != end || !(at > 0 && at < 1))
+  if (!named || error != std::errc() || rest != end || !(at > 0 && at < 1))
     throw std::invalid_argument("'" + text +
                                 "' is no line: write x=0.5 or y=0.5, a fraction of the frame");
   const std::string place = text.substr(2, comma - 2);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // CLEAR MOT, frame by frame.
-#include "identities.h"
+#include "accuracy/identities.h"
 
 #include <algorithm>
 #include <vector>

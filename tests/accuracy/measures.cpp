@@ -5,11 +5,11 @@
 
 #include <sstream>
 
-#include "crossings.h"
-#include "identities.h"
-#include "original.h"
-#include "score.h"
-#include "truth.h"
+#include "accuracy/crossings.h"
+#include "accuracy/identities.h"
+#include "accuracy/original.h"
+#include "accuracy/score.h"
+#include "accuracy/truth.h"
 
 using namespace npc::accuracy;
 

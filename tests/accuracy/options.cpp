@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Reads the command line: options of a clip follow it.
-#include "options.h"
+#include "accuracy/options.h"
 
 #include <gst/gst.h>
 
@@ -97,8 +97,8 @@ gboolean on_option(const gchar *option, const gchar *value, gpointer options, GE
   try {
     take_option(option, value, *static_cast<Options *>(options));
     return TRUE;
-  } catch (const std::exception &fault) {
-    g_set_error_literal(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, fault.what());
+  } catch (const std::exception &refused) {
+    g_set_error_literal(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, refused.what());
     return FALSE;
   }
 }

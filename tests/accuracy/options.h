@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "crossings.h"
+#include "accuracy/crossings.h"
 
 namespace npc::accuracy {
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The original algorithm: Haar faces, HOG people, dense optical flow, each frame on its own.
-#include "original.h"
+#include "accuracy/original.h"
 
 #include <algorithm>
 #include <chrono>

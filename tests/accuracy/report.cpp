@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Prints what was measured.
-#include "report.h"
+#include "accuracy/report.h"
 
 #include <algorithm>
 #include <cstdio>

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "clip.h"
-#include "score.h"
+#include "accuracy/clip.h"
+#include "accuracy/score.h"
 
 namespace npc::accuracy {
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Medians over windows, and the errors of counts against them.
-#include "score.h"
+#include "accuracy/score.h"
 
 #include <algorithm>
 #include <cmath>

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "crossings.h"
-#include "truth.h"
+#include "accuracy/crossings.h"
+#include "accuracy/truth.h"
 
 namespace npc::accuracy {
 

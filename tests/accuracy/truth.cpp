@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Reads hand-made annotations and derives what a perfect counter would say.
-#include "truth.h"
+#include "accuracy/truth.h"
 
 #include <algorithm>
 #include <cmath>

@@ -8,7 +8,7 @@
 #include <map>
 #include <vector>
 
-#include "identities.h"
+#include "accuracy/identities.h"
 
 namespace npc::accuracy {
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Runs the pipeline and times its elements where buffers pass between them.
-#include "course.h"
+#include "benchmarks/course.h"
 
 #include <gst/app/gstappsink.h>
 #include <gst/app/gstappsrc.h>
@@ -13,8 +13,8 @@
 #include <opencv2/imgproc.hpp>
 #include <stdexcept>
 
-#include "../pipeline.h"
-#include "measuring.h"
+#include "benchmarks/measuring.h"
+#include "support/pipeline.h"
 
 namespace npc::bench {
 namespace {

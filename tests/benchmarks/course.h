@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "../owned.h"
+#include "support/owned.h"
 
 namespace npc::bench {
 

@@ -8,7 +8,7 @@ import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "system"))
-import farside  # pylint: disable=wrong-import-position
+import remotes  # pylint: disable=wrong-import-position
 
 SKIPPED = 77
 
@@ -23,9 +23,9 @@ class Figures:
         for name, settings in more:
             parser.add_argument(name, **settings)
         self.options = parser.parse_args()
-        farside.Stream.program = os.path.abspath(self.options.stream)
+        remotes.Stream.program = os.path.abspath(self.options.stream)
         self.figures, self.requirements = {}, []
-        missing = farside.missing_programs("setpriv", *programs)
+        missing = remotes.missing_programs("setpriv", *programs)
         if missing:
             print(f"not installed: {', '.join(missing)}")
             sys.exit(SKIPPED)

@@ -12,7 +12,7 @@ import threading
 import time
 
 from figures import Figures
-from farside import Folder, Mosquitto, Stream, eventually
+from remotes import Folder, Mosquitto, Stream, eventually
 
 ROUNDS, SECONDS, RATE = 3, 8, 200
 OTHERS = ("file", "other broker")

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // What the benchmarks share.
-#include "measuring.h"
+#include "benchmarks/measuring.h"
 
 #include <sys/resource.h>
 
@@ -25,8 +25,8 @@ constexpr int kOptionsWrong = 2;
 
 int parse_number(const std::string &option, const std::string &text) {
   int number = 0;
-  const auto [rest, fault] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (fault != std::errc() || rest != text.data() + text.size() || number < 1)
+  const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || rest != text.data() + text.size() || number < 1)
     end(kOptionsWrong, option + " needs a number above 0, not '" + text + "'.");
   return number;
 }

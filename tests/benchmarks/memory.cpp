@@ -7,8 +7,8 @@
 #include <sstream>
 #include <stdexcept>
 
-#include "course.h"
-#include "measuring.h"
+#include "benchmarks/course.h"
+#include "benchmarks/measuring.h"
 
 namespace {
 

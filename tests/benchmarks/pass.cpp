@@ -5,8 +5,8 @@
 #include <cstdio>
 #include <opencv2/core.hpp>
 
-#include "course.h"
-#include "measuring.h"
+#include "benchmarks/course.h"
+#include "benchmarks/measuring.h"
 
 namespace {
 

@@ -4,8 +4,8 @@
 
 #include <cstdio>
 
-#include "course.h"
-#include "measuring.h"
+#include "benchmarks/course.h"
+#include "benchmarks/measuring.h"
 
 namespace {
 

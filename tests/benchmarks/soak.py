@@ -17,7 +17,7 @@ import threading
 import time
 
 from figures import Figures
-from farside import Folder, Influxd, Mosquitto, Stream, eventually
+from remotes import Folder, Influxd, Mosquitto, Stream, eventually
 
 RATE = 900  # a second; the times of records are whole ms
 RETENTION, STORE_SIZE = 30, 48 << 20

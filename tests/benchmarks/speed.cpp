@@ -7,9 +7,9 @@
 #include <filesystem>
 #include <stdexcept>
 
-#include "../accuracy/original.h"
-#include "course.h"
-#include "measuring.h"
+#include "accuracy/original.h"
+#include "benchmarks/course.h"
+#include "benchmarks/measuring.h"
 
 namespace {
 

@@ -10,7 +10,7 @@ import subprocess
 import time
 
 from figures import Figures
-from farside import Folder, Influxd, Mosquitto, Stream
+from remotes import Folder, Influxd, Mosquitto, Stream
 
 ROUNDS, TO_BROKER, TO_DATABASE = 3, 60000, 100000
 

@@ -9,7 +9,7 @@
 #include <random>
 #include <stdexcept>
 
-#include "measuring.h"
+#include "benchmarks/measuring.h"
 #include "npccount/core/rules.h"
 #include "npccount/core/tracker.h"
 
@@ -91,11 +91,11 @@ Definitions places() {
     zone.name = "zone" + std::to_string(i);
     const double x = at(random), y = at(random);
     zone.points = {{x, y}, {x + 0.3, y}, {x + 0.3, y + 0.3}, {x, y + 0.3}};
-    if (!fault_of(line).empty() || !fault_of(zone).empty())
-      throw std::runtime_error(fault_of(line) + fault_of(zone));
+    if (!error_in(line).empty() || !error_in(zone).empty())
+      throw std::runtime_error(error_in(line) + error_in(zone));
   }
-  if (!fault_of(definitions).empty())
-    throw std::runtime_error(fault_of(definitions));
+  if (!error_in(definitions).empty())
+    throw std::runtime_error(error_in(definitions));
   return definitions;
 }
 

@@ -7,9 +7,9 @@
 #include <opencv2/core.hpp>
 #include <string>
 
-#include "../guarded.h"
-#include "../owned.h"
-#include "fuzz.h"
+#include "fuzz/fuzz.h"
+#include "support/guarded.h"
+#include "support/owned.h"
 
 GST_ELEMENT_REGISTER_DECLARE(npcdetect)
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Fuzzes reading a record from JSON.
-#include "fuzz.h"
+#include "fuzz/fuzz.h"
 
 using namespace npc::fuzz;
 

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "../kinds.h"
-#include "fuzz.h"
+#include "fuzz/fuzz.h"
+#include "support/kinds.h"
 
 GST_ELEMENT_REGISTER_DECLARE(npcdetect)
 GST_ELEMENT_REGISTER_DECLARE(npccount)

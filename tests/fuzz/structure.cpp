@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "fuzz.h"
+#include "fuzz/fuzz.h"
 
 using namespace npc::fuzz;
 

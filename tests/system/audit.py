@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Sequence audit: every record that was handed to npcsink is at the far side, whatever happens to
-the far side, the network, the disk or our own process. Reports as TAP.
+"""Sequence audit: every record that was handed to npcsink is at the remote, whatever happens to
+the remote, the network, the disk or our own process. Reports as TAP.
 
-The far side of mqtt is a subscriber with a persistent session, that of influxdb a query. A reader
+The remote of mqtt is a subscriber with a persistent session, that of influxdb a query. A reader
 drops what it has seen by (site, camera, boot, seq): what came again is counted as a repeat.
 
 A record is handed over when npcsink has returned from taking it. It is in the store some ms later:
-until then its spool keeps it over a kill of our own process."""
+until then its crash journal keeps it over a kill of our own process."""
 
 import argparse
 import collections
@@ -21,7 +21,7 @@ import sys
 import time
 import traceback
 
-from farside import (Folder, Influxd, Mosquitto, Network, Stream, eventually, missing_programs,
+from remotes import (Folder, Influxd, Mosquitto, Network, Stream, eventually, missing_programs,
                      records_in)
 
 # Seconds and numbers of a short and of a long run; the long ones are those of the requirement.
@@ -144,7 +144,7 @@ def frozen(trial):
 
 def we_are_killed(trial):
     """At random moments from the first instant of a start on, also while it starts up; the second
-    half of them with the far side absent, so that only the store has what came."""
+    half of them with the remote absent, so that only the store has what came."""
     trial.far.prepare()
     for number in range(trial.length["kills"]):
         if number == trial.length["kills"] // 2:
@@ -234,7 +234,7 @@ def cut_once(trial, number, original, everything):
 
 
 def disk_full(trial):
-    """A small disk fills with the far side absent, and our process is killed then; after space is
+    """A small disk fills with the remote absent, and our process is killed then; after space is
     freed all of it is stored."""
     disk = trial.folder / "disk"
     disk.mkdir()
@@ -274,10 +274,10 @@ def disk_full(trial):
 
 
 CASES = [  # what happens, needs root, needs a network of its own
-    (absent_at_start, "far side absent at start, for {outage}/2 s", False, False),
-    (killed, "far side killed with -9 for {outage} s", False, False),
+    (absent_at_start, "remote absent at start, for {outage}/2 s", False, False),
+    (killed, "remote killed with -9 for {outage} s", False, False),
     (network_cut, "network cut for {outage} s", True, True),
-    (frozen, "far side frozen for {freeze} s", False, False),
+    (frozen, "remote frozen for {freeze} s", False, False),
     (we_are_killed, "our process killed with -9 at {kills} random moments", False, False),
     (clock_goes_back, "clock goes back to the same moment each 50 records", False, False),
     (store_cut, "store cut at {cuts} random offsets", False, False),

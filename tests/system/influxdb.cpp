@@ -12,20 +12,20 @@
 #include <thread>
 #include <vector>
 
-#include "../waiting.h"
-#include "authority.h"
-#include "influxd.h"
-#include "npcsink/updaters/updater.h"
-#include "sink.h"
+#include "npcsink/updaters/registry.h"
+#include "support/authority.h"
+#include "support/influxd.h"
+#include "support/playingsink.h"
+#include "support/waiting.h"
 
 namespace {
 
-using npc::Outcome;
+using npc::DeliveryResult;
 using npc::Record;
 using npc::test::Authority;
 using npc::test::eventually;
 using npc::test::Influxd;
-using npc::test::Sink;
+using npc::test::PlayingSink;
 using npc::test::TemporaryDirectory;
 
 constexpr guint64 kFirstTime = 1767225600000;
@@ -71,7 +71,7 @@ class Influx : public testing::Test {
 TEST_F(Influx, GetsEachRecordAsPoints) {
   Influxd influxd;
   ASSERT_TRUE(start(influxd));
-  Sink sink("influxdb://" + influxd.host() + "/npc");
+  PlayingSink sink("influxdb://" + influxd.host() + "/npc");
   sink.push(0, 12000);
   sink.wait_for("connected");
   EXPECT_TRUE(sink.drain());
@@ -87,7 +87,7 @@ TEST_F(Influx, GetsEachRecordAsPoints) {
 TEST_F(Influx, GetsEachRecordOfOneTime) {
   Influxd influxd;
   ASSERT_TRUE(start(influxd));
-  Sink sink("influxdb://" + influxd.host() + "/npc");
+  PlayingSink sink("influxdb://" + influxd.host() + "/npc");
   int number = 0;
   for (const char *run : {R"("aaaaaaaaaaaaaaaa","seq":7)", R"("aaaaaaaaaaaaaaaa","seq":8)",
                           R"("bbbbbbbbbbbbbbbb","seq":7)"}) {
@@ -107,7 +107,7 @@ TEST_F(Influx, GetsEachRecordOfOneTime) {
 TEST_F(Influx, WritesIntoARetentionPolicy) {
   Influxd influxd;
   ASSERT_TRUE(start(influxd));
-  Sink sink("influxdb://" + influxd.host() + "/npc?rp=ten%20years");
+  PlayingSink sink("influxdb://" + influxd.host() + "/npc?rp=ten%20years");
   sink.push(0, 10);
   EXPECT_EQ(sink.wait_for("disconnected"),
             "The database \"npc\" of InfluxDB at " + influxd.host() +
@@ -123,7 +123,7 @@ TEST_F(Influx, WritesIntoARetentionPolicy) {
 TEST_F(Influx, LosesNothingAndDoublesNothingWhenItIsKilled) {
   Influxd influxd;
   ASSERT_TRUE(start(influxd));
-  Sink sink("influxdb://" + influxd.host() + "/npc");
+  PlayingSink sink("influxdb://" + influxd.host() + "/npc");
   guint64 seq = 0;
   for (int kill = 0; kill < 3; kill++) {
     sink.push(seq, seq + 2000);
@@ -141,7 +141,7 @@ TEST_F(Influx, LosesNothingAndDoublesNothingWhenItIsKilled) {
 
 TEST_F(Influx, MayComeLater) {
   Influxd influxd;
-  Sink sink("influxdb://" + influxd.host() + "/npc");
+  PlayingSink sink("influxdb://" + influxd.host() + "/npc");
   sink.push(0, 100);
   EXPECT_EQ(sink.wait_for("disconnected"), "There is nothing to reach at " + influxd.host() +
                                                ": check the host and the port, and whether it "
@@ -210,7 +210,7 @@ TEST_F(Influx, RefusesWrongCredentialsAndTakesTheRightOnes) {
                 ": run the statement GRANT WRITE ON \"npc\" TO \"me\" "
                 "there.");
   influxd.query("GRANT WRITE ON npc TO me", admin);
-  Sink sink(uri);
+  PlayingSink sink(uri);
   sink.push(0, 10);
   EXPECT_TRUE(sink.drain());
   EXPECT_NE(influxd.query("SELECT COUNT(seq) FROM npc", admin).find(",10]"), std::string::npos);
@@ -226,15 +226,15 @@ TEST_F(Influx, SetsABadLineAmong5000Aside) {
   records[4000].line_protocol =
       "npc,camera=door,site=home people=1.5,seq=4000i 1767225604000000000";
   ASSERT_EQ(updater->connect({}, {}), "");
-  const Outcome outcome = updater->deliver(records, {});
+  const DeliveryResult outcome = updater->deliver(records, {});
   EXPECT_EQ(outcome.confirmed, 5000u);
   EXPECT_EQ(outcome.failure, "");
   ASSERT_EQ(outcome.refused.size(), 2u);
   EXPECT_EQ(outcome.refused[0].index, 1717u);
-  EXPECT_EQ(outcome.refused[0].why,
+  EXPECT_EQ(outcome.refused[0].error,
             "InfluxDB at " + influxd.host() + " refused the record: missing field value.");
   EXPECT_EQ(outcome.refused[1].index, 4000u);
-  EXPECT_NE(outcome.refused[1].why.find("field type conflict"), std::string::npos);
+  EXPECT_NE(outcome.refused[1].error.find("field type conflict"), std::string::npos);
   auto expected = numbers(5000);
   expected.erase(expected.begin() + 4000);
   expected.erase(expected.begin() + 1717);
@@ -248,7 +248,7 @@ TEST_F(Influx, SetsAsideWhatIsOlderThanItsRetention) {
   const auto updater = make("influxdb://" + influxd.host() + "/npc");
   const auto records = plain_records(1000);
   ASSERT_EQ(updater->connect({}, {}), "");
-  const Outcome outcome = updater->deliver(records, {});
+  const DeliveryResult outcome = updater->deliver(records, {});
   EXPECT_EQ(outcome.confirmed, 1000u);
   EXPECT_EQ(outcome.refused.size(), 1000u);
 }
@@ -270,7 +270,7 @@ TEST_F(Influx, DoesNotHoldUpAStopWhenItIsFrozen) {
   const auto records = plain_records(10);
   ASSERT_EQ(updater->connect({}, {}), "");
   influxd.signal(SIGSTOP);
-  Outcome outcome;
+  DeliveryResult outcome;
   {
     std::jthread delivering(
         [&](std::stop_token stop) { outcome = updater->deliver(records, stop); });
@@ -285,7 +285,7 @@ TEST_F(Influx, IsWaitedForWhileItIsFrozen) {
   Influxd influxd;
   ASSERT_TRUE(start(influxd));
   TemporaryDirectory directory;
-  Sink sink("influxdb://" + influxd.host() + "/npc file:" + (directory / "counts"));
+  PlayingSink sink("influxdb://" + influxd.host() + "/npc file:" + (directory / "counts"));
   sink.push(0, 10);
   ASSERT_TRUE(eventually([&] { return sink.number("delivered") == 10; }));
   influxd.signal(SIGSTOP);
@@ -316,7 +316,7 @@ class InfluxTls : public Influx {
 TEST_F(InfluxTls, TrustsOnlyTheAuthorityThatIsNamed) {
   const auto influxd = serve("IP:127.0.0.1", 2);
   const std::string uri = "influxdbs://" + influxd->host() + "/npc";
-  Sink sink(uri + "?ca-file=" + authority_.certificate());
+  PlayingSink sink(uri + "?ca-file=" + authority_.certificate());
   sink.push(0, 100);
   EXPECT_TRUE(sink.drain());
   EXPECT_EQ(influxd->sequence(), numbers(100));

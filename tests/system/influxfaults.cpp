@@ -13,21 +13,21 @@
 #include <thread>
 #include <vector>
 
-#include "../core/numbered.h"
-#include "../waiting.h"
-#include "influxd.h"
-#include "npcsink/updaters/influxdb/http.h"
-#include "npcsink/updaters/updater.h"
-#include "sink.h"
+#include "npcsink/updaters/registry.h"
+#include "support/influxd.h"
+#include "support/numbered.h"
+#include "support/playingsink.h"
+#include "support/waiting.h"
+#include "transport/http/http.h"
 
 namespace {
 
-using npc::Outcome;
+using npc::DeliveryResult;
 using npc::Record;
 using npc::test::eventually;
 using npc::test::InfluxFake;
 using npc::test::numbered;
-using npc::test::Sink;
+using npc::test::PlayingSink;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
@@ -42,7 +42,7 @@ class InfluxFaults : public testing::Test {
       records_.push_back(numbered(i));
   }
 
-  Outcome deliver() { return updater_->deliver(records_, {}); }
+  DeliveryResult deliver() { return updater_->deliver(records_, {}); }
 
   // What the requests were, without their connection.
   std::vector<std::string> requests() const {
@@ -69,7 +69,7 @@ TEST_F(InfluxFaults, DoNotComeBetweenUsAndARightServer) {
   EXPECT_EQ(connections.size(), 1u);
   updater_->close();
 
-  Sink sink(fake_.uri());
+  PlayingSink sink(fake_.uri());
   sink.push(0, 10);
   EXPECT_TRUE(sink.drain());
   EXPECT_EQ(fake_.lines().size(), 310u);
@@ -88,7 +88,7 @@ TEST_F(InfluxFaults, OfTheTokenAreSaid) {
   // While it runs.
   ASSERT_EQ(updater_->connect({}, {}), "");
   std::ofstream(fake_.token_file()) << "changed\n";
-  const Outcome outcome = deliver();
+  const DeliveryResult outcome = deliver();
   EXPECT_EQ(outcome.confirmed, 0u);
   EXPECT_EQ(outcome.pause, seconds(60));
   EXPECT_TRUE(outcome.failure.starts_with("InfluxDB at " + fake_.host() + " refused the token"))
@@ -111,7 +111,7 @@ TEST_F(InfluxFaults, OfTheBucketAreSaid) {
 TEST_F(InfluxFaults, AskForAPause) {
   ASSERT_EQ(updater_->connect({}, {}), "");
   fake_.tell({R"({"status":429,"headers":{"Retry-After":"17"}})"});
-  Outcome outcome = deliver();
+  DeliveryResult outcome = deliver();
   EXPECT_EQ(outcome.confirmed, 0u);
   EXPECT_EQ(outcome.failure, "InfluxDB at " + fake_.host() + " asks for fewer requests.");
   EXPECT_EQ(outcome.pause, seconds(17));
@@ -126,7 +126,7 @@ TEST_F(InfluxFaults, AskForAPauseUntilADate) {
   char date[64];
   std::strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S GMT", std::gmtime(&then));
   fake_.tell({std::string(R"({"status":503,"headers":{"Retry-After":")") + date + "\"}}"});
-  const Outcome outcome = deliver();
+  const DeliveryResult outcome = deliver();
   EXPECT_EQ(outcome.failure, "InfluxDB at " + fake_.host() + " is overloaded or starts.");
   EXPECT_GT(outcome.pause, seconds(900));
   EXPECT_LE(outcome.pause, seconds(1000));
@@ -143,7 +143,7 @@ TEST_F(InfluxFaults, WithoutAPauseAreTriedAgain) {
         "What is at " + fake_.host() +
             " sends us to http://127.0.0.1:1/elsewhere: write that host in the URI if it is the "
             "right one."}) {
-    const Outcome outcome = deliver();
+    const DeliveryResult outcome = deliver();
     EXPECT_EQ(outcome.confirmed, 0u);
     EXPECT_EQ(outcome.failure, why);
     EXPECT_EQ(outcome.pause, milliseconds(0));
@@ -166,11 +166,11 @@ TEST_F(InfluxFaults, OfALineAreSetAside) {
   ASSERT_EQ(updater_->connect({}, {}), "");
   fake_.tell({R"({"status":400,"body":"{\"code\":\"invalid\",\"message\":\"unable to parse ')" +
               records_[7].line_protocol + R"(': bad timestamp\"}"})"});
-  const Outcome outcome = deliver();
+  const DeliveryResult outcome = deliver();
   EXPECT_EQ(outcome.confirmed, 100u);
   ASSERT_EQ(outcome.refused.size(), 1u);
   EXPECT_EQ(outcome.refused[0].index, 7u);
-  EXPECT_EQ(outcome.refused[0].why,
+  EXPECT_EQ(outcome.refused[0].error,
             "InfluxDB at " + fake_.host() + " refused the record: bad timestamp.");
   EXPECT_EQ(requests(), (std::vector<std::string>{"100 400", "99 204"}));
 }
@@ -180,7 +180,7 @@ TEST_F(InfluxFaults, OfAServerThatDripsEnd) {
   settings.server = fake_.host();
   settings.token = npc::test::content_of(fake_.token_file());
   settings.token.resize(settings.token.find_last_not_of('\n') + 1);
-  settings.patience = milliseconds(500);
+  settings.background = milliseconds(500);
   npc::HttpClient client(settings);
   fake_.tell({R"({"drip":true})"});
   const std::string url =
@@ -197,7 +197,7 @@ TEST_F(InfluxFaults, OfAServerThatDripsEnd) {
 TEST_F(InfluxFaults, OfAServerThatHangsDoNotHoldUpAStop) {
   ASSERT_EQ(updater_->connect({}, {}), "");
   fake_.tell({R"({"hang":true})"});
-  Outcome outcome;
+  DeliveryResult outcome;
   {
     std::jthread delivering(
         [&](std::stop_token stop) { outcome = updater_->deliver(records_, stop); });
@@ -221,10 +221,10 @@ TEST(InfluxHosts, ThatNobodyAnswersForDoNotHoldUpAStop) {
 
 // Not a test: what the next one runs in a process of its own.
 TEST(Child, DISABLED_IsRefusedOnce) {
-  Sink sink(std::getenv("NPC_TEST_UPDATERS"));
+  PlayingSink sink(std::getenv("NPC_TEST_UPDATERS"));
   sink.push(0, 10);
   sink.wait_for("disconnected");
-  sink.hurry();
+  sink.retry_now();
 }
 
 TEST_F(InfluxFaults, DoNotMakeUsTalk) {

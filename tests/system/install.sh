@@ -13,10 +13,17 @@ stage=$tmp/stage
 
 # shellcheck disable=SC2317 # cases are called by ok
 {
+  # OpenCV is in a plugin of its own.
+  file_of() {
+    case $1 in
+      npcdetect) echo libgstnpcdetect.so ;;
+      *) echo libgstnpc.so ;;
+    esac
+  }
   runs_in_devenv() {
     for element in npcdetect npccount npcsink; do
       meson devenv -C "$build" gst-inspect-1.0 "$element" >"$tmp/out"
-      has "$tmp/out" "Filename                 $(realpath "$build")/elements/libgstnpc.so"
+      has "$tmp/out" "Filename                 $(realpath "$build")/elements/$(file_of "$element")"
     done
   }
   names_one_author() {
@@ -36,16 +43,28 @@ stage=$tmp/stage
   }
   installs() {
     DESTDIR=$stage meson install -C "$build" --no-rebuild --quiet
-    [[ -f $stage$(pkg-config --variable=pluginsdir gstreamer-1.0)/libgstnpc.so ]]
+    plugins=$stage$(pkg-config --variable=pluginsdir gstreamer-1.0)
+    [[ -f $plugins/libgstnpc.so && -f $plugins/libgstnpcdetect.so ]]
   }
   is_found() {
-    plugin=$(find "$stage" -name libgstnpc.so)
+    plugins=$(dirname "$(find "$stage" -name libgstnpc.so)")
     lib=$(find "$stage" -name 'libgstnpc-1.0.so')
     for element in npcdetect npccount npcsink; do
-      LD_LIBRARY_PATH=${lib%/*} GST_PLUGIN_PATH=${plugin%/*} GST_REGISTRY=$tmp/installed.bin \
+      LD_LIBRARY_PATH=${lib%/*} GST_PLUGIN_PATH=$plugins GST_REGISTRY=$tmp/installed.bin \
         gst-inspect-1.0 "$element" >"$tmp/out"
-      has "$tmp/out" "Filename                 $plugin"
+      has "$tmp/out" "Filename                 $plugins/$(file_of "$element")"
     done
+  }
+  # A gateway, which sees no pictures, counts and delivers without it.
+  needs_no_opencv() {
+    plugins=$(dirname "$(find "$stage" -name libgstnpc.so)")
+    lib=$(find "$stage" -name 'libgstnpc-1.0.so')
+    LD_LIBRARY_PATH=${lib%/*} ldd "$plugins/libgstnpc.so" >"$tmp/out"
+    lacks "$tmp/out" opencv
+    has "$tmp/out" libgstnpc-1.0
+    LD_LIBRARY_PATH=${lib%/*} ldd "$plugins/libgstnpcdetect.so" >"$tmp/out"
+    has "$tmp/out" opencv
+    lacks "$tmp/out" paho
   }
   compiles_against() {
     pc=$(find "$stage" -name gstreamer-npc-1.0.pc)
@@ -73,7 +92,7 @@ END
   }
   installs_nothing_else() {
     find "$stage" -type f -o -type l | sed "s#^$stage##" | sort >"$tmp/out"
-    ! grep -vE '/libgstnpc(-1\.0)?\.so|/gst/npc/npc[a-z]*\.h$|gstreamer-npc-1\.0\.pc$' "$tmp/out"
+    ! grep -vE '/libgstnpc(detect|-1\.0)?\.so|/gst/npc/npc[a-z]*\.h$|gstreamer-npc-1\.0\.pc$' "$tmp/out"
   }
 }
 
@@ -82,6 +101,7 @@ ok "the elements name one author" names_one_author
 ok "the user's registry does not hear of it" leaves_registry_alone
 ok "meson install puts the plugin among GStreamer's" installs
 ok "gst-inspect-1.0 finds the installed elements" is_found
+ok "what counts and delivers does without OpenCV" needs_no_opencv
 ok "a C program is compiled with the installed pkg-config file" compiles_against
 ok "nothing else is installed" installs_nothing_else
 finish

@@ -13,21 +13,21 @@
 #include <string>
 #include <vector>
 
-#include "../records.h"
-#include "../waiting.h"
-#include "mosquitto.h"
-#include "sink.h"
+#include "support/mosquitto.h"
+#include "support/playingsink.h"
+#include "support/records.h"
+#include "support/waiting.h"
 
 namespace {
 
 using npc::test::eventually;
 using npc::test::lasting;
 using npc::test::Mosquitto;
+using npc::test::PlayingSink;
 using npc::test::Process;
 using npc::test::record_json;
 using npc::test::remember_subscriber;
 using npc::test::retained;
-using npc::test::Sink;
 using npc::test::Subscriber;
 using npc::test::TemporaryDirectory;
 
@@ -80,7 +80,7 @@ TEST_F(Mqtt, PublishesTheTopics) {
   ASSERT_TRUE(remember_subscriber(broker));
   Subscriber subscriber(broker, lasting());
   ASSERT_TRUE(subscribed(broker, 2)) << broker.log();
-  Sink sink("mqtt://" + broker.host());
+  PlayingSink sink("mqtt://" + broker.host());
   sink.push(0, 3);
   sink.wait_for("connected");
   ASSERT_TRUE(eventually([&] { return sink.number("delivered") == 3; }));
@@ -112,7 +112,7 @@ TEST_F(Mqtt, PublishesTheTopics) {
 TEST_F(Mqtt, GivesEachCameraItsTopics) {
   Mosquitto broker;
   ASSERT_TRUE(broker.start());
-  Sink sink("mqtt://" + broker.host());
+  PlayingSink sink("mqtt://" + broker.host());
   sink.push(0, 2, "door");
   sink.push(5, 6, "gate");
   ASSERT_TRUE(eventually([&] { return sink.number("delivered") == 3; }));
@@ -130,7 +130,7 @@ TEST_F(Mqtt, StartsWithoutABroker) {
   ASSERT_TRUE(remember_subscriber(broker));
   broker.kill();
 
-  Sink sink("mqtt://" + broker.host());
+  PlayingSink sink("mqtt://" + broker.host());
   sink.push(0, 500);
   EXPECT_EQ(sink.wait_for("disconnected"), "There is no MQTT broker to reach at " + broker.host() +
                                                ": check the host and the port, and whether it "
@@ -149,7 +149,7 @@ TEST_F(Mqtt, LosesNothingWhenTheBrokerIsKilled) {
   ASSERT_TRUE(broker.start());
   ASSERT_TRUE(remember_subscriber(broker));
   Subscriber subscriber(broker, lasting());
-  Sink sink("mqtt://" + broker.host());
+  PlayingSink sink("mqtt://" + broker.host());
   guint64 seq = 0;
   for (int kill = 0; kill < 3; kill++) {
     ASSERT_TRUE(subscribed(broker, kill + 2)) << broker.log();
@@ -172,7 +172,7 @@ TEST_F(Mqtt, LosesNothingWhenTheBrokerIsKilled) {
 TEST_F(Mqtt, TellsARestartedBrokerAgainWithoutANewRecord) {
   Mosquitto broker;
   ASSERT_TRUE(broker.start());
-  Sink sink("mqtt://" + broker.host());
+  PlayingSink sink("mqtt://" + broker.host());
   sink.push(0, 3, "door");
   sink.push(7, 8, "gate");
   ASSERT_TRUE(eventually([&] { return sink.number("delivered") == 4; }));
@@ -193,7 +193,7 @@ TEST_F(Mqtt, TellsARestartedBrokerAgainWithoutANewRecord) {
 TEST(Child, DISABLED_StreamsUntilItIsKilled) {
   const char *updaters = std::getenv("NPC_TEST_UPDATERS");
   ASSERT_NE(updaters, nullptr);
-  Sink sink(updaters);
+  PlayingSink sink(updaters);
   for (guint64 seq = 0; seq < 600; seq++) {
     sink.push(seq, seq + 1);
     g_usleep(100000);
@@ -235,7 +235,7 @@ TEST_F(Mqtt, SaysThatThePasswordIsWrongAndGoesOn) {
   std::ofstream(password) << "wrong\n";
   std::filesystem::permissions(password, std::filesystem::perms(0600));
 
-  Sink sink("mqtt://me@" + broker.host() + "/?password-file=" + password);
+  PlayingSink sink("mqtt://me@" + broker.host() + "/?password-file=" + password);
   sink.push(0, 10);
   EXPECT_EQ(sink.wait_for("disconnected"),
             "The broker at " + broker.host() +
@@ -250,14 +250,14 @@ TEST_F(Mqtt, SaysThatThePasswordIsWrongAndGoesOn) {
   EXPECT_EQ(sink.number("delivered"), 20u);
   EXPECT_NE(broker.log().find("'me'"), std::string::npos) << broker.log();
 
-  Sink nobody("mqtt://" + broker.host());
+  PlayingSink nobody("mqtt://" + broker.host());
   nobody.set_drain_timeout(0);
   nobody.push(0, 1);
   EXPECT_EQ(nobody.wait_for("disconnected"), "The broker at " + broker.host() +
                                                  " wants a user name and a password: write "
                                                  "mqtt://user@host/?password-file=/path/to/file.");
 
-  Sink forgetful("mqtt://me@" + broker.host());
+  PlayingSink forgetful("mqtt://me@" + broker.host());
   forgetful.set_drain_timeout(0);
   forgetful.push(0, 1);
   EXPECT_EQ(forgetful.wait_for("disconnected"),
@@ -271,7 +271,7 @@ TEST_F(Mqtt, IsNotHeldUpByAFrozenBroker) {
   ASSERT_TRUE(remember_subscriber(broker));
   TemporaryDirectory directory;
   {
-    Sink sink("mqtt://" + broker.host() + " file:" + directory / "counts");
+    PlayingSink sink("mqtt://" + broker.host() + " file:" + directory / "counts");
     sink.push(0, 10);
     ASSERT_TRUE(eventually([&] { return sink.number("delivered") == 10; }));
     broker.signal(SIGSTOP);
@@ -286,7 +286,7 @@ TEST_F(Mqtt, IsNotHeldUpByAFrozenBroker) {
   }
 
   // Nor is a stop: the goodbye is waited for, but not for ever.
-  Sink sink("mqtt://" + broker.host());
+  PlayingSink sink("mqtt://" + broker.host());
   sink.push(0, 10);
   ASSERT_TRUE(eventually([&] { return sink.number("delivered") == 10; }));
   broker.signal(SIGSTOP);
@@ -311,7 +311,7 @@ TEST_P(MqttUris, Deliver) {
   if (found != nullptr)
     freeaddrinfo(found);
   uri.replace(uri.find("PORT"), 4, std::to_string(broker.port()));
-  Sink sink(uri);
+  PlayingSink sink(uri);
   sink.push(0, 200);
   EXPECT_TRUE(sink.drain());
   sink.stop();
@@ -332,7 +332,7 @@ TEST_F(Mqtt, ReachesABrokerOnIpv6) {
       << "listener " << broker.port() << " ::1\n";
   if (!broker.start())
     GTEST_SKIP() << "there is no IPv6 loopback";
-  Sink sink("mqtt://[::1]:" + std::to_string(broker.port()));
+  PlayingSink sink("mqtt://[::1]:" + std::to_string(broker.port()));
   sink.push(0, 10);
   EXPECT_TRUE(sink.drain());
   EXPECT_EQ(retained(broker, kState), record_json(9));

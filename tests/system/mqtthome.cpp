@@ -12,10 +12,10 @@
 #include <thread>
 #include <utility>
 
-#include "../waiting.h"
-#include "listener.h"
-#include "mosquitto.h"
-#include "sink.h"
+#include "support/listener.h"
+#include "support/mosquitto.h"
+#include "support/playingsink.h"
+#include "support/waiting.h"
 
 namespace {
 
@@ -23,9 +23,9 @@ using Json = nlohmann::json;
 using npc::test::all_retained;
 using npc::test::eventually;
 using npc::test::Mosquitto;
+using npc::test::PlayingSink;
 using npc::test::Process;
 using npc::test::retained;
-using npc::test::Sink;
 using npc::test::Subscriber;
 using npc::test::TemporaryDirectory;
 
@@ -137,7 +137,7 @@ class MqttHome : public testing::Test {
 };
 
 TEST_F(MqttHome, IsDescribedByTheKeyTables) {
-  Sink sink(uri());
+  PlayingSink sink(uri());
   sink.push(record_with(0, {"door", "back-2"}));
   EXPECT_TRUE(sink.drain());
   const Json found = config();
@@ -169,7 +169,7 @@ TEST_F(MqttHome, IsDescribedByTheKeyTables) {
 TEST_F(MqttHome, ExpiresWhereTheBrokerForgetsItToo) {
   Subscriber watcher(broker_, {"-V", "mqttv5", "-F", "%t %E", "-t", kState, "-t", kHealth});
   ASSERT_TRUE(is_watched());
-  Sink sink(uri());
+  PlayingSink sink(uri());
   sink.push(record_with(0, {"door"}));
   ASSERT_TRUE(eventually([&] { return sink.number("delivered") == 1; }));
   EXPECT_TRUE(eventually([&] { return watcher.payloads(kState) == Texts{"180"}; }));
@@ -179,7 +179,7 @@ TEST_F(MqttHome, ExpiresWhereTheBrokerForgetsItToo) {
   sink.stop();
   EXPECT_EQ(watcher.payloads(kHealth), Texts{""});
   // Others read what it was.
-  Sink plain("mqtt://" + broker_.host());
+  PlayingSink plain("mqtt://" + broker_.host());
   plain.push(record_with(1, {"door"}));
   EXPECT_TRUE(plain.drain());
   EXPECT_TRUE(watcher.wait_for(kState, ""));
@@ -190,7 +190,7 @@ TEST_F(MqttHome, ALineThatIsGoneLosesItsEntities) {
   ASSERT_TRUE(
       eventually([&] { return broker_.log().find("Sending SUBACK") != std::string::npos; }));
   {
-    Sink sink(uri());
+    PlayingSink sink(uri());
     sink.push(record_with(0, {"door", "exit", "old"}));
     ASSERT_TRUE(eventually([&] { return sink.number("delivered") == 1; }));
     EXPECT_TRUE(keys_of(config()).contains("line_exit_in"));
@@ -200,7 +200,7 @@ TEST_F(MqttHome, ALineThatIsGoneLosesItsEntities) {
     EXPECT_FALSE(keys_of(config()).contains("line_exit_in"));
   }
   // And over a restart, by what the broker retains.
-  Sink sink(uri());
+  PlayingSink sink(uri());
   sink.push(record_with(2, {"door"}));
   EXPECT_TRUE(sink.drain());
   ASSERT_TRUE(eventually([&] { return watcher.payloads(kConfig).size() >= 5; }));
@@ -226,12 +226,12 @@ TEST_F(MqttHome, EntitiesAreDescribedByTheKeyTables) {
   binary_sensor.insert(binary_sensor.end(), kBinarySensor.begin() + 3, kBinarySensor.end());
   Json device;
   {
-    Sink sink(uri());
+    PlayingSink sink(uri());
     sink.push(record_with(0, {"door", "back-2"}));
     EXPECT_TRUE(sink.drain());
     device = config();
   }
-  Sink sink(uri("&discovery-form=entities"));
+  PlayingSink sink(uri("&discovery-form=entities"));
   sink.push(record_with(1, {"door", "back-2"}));
   ASSERT_TRUE(eventually([&] { return all_retained(broker_, "homeassistant/#").size() == 16; }));
   for (const auto &[key, component] : device.at("cmps").items()) {
@@ -252,7 +252,7 @@ TEST_F(MqttHome, AChangeOfFormLeavesNothingBehind) {
   ASSERT_TRUE(is_watched());
   const auto run = [&](guint64 seq, const std::string &form,
                        const std::vector<std::string> &lines) {
-    Sink sink(uri("&discovery-form=" + form));
+    PlayingSink sink(uri("&discovery-form=" + form));
     sink.push(record_with(seq, lines));
     EXPECT_TRUE(sink.drain());
   };
@@ -360,13 +360,13 @@ class LateBroker {
 
 TEST_F(MqttHome, ALineThatIsGoneIsFoundByABrokerThatIsLate) {
   {
-    Sink sink(uri());
+    PlayingSink sink(uri());
     sink.push(record_with(0, {"door", "old"}));
     EXPECT_TRUE(sink.drain());
   }
   Subscriber watcher(broker_, {"-t", kConfig});
   LateBroker late(broker_.port(), "\"cmps\":");
-  Sink sink("mqtt://" + late.host() + "/?discovery=homeassistant");
+  PlayingSink sink("mqtt://" + late.host() + "/?discovery=homeassistant");
   sink.push(record_with(1, {"door"}));
   const Json platform = {{"p", "sensor"}};
   EXPECT_TRUE(eventually([&] {
@@ -379,7 +379,7 @@ TEST_F(MqttHome, ALineThatIsGoneIsFoundByABrokerThatIsLate) {
 }
 
 TEST_F(MqttHome, TellsEverythingAgainWhenHomeAssistantStarts) {
-  Sink sink(uri("&discovery-prefix=ha"));
+  PlayingSink sink(uri("&discovery-prefix=ha"));
   sink.push(record_with(0, {"door"}));
   ASSERT_TRUE(eventually([&] { return sink.number("delivered") == 1; }));
   Subscriber watcher(broker_, {"-t", "npc/#", "-t", "ha/#", "-R"});
@@ -395,7 +395,7 @@ TEST_F(MqttHome, TellsEverythingAgainWhenHomeAssistantStarts) {
 
 // While no record comes that would make us read.
 TEST_F(MqttHome, HearsHomeAssistantBehindMuchElse) {
-  Sink sink(uri());
+  PlayingSink sink(uri());
   sink.push(record_with(0, {"door"}));
   ASSERT_TRUE(eventually([&] { return sink.number("delivered") == 1; }));
   Process strangers({"mosquitto_pub", "-h", "127.0.0.1", "-p", std::to_string(broker_.port()), "-q",
@@ -410,7 +410,7 @@ TEST_F(MqttHome, HearsHomeAssistantBehindMuchElse) {
 }
 
 TEST_F(MqttHome, TellsEverythingAgainToABrokerThatForgot) {
-  Sink sink(uri());
+  PlayingSink sink(uri());
   sink.push(record_with(0, {"door"}));
   sink.push(npc::test::record_buffer(0, "gate"));
   ASSERT_TRUE(eventually([&] { return sink.number("delivered") == 2; }));
@@ -440,7 +440,7 @@ TEST_F(MqttHome, ACameraThatIsNoMoreIsRemovedByTheRecipe) {
   std::string recipe = docs.substr(begin, docs.find("\n```", begin) - begin);
   recipe.replace(recipe.find("1883"), 4, std::to_string(broker_.port()));
   for (const char *form : {"device", "entities"}) {
-    Sink sink(uri(std::string("&discovery-form=") + form));
+    PlayingSink sink(uri(std::string("&discovery-form=") + form));
     sink.push(record_with(0, {"door"}));
     sink.push(npc::test::record_buffer(0, "gate"));
     EXPECT_TRUE(sink.drain());
@@ -458,7 +458,7 @@ TEST_F(MqttHome, OnlyTheTopicsThatWereAskedFor) {
   Subscriber watcher(broker_);
   ASSERT_TRUE(
       eventually([&] { return broker_.log().find("Sending SUBACK") != std::string::npos; }));
-  Sink sink("mqtt://" + broker_.host() + "/?topics=counts");
+  PlayingSink sink("mqtt://" + broker_.host() + "/?topics=counts");
   sink.push(0, 5);
   EXPECT_TRUE(sink.drain());
   sink.stop();

@@ -7,17 +7,17 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "../waiting.h"
-#include "mosquitto.h"
-#include "sink.h"
+#include "support/mosquitto.h"
+#include "support/playingsink.h"
+#include "support/waiting.h"
 
 namespace {
 
 using npc::test::eventually;
 using npc::test::Mosquitto;
+using npc::test::PlayingSink;
 using npc::test::Process;
 using npc::test::retained;
-using npc::test::Sink;
 using npc::test::Subscriber;
 using npc::test::TemporaryDirectory;
 
@@ -44,7 +44,7 @@ class MqttLimits : public testing::Test {
 TEST_F(MqttLimits, ABacklogFitsWhereARecordFits) {
   for (const char *limit : {"max_packet_size 1500", "message_size_limit 1500"}) {
     Mosquitto broker("allow_anonymous true\n" + std::string(limit) + "\n");
-    Sink sink("mqtt://" + broker.host());
+    PlayingSink sink("mqtt://" + broker.host());
     sink.push(0, 500);
     sink.wait_for("disconnected");
     ASSERT_TRUE(broker.start());
@@ -57,8 +57,8 @@ TEST_F(MqttLimits, SaysThatAMessageIsTooLarge) {
   for (const char *limit : {"max_packet_size 100", "message_size_limit 100"}) {
     Mosquitto broker("allow_anonymous true\n" + std::string(limit) + "\n");
     ASSERT_TRUE(broker.start());
-    Sink sink("mqtt://" + broker.host() + "/?topics=counts");
-    sink.hurry();
+    PlayingSink sink("mqtt://" + broker.host() + "/?topics=counts");
+    sink.retry_now();
     sink.push(0, 1);
     const std::string reason = sink.wait_for("disconnected");
     EXPECT_EQ(reason, "A message for npc/home/door/counts is too large for the broker at " +
@@ -71,8 +71,8 @@ TEST_F(MqttLimits, SaysThatAMessageIsTooLarge) {
 TEST_F(MqttLimits, SaysWhichTopicIsNotAllowed) {
   Mosquitto broker(access_list("topic readwrite npc/home/gate/#\n"));
   ASSERT_TRUE(broker.start());
-  Sink sink("mqtt://" + broker.host());
-  sink.hurry();
+  PlayingSink sink("mqtt://" + broker.host());
+  sink.retry_now();
   sink.push(0, 1);
   EXPECT_EQ(sink.wait_for("disconnected"),
             "The broker at " + broker.host() +
@@ -86,8 +86,8 @@ TEST_F(MqttLimits, ARecordWaitsUntilItsStateIsTaken) {
   for (const char *query : {"/?topics=state", "/?topics=state,health"}) {
     Mosquitto broker(access_list("topic readwrite npc/home/gate/#\n"));
     ASSERT_TRUE(broker.start());
-    Sink sink("mqtt://" + broker.host() + query);
-    sink.hurry();
+    PlayingSink sink("mqtt://" + broker.host() + query);
+    sink.retry_now();
     sink.push(0, 2);
     EXPECT_EQ(sink.wait_for("disconnected"),
               "The broker at " + broker.host() +
@@ -102,7 +102,7 @@ TEST_F(MqttLimits, ARecordWaitsUntilItsStateIsTaken) {
 TEST_F(MqttLimits, RecordsGoWhereDiscoveryMayNot) {
   Mosquitto broker(access_list("topic readwrite #\n"));
   ASSERT_TRUE(broker.start());
-  Sink sink("mqtt://" + broker.host() + "/?discovery=homeassistant");
+  PlayingSink sink("mqtt://" + broker.host() + "/?discovery=homeassistant");
   sink.push(0, 1);
   ASSERT_TRUE(eventually([&] { return sink.number("delivered") == 1; }));
   broker.kill();
@@ -146,7 +146,7 @@ TEST_F(MqttLimits, AStrangersLargeMessageIsNotRead) {
   };
   for (const int count : {100, 20000}) {
     publish_components(count);
-    Sink sink("mqtt://" + broker.host() + "/?discovery=homeassistant");
+    PlayingSink sink("mqtt://" + broker.host() + "/?discovery=homeassistant");
     sink.push(0, 1);
     EXPECT_TRUE(sink.drain());
     EXPECT_EQ(sink.number("failed"), 0u) << sink.last_error();

@@ -11,18 +11,18 @@
 #include <string>
 #include <vector>
 
-#include "../waiting.h"
-#include "mosquitto.h"
-#include "sink.h"
+#include "support/mosquitto.h"
+#include "support/playingsink.h"
+#include "support/waiting.h"
 
 namespace {
 
 using npc::test::eventually;
 using npc::test::Mosquitto;
+using npc::test::PlayingSink;
 using npc::test::record_json;
 using npc::test::remember_subscriber;
 using npc::test::retained;
-using npc::test::Sink;
 using npc::test::Subscriber;
 
 const std::string kDoor = "npc/home/door/";
@@ -41,7 +41,7 @@ class MqttStatus : public testing::Test {
     ASSERT_TRUE(remember_subscriber(broker_));
   }
   std::string uri() const { return "mqtt://" + broker_.host(); }
-  static bool delivered(Sink &sink, guint64 records) {
+  static bool delivered(PlayingSink &sink, guint64 records) {
     return eventually([&] { return sink.number("delivered") == records; });
   }
 
@@ -76,7 +76,7 @@ void expect_state_before_online(const Texts &lines) {
 
 TEST_F(MqttStatus, StateComesBeforeOnline) {
   Subscriber subscriber(broker_, news());
-  Sink sink(uri());
+  PlayingSink sink(uri());
   sink.push(0, 3, "door");
   sink.push(5, 6, "gate");
   ASSERT_TRUE(subscriber.wait_for(kDoor + "status", "online"));
@@ -97,7 +97,7 @@ TEST_F(MqttStatus, StateComesBeforeOnline) {
 
 TEST_F(MqttStatus, OnlineWaitsForTheNewestOfABacklog) {
   broker_.kill();
-  Sink sink(uri());
+  PlayingSink sink(uri());
   sink.push(0, 2500);
   sink.wait_for("disconnected");
   ASSERT_TRUE(broker_.start());
@@ -111,7 +111,7 @@ TEST_F(MqttStatus, OnlineWaitsForTheNewestOfABacklog) {
 
 TEST_F(MqttStatus, OfflineAfterTheEndOfTheStream) {
   Subscriber subscriber(broker_, news());
-  Sink sink(uri());
+  PlayingSink sink(uri());
   sink.push(0, 3, "door");
   sink.push(0, 3, "gate");
   ASSERT_TRUE(delivered(sink, 6));
@@ -139,7 +139,7 @@ TEST_F(MqttStatus, OfflineAfterTheEndOfTheStream) {
 // A start is no record.
 TEST_F(MqttStatus, OnlineAfterAStartWithItsFirstRecord) {
   Subscriber subscriber(broker_, news());
-  Sink sink(uri());
+  PlayingSink sink(uri());
   sink.push(0, 1, "door");
   ASSERT_TRUE(delivered(sink, 1));
   sink.stop();
@@ -156,7 +156,8 @@ TEST_F(MqttStatus, AllTopicsFollowThePrefix) {
   Subscriber all(broker_, {"-t", "#"});
   ASSERT_TRUE(eventually(
       [&] { return broker_.log().find("Sending SUBACK to auto-") != std::string::npos; }));
-  Sink sink("mqtt://" + broker_.host() + "/?topic-prefix=town/caf%C3%A9&discovery=homeassistant");
+  PlayingSink sink("mqtt://" + broker_.host() +
+                   "/?topic-prefix=town/caf%C3%A9&discovery=homeassistant");
   sink.push(0, 2);
   // From the 257th on they are without a status.
   for (int i = 0; i < 256; i++)
@@ -190,16 +191,16 @@ TEST_F(MqttStatus, AllTopicsFollowThePrefix) {
 
 // They are two clients, which do not throw each other off.
 TEST_F(MqttStatus, EachPrefixHasAClientIdOfItsOwn) {
-  Sink plain(uri());
-  Sink town(uri() + "/?topic-prefix=town");
-  Sink village(uri() + "/?topic-prefix=village");
+  PlayingSink plain(uri());
+  PlayingSink town(uri() + "/?topic-prefix=town");
+  PlayingSink village(uri() + "/?topic-prefix=village");
   guint64 seq = 0;
-  for (Sink *sink : {&plain, &town, &village, &plain, &town, &village}) {
+  for (PlayingSink *sink : {&plain, &town, &village, &plain, &town, &village}) {
     sink->push(seq / 3, seq / 3 + 1);
     ASSERT_TRUE(delivered(*sink, seq / 3 + 1));
     seq++;
   }
-  for (Sink *sink : {&plain, &town, &village}) {
+  for (PlayingSink *sink : {&plain, &town, &village}) {
     EXPECT_TRUE(sink->drain());
     EXPECT_EQ(sink->number("failed"), 0u) << sink->last_error();
   }
@@ -208,7 +209,7 @@ TEST_F(MqttStatus, EachPrefixHasAClientIdOfItsOwn) {
 // As behind a funnel, or when the name of a camera is changed while it runs.
 TEST_F(MqttStatus, OfflineWhenOneOfManyCamerasIsSilent) {
   Subscriber subscriber(broker_, news());
-  Sink sink(uri() + "/?discovery=homeassistant");
+  PlayingSink sink(uri() + "/?discovery=homeassistant");
   guint64 seq = 0;
   sink.push(0, 1, "door");
   ASSERT_TRUE(eventually([&] {
@@ -248,7 +249,7 @@ TEST_F(MqttStatus, OfflineWhileNoWillIsAboutIt) {
   std::ofstream(password) << "secret\n";
   std::filesystem::permissions(password, std::filesystem::perms(0600));
   Subscriber subscriber(broker_, news());
-  Sink sink("mqtt://me@" + broker_.host() + "/?password-file=" + password);
+  PlayingSink sink("mqtt://me@" + broker_.host() + "/?password-file=" + password);
   guint64 seq = 0;
   sink.push(0, 1, "door");
   sink.push(seq, seq + 1, "gate");

@@ -7,10 +7,10 @@
 #include <string>
 #include <utility>
 
-#include "../waiting.h"
-#include "authority.h"
-#include "mosquitto.h"
-#include "sink.h"
+#include "support/authority.h"
+#include "support/mosquitto.h"
+#include "support/playingsink.h"
+#include "support/waiting.h"
 
 namespace {
 
@@ -18,8 +18,8 @@ using npc::test::Authority;
 using npc::test::content_of;
 using npc::test::eventually;
 using npc::test::Mosquitto;
+using npc::test::PlayingSink;
 using npc::test::Process;
-using npc::test::Sink;
 using npc::test::TemporaryDirectory;
 
 constexpr const char *kPassword = "s3cret-Of-The-Door";
@@ -55,7 +55,7 @@ class MqttTls : public testing::Test {
   }
   // What is said of a broker when it refuses, or is refused. The pipeline goes on.
   static std::string refusal(const Mosquitto &broker, const std::string &query) {
-    Sink sink("mqtts://" + broker.host() + "/?" + query);
+    PlayingSink sink("mqtts://" + broker.host() + "/?" + query);
     sink.set_drain_timeout(0);
     sink.push(0, 10);
     const std::string reason = sink.wait_for("disconnected");
@@ -71,7 +71,7 @@ class MqttTls : public testing::Test {
            "wants another certificate of ours, its log says so.";
   }
   static bool delivers(const std::string &uri) {
-    Sink sink(uri);
+    PlayingSink sink(uri);
     sink.push(0, 300);
     return sink.drain() && sink.number("delivered") == 300;
   }
@@ -164,7 +164,7 @@ TEST_F(MqttTls, SaysThatThereIsNoTls) {
 
 // Not a test: what the next one runs in a process of its own, with everything logged.
 TEST(Child, DISABLED_DeliversWithAPassword) {
-  Sink sink(std::getenv("NPC_TEST_UPDATERS"));
+  PlayingSink sink(std::getenv("NPC_TEST_UPDATERS"));
   sink.push(0, 10);
   const bool connected = std::string(std::getenv("NPC_TEST_STATE")) == "connected";
   if (!connected)

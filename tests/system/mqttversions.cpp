@@ -9,18 +9,18 @@
 #include <string>
 #include <thread>
 
-#include "../waiting.h"
-#include "listener.h"
-#include "mosquitto.h"
-#include "sink.h"
+#include "support/listener.h"
+#include "support/mosquitto.h"
+#include "support/playingsink.h"
+#include "support/waiting.h"
 
 namespace {
 
 using npc::test::content_of;
 using npc::test::eventually;
 using npc::test::Mosquitto;
+using npc::test::PlayingSink;
 using npc::test::Process;
-using npc::test::Sink;
 using npc::test::TemporaryDirectory;
 
 class MqttVersions : public testing::Test {
@@ -45,7 +45,7 @@ TEST_F(MqttVersions, PropertiesAreSeen) {
   ASSERT_TRUE(
       eventually([&] { return broker_.log().find("Sending SUBACK") != std::string::npos; }));
   for (const char *query : {"", "?expiry=3600", "?expiry=0"}) {
-    Sink sink("mqtt://" + broker_.host() + "/" + query);
+    PlayingSink sink("mqtt://" + broker_.host() + "/" + query);
     sink.push(0, 1);
     EXPECT_TRUE(sink.drain());
   }
@@ -68,7 +68,7 @@ TEST_F(MqttVersions, ConfirmsWithinTheBrokersReceiveMaximum) {
   Mosquitto narrow = Mosquitto::plain("allow_anonymous true\nmax_inflight_messages 3\n");
   ASSERT_TRUE(narrow.start());
   for (const char *qos : {"1", "2"}) {
-    Sink sink("mqtt://" + narrow.host() + "/?qos=" + qos);
+    PlayingSink sink("mqtt://" + narrow.host() + "/?qos=" + qos);
     sink.push(0, 1000);
     EXPECT_TRUE(sink.drain());
     EXPECT_EQ(sink.number("failed"), 0u);
@@ -138,7 +138,7 @@ class OldBroker {
 
 TEST_F(MqttVersions, FallsBackToTheOldVersion) {
   OldBroker old(broker_.port());
-  Sink sink("mqtt://" + old.host());
+  PlayingSink sink("mqtt://" + old.host());
   sink.push(0, 500);
   EXPECT_TRUE(sink.drain());
   EXPECT_EQ(sink.number("delivered"), 500u);
@@ -152,7 +152,7 @@ TEST_F(MqttVersions, FallsBackToTheOldVersion) {
 // To hang up is no word about the version.
 TEST_F(MqttVersions, AsksForTheNewVersionAgainAfterAHangUp) {
   OldBroker once(broker_.port(), OldBroker::Way::kHangUpOnce);
-  Sink sink("mqtt://" + once.host());
+  PlayingSink sink("mqtt://" + once.host());
   sink.push(0, 1);
   ASSERT_TRUE(eventually([&] { return sink.number("delivered") == 1; }));
   EXPECT_NE(broker_.log().find("(p2, c0, k30)"), std::string::npos) << broker_.log();
@@ -169,7 +169,7 @@ TEST_F(MqttVersions, AsksForTheNewVersionAgainAfterAHangUp) {
 TEST_F(MqttVersions, KeepsAliveAsTheBrokerAsks) {
   Mosquitto impatient("allow_anonymous true\nmax_keepalive 10\n");
   ASSERT_TRUE(impatient.start());
-  Sink sink("mqtt://" + impatient.host() + "/?topics=counts");
+  PlayingSink sink("mqtt://" + impatient.host() + "/?topics=counts");
   sink.push(0, 1);
   ASSERT_TRUE(eventually([&] { return sink.number("delivered") == 1; }));
   const auto pings = [&] {
@@ -188,16 +188,16 @@ TEST_F(MqttVersions, KeepsAliveAsTheBrokerAsks) {
 
 // Debian 12's Mosquitto does not say why it ends a connection.
 TEST_F(MqttVersions, GivesWayToAnotherClientOfItsId) {
-  Sink first("mqtt://" + broker_.host() + "/?client-id=twin");
-  Sink second("mqtt://" + broker_.host() + "/?client-id=twin");
+  PlayingSink first("mqtt://" + broker_.host() + "/?client-id=twin");
+  PlayingSink second("mqtt://" + broker_.host() + "/?client-id=twin");
   first.push(0, 1);
   second.push(1, 2);
-  const auto gives_way = [](Sink &sink) {
+  const auto gives_way = [](PlayingSink &sink) {
     return sink.last_error().find("another client of the id \"twin\"") != std::string::npos;
   };
   ASSERT_TRUE(eventually([&] { return gives_way(first) || gives_way(second); }));
   // The other one is left in peace.
-  Sink &other = gives_way(first) ? second : first;
+  PlayingSink &other = gives_way(first) ? second : first;
   other.push(2, 3);
   EXPECT_TRUE(other.drain());
   first.set_drain_timeout(0);

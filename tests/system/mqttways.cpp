@@ -11,11 +11,11 @@
 #include <string>
 #include <thread>
 
-#include "../waiting.h"
-#include "authority.h"
-#include "listener.h"
-#include "mosquitto.h"
-#include "sink.h"
+#include "support/authority.h"
+#include "support/listener.h"
+#include "support/mosquitto.h"
+#include "support/playingsink.h"
+#include "support/waiting.h"
 
 namespace {
 
@@ -23,8 +23,8 @@ using npc::test::Authority;
 using npc::test::content_of;
 using npc::test::Listener;
 using npc::test::Mosquitto;
+using npc::test::PlayingSink;
 using npc::test::Process;
-using npc::test::Sink;
 
 class MqttWays : public testing::Test {
  protected:
@@ -49,7 +49,7 @@ class MqttWays : public testing::Test {
   std::string other() const { return "127.0.0.1:" + std::to_string(other_); }
 
   static void expect_delivery(const std::string &uri, const Mosquitto &broker) {
-    Sink sink(uri);
+    PlayingSink sink(uri);
     sink.push(0, 500);
     EXPECT_TRUE(sink.drain()) << uri << ": " << sink.last_error();
     EXPECT_EQ(npc::test::retained(broker, "npc/home/door/state"), npc::test::record_json(499));
@@ -71,7 +71,7 @@ TEST_F(MqttWays, WebSocketWithTls) {
   Mosquitto broker = broker_with("protocol websockets\n" + tls_for("127.0.0.1"));
   ASSERT_TRUE(broker.start());
   expect_delivery("wss://" + other() + "/mqtt?ca-file=" + authority_.certificate(), broker);
-  Sink sink("wss://" + other() + "/mqtt");
+  PlayingSink sink("wss://" + other() + "/mqtt");
   sink.set_drain_timeout(0);
   sink.push(0, 1);
   const std::string reason = sink.wait_for("disconnected");
@@ -82,7 +82,7 @@ TEST_F(MqttWays, WebSocketWithTls) {
 TEST_F(MqttWays, WebSocketKeepsPathAndHost) {
   const Listener server;
   server.listen();
-  Sink sink("ws://localhost:" + std::to_string(server.port()) + "/a/b?qos=0");
+  PlayingSink sink("ws://localhost:" + std::to_string(server.port()) + "/a/b?qos=0");
   sink.set_drain_timeout(0);
   sink.push(0, 1);
   const int client = server.accept();
@@ -109,7 +109,7 @@ TEST_F(MqttWays, WhatOpensNoWebSocketIsSaid) {
         "Sec-WebSocket-Protocol: mqtt\r\n\r\n"}) {
     const Listener server;
     server.listen();
-    Sink sink("ws://" + server.host() + "/none");
+    PlayingSink sink("ws://" + server.host() + "/none");
     sink.set_drain_timeout(0);
     sink.push(0, 1);
     const int client = server.accept();
@@ -140,7 +140,7 @@ TEST_F(MqttWays, TlsToAnAddressOfIPv6) {
 // Not a test: what the next one runs in a process of its own, where nobody reads the environment
 // yet.
 TEST(Child, DISABLED_Delivers) {
-  Sink sink(std::getenv("NPC_TEST_UPDATERS"));
+  PlayingSink sink(std::getenv("NPC_TEST_UPDATERS"));
   sink.push(0, 10);
   EXPECT_TRUE(sink.drain()) << sink.last_error();
 }

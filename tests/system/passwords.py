@@ -13,7 +13,7 @@ import sys
 import time
 import traceback
 
-from farside import (Folder, Influxd, Mosquitto, Stream, eventually, missing_programs)
+from remotes import (Folder, Influxd, Mosquitto, Stream, eventually, missing_programs)
 
 
 def forms_of(password):

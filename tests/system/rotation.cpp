@@ -8,17 +8,17 @@
 #include <fstream>
 #include <string>
 
-#include "../waiting.h"
-#include "process.h"
-#include "sink.h"
+#include "support/playingsink.h"
+#include "support/process.h"
+#include "support/waiting.h"
 
 namespace {
 
 using npc::test::content_of;
 using npc::test::eventually;
+using npc::test::PlayingSink;
 using npc::test::Process;
 using npc::test::record_json;
-using npc::test::Sink;
 using npc::test::TemporaryDirectory;
 
 class Rotation : public testing::TestWithParam<const char *> {};
@@ -35,7 +35,7 @@ TEST_P(Rotation, LosesNothing) {
       << file << " {\n  rotate 9\n  nocompress\n  " << GetParam() << "\n}\n";
   chmod((directory / "logrotate.conf").c_str(), 0600);
 
-  Sink sink("file:" + file + "?fsync=1");
+  PlayingSink sink("file:" + file + "?fsync=1");
   guint64 seq = 0;
   for (int round = 0; round < 3; round++) {
     sink.push(seq, seq + 100);

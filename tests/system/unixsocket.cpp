@@ -10,16 +10,16 @@
 #include <string>
 #include <vector>
 
-#include "../waiting.h"
-#include "process.h"
-#include "sink.h"
+#include "support/playingsink.h"
+#include "support/process.h"
+#include "support/waiting.h"
 
 namespace {
 
 using npc::test::eventually;
+using npc::test::PlayingSink;
 using npc::test::Process;
 using npc::test::record_json;
-using npc::test::Sink;
 using npc::test::TemporaryDirectory;
 
 class UnixSocket : public testing::Test {
@@ -48,7 +48,7 @@ class UnixSocket : public testing::Test {
 };
 
 TEST_F(UnixSocket, BringsEachRecordToAReaderThatIsLate) {
-  Sink sink(uri());
+  PlayingSink sink(uri());
   sink.push(0, 1000);
   EXPECT_EQ(sink.wait_for("disconnected"), "Nobody listens at \"" + directory_ / "socket" +
                                                "\": start the reader, or check the path.");
@@ -62,7 +62,7 @@ TEST_F(UnixSocket, BringsEachRecordToAReaderThatIsLate) {
 }
 
 TEST_F(UnixSocket, LosesNothingWhenTheReaderIsKilled) {
-  Sink sink(uri());
+  PlayingSink sink(uri());
   guint64 seq = 0;
   for (int kill = 0; kill < 5; kill++) {
     Process reader = read_as("json");
@@ -87,7 +87,7 @@ TEST_F(UnixSocket, LosesNothingWhenTheReaderIsKilled) {
 
 TEST_F(UnixSocket, SpeaksToTheUpdatersOfTheFirstNoPictureCamera) {
   const Process reader = read_as("classic");
-  Sink sink(uri() + "?format=classic");
+  PlayingSink sink(uri() + "?format=classic");
   sink.push(0, 100, "cam-1");
   EXPECT_TRUE(sink.drain());
   std::vector<std::string> expected;

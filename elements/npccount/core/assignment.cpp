@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Optimal assignment by shortest augmenting paths (Kuhn 1955; Jonker and Volgenant 1987).
-#include "assignment.h"
+#include "npccount/core/assignment.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Whether the system's clock tells the time of the world.
-#include "clocksync.h"
+#include "npccount/core/clocksync.h"
 
 #include <sys/timex.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // A line across the picture, and who crosses it.
-#include "line.h"
+#include "npccount/core/line.h"
 
 #include <limits>
 #include <utility>
@@ -21,7 +21,7 @@ int sign_of(double away) {
 
 }  // namespace
 
-std::string fault_of(const LineDefinition &line) {
+std::string error_in(const LineDefinition &line) {
   const double length = std::hypot(line.x2 - line.x1, line.y2 - line.y1);
   for (double number : {line.x1, line.y1, line.x2, line.y2})
     if (!(number >= 0 && number <= 1))
@@ -56,7 +56,7 @@ Line::Crossings Line::update(Time now, std::span<const Track> tracks, const Fram
   return crossings;
 }
 
-Line::Place Line::place_of(const Box &box, const FrameSize &frame) const {
+Line::Position Line::position_of(const Box &box, const FrameSize &frame) const {
   const double x1 = definition_.x1 * frame.width, y1 = definition_.y1 * frame.height;
   const double across = definition_.x2 * frame.width - x1;
   const double down = definition_.y2 * frame.height - y1;
@@ -66,9 +66,9 @@ Line::Place Line::place_of(const Box &box, const FrameSize &frame) const {
 }
 
 void Line::follow(Walk &walk, Time now, const Box &box, const FrameSize &frame) const {
-  const Place to = place_of(box, frame);
+  const Position to = position_of(box, frame);
   const double half = half_band(definition_.band, box.height, frame);
-  const Settler::Settled settled = walk.settler.move(now, to.away / half, definition_.settle);
+  const Debouncer::Settled settled = walk.settler.move(now, to.away / half, definition_.settle);
   // In the order in which it happened: it may settle, pass and settle within one step.
   settle(walk, settled.before);
   pass(walk, to, frame);
@@ -77,9 +77,9 @@ void Line::follow(Walk &walk, Time now, const Box &box, const FrameSize &frame) 
 
 // Goes straight to a place, maybe through the segment. What touches the line and turns back does
 // not pass; what goes along it passes if it met the segment anywhere.
-void Line::pass(Walk &walk, const Place &to, const FrameSize &frame) const {
-  const Place from = walk.place.value_or(to);
-  walk.place = to;
+void Line::pass(Walk &walk, const Position &to, const FrameSize &frame) const {
+  const Position from = walk.position.value_or(to);
+  walk.position = to;
   const int before = sign_of(from.away), after = sign_of(to.away);
   if (before * after <= 0) {
     double first = to.along, last = to.along;

@@ -8,9 +8,9 @@
 #include <string>
 #include <unordered_map>
 
-#include "box.h"
-#include "settle.h"
-#include "tracker.h"
+#include "npccount/core/box.h"
+#include "npccount/core/debouncer.h"
+#include "npccount/core/tracker.h"
 
 namespace npc::count {
 
@@ -33,7 +33,7 @@ struct LineDefinition {
 };
 
 /// Why a line cannot work, as a sentence for the user; empty if it can.
-std::string fault_of(const LineDefinition &line);
+std::string error_in(const LineDefinition &line);
 
 /// Counts the tracks of one class that cross a segment.
 ///
@@ -66,13 +66,13 @@ class Line {
 
  private:
   // Where an anchor is: how far from the line, B positive, and how far along it, in pixels.
-  struct Place {
+  struct Position {
     double away = 0;
     double along = 0;
   };
   struct Walk {
-    Settler settler;
-    std::optional<Place> place;
+    Debouncer settler;
+    std::optional<Position> position;
     int sign = 0;          // the side of the bare line, when it was last beside it
     bool touched = false;  // met the segment since then
     int through = 0;       // through the segment to B less through it to A, since it settled
@@ -82,9 +82,9 @@ class Line {
     std::uint64_t frame = 0;
   };
 
-  Place place_of(const Box &box, const FrameSize &frame) const;
+  Position position_of(const Box &box, const FrameSize &frame) const;
   void follow(Walk &walk, Time now, const Box &box, const FrameSize &frame) const;
-  void pass(Walk &walk, const Place &to, const FrameSize &frame) const;
+  void pass(Walk &walk, const Position &to, const FrameSize &frame) const;
   static void settle(Walk &walk, Side side);
 
   LineDefinition definition_;

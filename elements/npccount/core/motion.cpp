@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Where a tracked box is, where it will be, and how fast its feet go.
-#include "motion.h"
+#include "npccount/core/motion.h"
 
 namespace npc::count {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "box.h"
+#include "npccount/core/box.h"
 
 namespace npc::count {
 

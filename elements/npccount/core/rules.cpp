@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // All lines, zones and thresholds of a camera, and the totals of its lines.
-#include "rules.h"
+#include "npccount/core/rules.h"
 
 #include <algorithm>
 #include <utility>
 
 namespace npc::count {
 
-std::string fault_of(const Definitions &definitions) {
+std::string error_in(const Definitions &definitions) {
   for (const ThresholdDefinition &threshold : definitions.thresholds)
     if (!threshold.zone.empty() &&
         std::none_of(definitions.zones.begin(), definitions.zones.end(),
@@ -18,19 +18,19 @@ std::string fault_of(const Definitions &definitions) {
 }
 
 void Rules::define(const Definitions &definitions) {
-  std::vector<Gate> gates;
+  std::vector<LineCounter> gates;
   for (const LineDefinition &wanted : definitions.lines) {
-    const auto old = std::find_if(gates_.begin(), gates_.end(), [&](const Gate &gate) {
-      return gate.line.definition().name == wanted.name;
-    });
-    if (old == gates_.end())
+    const auto old = std::find_if(
+        line_counters_.begin(), line_counters_.end(),
+        [&](const LineCounter &counter) { return counter.line.definition().name == wanted.name; });
+    if (old == line_counters_.end())
       gates.push_back({Line(wanted)});
     else if (old->line.definition() == wanted)
       gates.push_back(std::move(*old));
     else
       gates.push_back({Line(wanted), old->in, old->out});
   }
-  gates_ = std::move(gates);
+  line_counters_ = std::move(gates);
 
   std::vector<Zone> zones;
   for (const ZoneDefinition &wanted : definitions.zones) {
@@ -54,15 +54,15 @@ void Rules::define(const Definitions &definitions) {
 
 Events Rules::update(Time now, std::span<const Track> tracks, const FrameSize &frame) {
   Events events;
-  for (Gate &gate : gates_) {
-    const Line::Crossings crossed = gate.line.update(now, tracks, frame);
+  for (LineCounter &counter : line_counters_) {
+    const Line::Crossings crossed = counter.line.update(now, tracks, frame);
     if (crossed.in + crossed.out == 0)
       continue;
-    const LineDefinition &definition = gate.line.definition();
+    const LineDefinition &definition = counter.line.definition();
     LineTotals &totals = totals_[definition.name];
     for (unsigned i = 0; i < crossed.in + crossed.out; i++) {
       const bool in = i < crossed.in;
-      (in ? gate.in : gate.out)++;
+      (in ? counter.in : counter.out)++;
       (in ? totals.in : totals.out)++;
       events.crossings.push_back({definition.name, definition.label, in, totals});
     }
@@ -100,10 +100,10 @@ std::vector<Alarm> Rules::watch(Time now, std::span<const Track> tracks) {
 
 RuleCounts Rules::close() {
   RuleCounts counts;
-  for (Gate &gate : gates_) {
-    const std::string &name = gate.line.definition().name;
+  for (LineCounter &counter : line_counters_) {
+    const std::string &name = counter.line.definition().name;
     counts.lines.push_back(
-        {name, std::exchange(gate.in, 0), std::exchange(gate.out, 0), totals_[name]});
+        {name, std::exchange(counter.in, 0), std::exchange(counter.out, 0), totals_[name]});
   }
   for (Zone &zone : zones_)
     counts.zones.push_back({zone.definition().name, zone.close()});
@@ -111,8 +111,8 @@ RuleCounts Rules::close() {
 }
 
 void Rules::forget_tracks() {
-  for (Gate &gate : gates_)
-    gate.line.forget();
+  for (LineCounter &counter : line_counters_)
+    counter.line.forget();
   for (Zone &zone : zones_)
     zone.forget();
 }
@@ -139,13 +139,14 @@ void Rules::reset_totals(const std::string &name) {
 
 // Every line has its totals; of the names that are gone, some must give way if there are too many.
 void Rules::list_totals() {
-  for (const Gate &gate : gates_)
-    totals_.try_emplace(gate.line.definition().name);
+  for (const LineCounter &counter : line_counters_)
+    totals_.try_emplace(counter.line.definition().name);
   std::erase_if(totals_, [this](const auto &entry) {
     return totals_.size() > kMostTotals &&
-           std::none_of(gates_.begin(), gates_.end(), [&](const Gate &gate) {
-             return gate.line.definition().name == entry.first;
-           });
+           std::none_of(line_counters_.begin(), line_counters_.end(),
+                        [&](const LineCounter &counter) {
+                          return counter.line.definition().name == entry.first;
+                        });
   });
 }
 

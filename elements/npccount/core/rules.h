@@ -7,11 +7,11 @@
 #include <string>
 #include <vector>
 
-#include "line.h"
-#include "threshold.h"
-#include "totals.h"
-#include "tracker.h"
-#include "zone.h"
+#include "npccount/core/line.h"
+#include "npccount/core/threshold.h"
+#include "npccount/core/totals.h"
+#include "npccount/core/tracker.h"
+#include "npccount/core/zone.h"
 
 namespace npc::count {
 
@@ -23,7 +23,7 @@ struct Definitions {
 };
 
 /// Why they cannot work together, as a sentence for the user; empty if they can.
-std::string fault_of(const Definitions &definitions);
+std::string error_in(const Definitions &definitions);
 
 /// Somebody crossed a line.
 struct Crossing {
@@ -93,7 +93,7 @@ class Rules {
   void reset_totals(const std::string &name);
 
  private:
-  struct Gate {
+  struct LineCounter {
     Line line;
     unsigned in = 0;  // of the window
     unsigned out = 0;
@@ -102,7 +102,7 @@ class Rules {
   std::vector<Alarm> watch(Time now, std::span<const Track> tracks);
   void list_totals();
 
-  std::vector<Gate> gates_;
+  std::vector<LineCounter> line_counters_;
   std::vector<Zone> zones_;
   std::vector<Threshold> thresholds_;
   Totals totals_;

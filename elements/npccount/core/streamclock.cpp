@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Keeps the time of a live stream near the clock.
-#include "streamclock.h"
+#include "npccount/core/streamclock.h"
 
 #include <algorithm>
 

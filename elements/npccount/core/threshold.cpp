@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Tells when there are too many, and when there no longer are.
-#include "threshold.h"
+#include "npccount/core/threshold.h"
 
 namespace npc::count {
 
-std::string fault_of(const ThresholdDefinition &threshold) {
+std::string error_in(const ThresholdDefinition &threshold) {
   const std::string name = "The threshold " + threshold.name;
   if (threshold.above == 0)
     return name + " is always reached: above must be 1 or more.";

@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "box.h"
+#include "npccount/core/box.h"
 
 namespace npc::count {
 
@@ -27,7 +27,7 @@ struct ThresholdDefinition {
 };
 
 /// Why a threshold cannot work, as a sentence for the user; empty if it can.
-std::string fault_of(const ThresholdDefinition &threshold);
+std::string error_in(const ThresholdDefinition &threshold);
 
 /// Watches one number. Numbers hold from one frame to the next. It begins below, so what it tells
 /// of is above and below in turn, the first time above: never the same twice.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // How many have crossed each line since the beginning, kept in a file over restarts.
-#include "totals.h"
+#include "npccount/core/totals.h"
 
 #include <unistd.h>
 
@@ -11,7 +11,7 @@
 #include <string_view>
 #include <utility>
 
-#include "../../openfile.h"
+#include "base/openfile.h"
 
 namespace npc::count {
 namespace {
@@ -95,52 +95,52 @@ std::string replace(const std::string &path, std::string_view text) {
   return error == 0 ? std::string() : message_of(error) + kGoesOn + kAdvice;
 }
 
-Totals set_aside(const std::string &path, const std::string &what, std::string &fault) {
-  fault = "The state file " + path + " " + what + ". Totals begin at 0; ";
+Totals set_aside(const std::string &path, const std::string &what, std::string &error) {
+  error = "The state file " + path + " " + what + ". Totals begin at 0; ";
   const std::string aside = path + ".bad";
   if (std::rename(path.c_str(), aside.c_str()) == 0)
-    fault += "the file was renamed to " + aside + ".";
+    error += "the file was renamed to " + aside + ".";
   else
-    fault += "renaming the file to " + aside + " failed: " + message_of(errno) + ".";
+    error += "renaming the file to " + aside + " failed: " + message_of(errno) + ".";
   return {};
 }
 
 }  // namespace
 
-Totals load_totals(const std::string &path, std::string &fault) {
-  fault.clear();
+Totals load_totals(const std::string &path, std::string &error) {
+  error.clear();
   const Opened opened = open_file(path, O_RDONLY);
   if (opened.error == ENOENT)
     return {};
   // What is no plain file is not ours to rename.
   if (opened.is_other) {
-    fault = "The state file " + path +
+    error = "The state file " + path +
             " is a folder or a device: set state-file to the path of a plain file. Totals begin "
             "at 0.";
     return {};
   }
   if (opened.error != 0)
-    return set_aside(path, "cannot be opened: " + message_of(opened.error), fault);
+    return set_aside(path, "cannot be opened: " + message_of(opened.error), error);
   const auto text = read_whole(opened.file, kMostBytes);
   if (!text)
-    return set_aside(path, "cannot be read: " + message_of(errno), fault);
+    return set_aside(path, "cannot be read: " + message_of(errno), error);
   if (text->size() > kMostBytes)
-    return set_aside(path, "is too large to be one", fault);
+    return set_aside(path, "is too large to be one", error);
   auto totals = parse(*text);
   if (!totals)
-    return set_aside(path, "is broken, or not a file of npccount's", fault);
+    return set_aside(path, "is broken, or not a file of npccount's", error);
   return *std::move(totals);
 }
 
-bool save_totals(const std::string &path, const Totals &totals, std::string &fault) {
-  fault.clear();
+bool save_totals(const std::string &path, const Totals &totals, std::string &error) {
+  error.clear();
   json lines = json::object();
   for (const auto &[name, line] : totals)
     lines[name] = {{"in", line.in}, {"out", line.out}};
   const json file = {{"format", kFormat}, {"version", kVersion}, {"lines", std::move(lines)}};
   const std::string failure = replace(path, file.dump() + "\n");
   if (!failure.empty())
-    fault = "The totals cannot be written to the state file " + path + ": " + failure;
+    error = "The totals cannot be written to the state file " + path + ": " + failure;
   return failure.empty();
 }
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Follows what a detector sees from frame to frame, so that each person is counted once.
-#include "tracker.h"
+#include "npccount/core/tracker.h"
 
 #include <algorithm>
 #include <cmath>
 #include <numeric>
 #include <utility>
 
-#include "assignment.h"
+#include "npccount/core/assignment.h"
 
 namespace npc::count {
 namespace {

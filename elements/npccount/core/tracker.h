@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "box.h"
-#include "motion.h"
+#include "npccount/core/box.h"
+#include "npccount/core/motion.h"
 
 namespace npc::count {
 

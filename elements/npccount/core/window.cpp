@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Sums up what the frames of a window of time showed.
-#include "window.h"
+#include "npccount/core/window.h"
 
 #include <algorithm>
 
@@ -30,14 +30,14 @@ FrameCounts count_tracks(std::span<const Track> tracks) {
   return counts;
 }
 
-void Tally::add(unsigned number) {
+void Histogram::add(unsigned number) {
   if (number >= times_.size())
     times_.resize(number + 1);
   times_[number]++;
   count_++;
 }
 
-unsigned Tally::at(std::uint64_t rank, std::uint64_t zeros) const {
+unsigned Histogram::at(std::uint64_t rank, std::uint64_t zeros) const {
   std::uint64_t below = zeros;
   unsigned number = 0;
   for (; number < times_.size(); number++) {
@@ -48,7 +48,7 @@ unsigned Tally::at(std::uint64_t rank, std::uint64_t zeros) const {
   return 0;
 }
 
-unsigned Tally::median(std::uint64_t total) const {
+unsigned Histogram::median(std::uint64_t total) const {
   if (total == 0)
     return 0;
   const std::uint64_t zeros = total - count_;
@@ -64,9 +64,9 @@ void Window::set_length(Time length) {
 std::optional<WindowCounts> Window::advance(Time now) {
   const auto closed = move(now);
   // A silence that ends where a window begins is not of that window.
-  if (silent_ && frames_ == 0 && now <= start_)
+  if (stalling_ && frames_ == 0 && now <= start_)
     stalled_ = false;
-  silent_ = false;
+  stalling_ = false;
   return closed;
 }
 
@@ -84,7 +84,7 @@ std::optional<WindowCounts> Window::move(Time now) {
   start_ += (now - start_) / length_ * length_;
   clear();
   degraded_ = lost_until_ > start_;
-  stalled_ = silent_;
+  stalled_ = stalling_;
   return closed;
 }
 
@@ -95,10 +95,10 @@ void Window::lose(Time start, Time end) {
   degraded_ = degraded_ || (open_ && start < this->end() && end > start_);
 }
 
-void Window::fall_silent(Time since) {
+void Window::stall(Time since) {
   if (!open_)
     open(since);
-  silent_ = true;
+  stalling_ = true;
   stalled_ = stalled_ || since < end();
 }
 
@@ -120,7 +120,7 @@ void Window::add(Time now, Time duration, const FrameCounts &counts) {
   for (const auto &[name, count] : counts.objects) {
     auto known = objects_.find(name);
     if (known == objects_.end() && objects_.size() < kMostObjects)
-      known = objects_.emplace(name, Tally()).first;
+      known = objects_.emplace(name, Histogram()).first;
     if (known != objects_.end())
       known->second.add(count);
   }
@@ -138,7 +138,7 @@ std::optional<WindowCounts> Window::finish() {
 }
 
 void Window::reset() {
-  open_ = silent_ = stalled_ = degraded_ = false;
+  open_ = stalling_ = stalled_ = degraded_ = false;
   lost_until_ = Time::min();
   length_ = next_length_;
   clear();
@@ -161,9 +161,9 @@ WindowCounts Window::sum_up() const {
 
 void Window::clear() {
   frames_ = 0;
-  people_ = moving_ = faces_ = Tally();
+  people_ = moving_ = faces_ = Histogram();
   for (auto &[name, tally] : objects_)
-    tally = Tally();
+    tally = Histogram();
 }
 
 }  // namespace npc::count

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "box.h"
-#include "tracker.h"
+#include "npccount/core/box.h"
+#include "npccount/core/tracker.h"
 
 namespace npc::count {
 
@@ -35,7 +35,7 @@ FrameCounts count_tracks(std::span<const Track> tracks);
 
 /// Small whole numbers, of which median and maximum are wanted. Memory grows with the largest
 /// number only, not with how many there are.
-class Tally {
+class Histogram {
  public:
   void add(unsigned number);
   /// The median of @p total numbers, of which those that were not added are zeros. Of an even total
@@ -63,7 +63,7 @@ struct WindowCounts {
   bool partial = false;
   /// Frames in it were lost; see Window::lose().
   bool degraded = false;
-  /// The stream was silent in it; see Window::fall_silent(). Without frames all numbers are 0.
+  /// The stream was silent in it; see Window::stall(). Without frames all numbers are 0.
   bool stalled = false;
   /// Medians over the frames of the window; most_people is the maximum.
   unsigned people = 0;
@@ -100,13 +100,13 @@ class Window {
 
   /// Nothing has come since @p since: the windows from then to the next sign of life are stalled.
   /// If none is open one opens.
-  void fall_silent(Time since);
+  void stall(Time since);
 
-  /// Says that time has come to @p now without a sign of life, after fall_silent().
+  /// Says that time has come to @p now without a sign of life, after stall().
   /// @return the open window if it ends at or before @p now
   std::optional<WindowCounts> pass(Time now) { return move(now); }
 
-  bool is_silent() const { return silent_; }
+  bool is_stalled() const { return stalling_; }
 
   /// End of the open window.
   Time end() const { return start_ + length_; }
@@ -136,11 +136,11 @@ class Window {
   Time reached_{};
   Time lost_until_ = Time::min();
   bool degraded_ = false;
-  bool silent_ = false;
+  bool stalling_ = false;
   bool stalled_ = false;
   std::uint64_t frames_ = 0;
-  Tally people_, moving_, faces_;
-  std::map<std::string, Tally> objects_;
+  Histogram people_, moving_, faces_;
+  std::map<std::string, Histogram> objects_;
 };
 
 }  // namespace npc::count

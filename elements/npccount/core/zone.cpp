@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // A part of the picture, and who is in it.
-#include "zone.h"
+#include "npccount/core/zone.h"
 
 #include <algorithm>
 #include <cmath>
@@ -43,7 +43,7 @@ bool came_over_edge(const Box &box, const FrameSize &frame) {
 
 }  // namespace
 
-std::string fault_of(const ZoneDefinition &zone) {
+std::string error_in(const ZoneDefinition &zone) {
   const std::string name = "The zone " + zone.name;
   if (zone.points.size() < 3)
     return name + " needs at least three corners.";
@@ -100,7 +100,7 @@ ZoneCounts Zone::close() {
   if (stays_ > 0)
     counts.dwell = stayed_ / stays_;
   frames_ = 0;
-  people_ = Tally();
+  people_ = Histogram();
   stays_ = 0;
   stayed_ = Time::zero();
   return counts;
@@ -128,7 +128,7 @@ void Zone::follow(Visit &visit, Time now, const Box &box, const FrameSize &frame
   const double depth = depth_of(box, frame);
   const double half = half_band(definition_.band, box.height, frame);
   const Time last = visit.settler.time();
-  const Settler::Settled settled = visit.settler.move(now, depth / half, definition_.settle);
+  const Debouncer::Settled settled = visit.settler.move(now, depth / half, definition_.settle);
   if (!std::exchange(visit.known, true)) {
     visit.inside = depth > 0;
     visit.arriving = visit.inside && came_over_edge(box, frame);

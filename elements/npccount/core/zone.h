@@ -10,12 +10,12 @@
 #include <utility>
 #include <vector>
 
-#include "../../polygon.h"
-#include "box.h"
-#include "line.h"
-#include "settle.h"
-#include "tracker.h"
-#include "window.h"
+#include "base/polygon.h"
+#include "npccount/core/box.h"
+#include "npccount/core/debouncer.h"
+#include "npccount/core/line.h"
+#include "npccount/core/tracker.h"
+#include "npccount/core/window.h"
 
 namespace npc::count {
 
@@ -39,7 +39,7 @@ struct ZoneDefinition {
 inline constexpr std::size_t kMostCorners = 64;
 
 /// Why a zone cannot work, as a sentence for the user; empty if it can.
-std::string fault_of(const ZoneDefinition &zone);
+std::string error_in(const ZoneDefinition &zone);
 
 /// What a zone saw in a window.
 struct ZoneCounts {
@@ -86,7 +86,7 @@ class Zone {
 
  private:
   struct Visit {
-    Settler settler;
+    Debouncer settler;
     bool known = false;
     bool inside = false;
     bool arriving = false;  // inside when first seen, but over the frame's edge
@@ -110,7 +110,7 @@ class Zone {
   unsigned now_ = 0;
 
   std::uint64_t frames_ = 0;  // of the window, as all below
-  Tally people_;
+  Histogram people_;
   unsigned entered_ = 0;
   unsigned stays_ = 0;
   Time stayed_{};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Blobs of a moving foreground from frame to frame: what was known apart stays apart.
-#include "blobs.h"
+#include "npcdetect/detectors/blobs.h"
 
 #include <algorithm>
 #include <cmath>

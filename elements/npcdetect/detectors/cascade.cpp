@@ -4,8 +4,8 @@
 #include <opencv2/imgproc.hpp>
 #include <opencv2/objdetect.hpp>
 
-#include "facefinder.h"
-#include "modelfile.h"
+#include "npcdetect/detectors/facefinder.h"
+#include "npcdetect/detectors/modelfile.h"
 
 namespace npc {
 namespace {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The text that describes a Darknet network, read and checked before OpenCV sees it.
-#include "darknetcfg.h"
+#include "npcdetect/detectors/darknetcfg.h"
 
 #include <algorithm>
 #include <charconv>
@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "detector.h"
+#include "npcdetect/detectors/detector.h"
 
 namespace npc {
 namespace {
@@ -73,10 +73,10 @@ class Reader {
   }
 
  private:
-  [[noreturn]] void refuse(int line, const std::string &why) const {
+  [[noreturn]] void refuse(int line, const std::string &error) const {
     throw DetectorError(DetectorError::Kind::unusable,
                         "The file " + path_ + " cannot be used: in line " + std::to_string(line) +
-                            ", " + why +
+                            ", " + error +
                             ". It is damaged, or describes no detector: fetch it again, together "
                             "with its .weights.");
   }

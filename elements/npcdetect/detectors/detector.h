@@ -18,13 +18,13 @@ struct Detection {
 };
 
 /// What a detector wants to look at.
-struct PictureWish {
+struct InputSpec {
   cv::Size size;  ///< the frame scaled to this
   int type;       ///< CV_8UC1: luma, CV_8UC3: BGR
 };
 
 /// How a detector may be spared work.
-struct Reach {
+struct DetectorCaps {
   bool every_frame = false;  ///< it learns from frames: it is given each one, whole
   bool crops = false;        ///< a crop costs less than the whole; else the whole is looked at
   cv::Size least = {};       ///< the smallest object it finds, pixels of the picture
@@ -57,10 +57,10 @@ class Detector {
   virtual ~Detector() = default;
 
   /// What detect() is to be given when frames have the size `frame`.
-  virtual PictureWish wish(cv::Size frame) const = 0;
+  virtual InputSpec input_spec(cv::Size frame) const = 0;
 
   /// How little it may be given of pictures as wished for. The default: the whole or nothing.
-  virtual Reach reach() const { return {}; }
+  virtual DetectorCaps caps() const { return {}; }
 
   /// Appends what is in `picture` (as wished for, or a crop of it) with at least `floor` confidence
   /// to `found`. Throws DetectorError.

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "detector.h"
+#include "npcdetect/detectors/detector.h"
 
 namespace npc {
 

@@ -6,7 +6,7 @@
 #include <iterator>
 #include <opencv2/objdetect.hpp>
 
-#include "detector.h"
+#include "npcdetect/detectors/detector.h"
 
 namespace npc {
 namespace {
@@ -66,7 +66,7 @@ class Hog final : public Detector {
     hog_.setSVMDetector(cv::HOGDescriptor::getDefaultPeopleDetector());
   }
 
-  PictureWish wish(cv::Size frame) const override {
+  InputSpec input_spec(cv::Size frame) const override {
     if (!input_.empty())
       return {input_, CV_8UC1};
     const double scale = std::min(kEnlargeMax, static_cast<double>(kRows) / frame.height);
@@ -75,7 +75,7 @@ class Hog final : public Detector {
             CV_8UC1};
   }
 
-  Reach reach() const override {
+  DetectorCaps caps() const override {
     const cv::Size window = hog_.winSize;
     return {.crops = true,
             .least = {cvRound(window.width * kPersonWidth), cvRound(window.height * kPersonHeight)},

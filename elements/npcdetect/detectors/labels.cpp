@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Which class a network's numbers stand for.
-#include "labels.h"
+#include "npcdetect/detectors/labels.h"
 
 #include <sstream>
 
-#include "detector.h"
-#include "modelfile.h"
+#include "npcdetect/detectors/detector.h"
+#include "npcdetect/detectors/modelfile.h"
 
 namespace npc {
 namespace {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // How the light of a picture differs from that of another of the same scene.
-#include "light.h"
+#include "npcdetect/detectors/light.h"
 
 #include <algorithm>
 #include <cmath>

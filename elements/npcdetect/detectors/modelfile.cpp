@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Neural networks from files that may be missing, torn, or something else altogether.
-#include "modelfile.h"
+#include "npcdetect/detectors/modelfile.h"
 
 #include <sys/stat.h>
 
@@ -12,9 +12,9 @@
 #include <string_view>
 #include <utility>
 
-#include "../../openfile.h"
-#include "darknetcfg.h"
-#include "detector.h"
+#include "base/openfile.h"
+#include "npcdetect/detectors/darknetcfg.h"
+#include "npcdetect/detectors/detector.h"
 
 namespace npc {
 namespace {
@@ -115,8 +115,8 @@ std::string read_file(const std::string &path, std::size_t most, const std::stri
   const Opened opened = open_file(path, O_RDONLY);
   if (opened.is_other || opened.error == ENOENT || opened.error == ENOTDIR)
     throw DetectorError(DetectorError::Kind::not_found, absent);
-  const auto refuse = [&path](DetectorError::Kind kind, const std::string &why) {
-    throw DetectorError(kind, "The file " + path + " " + why);
+  const auto refuse = [&path](DetectorError::Kind kind, const std::string &error) {
+    throw DetectorError(kind, "The file " + path + " " + error);
   };
   struct stat status = {};
   int error = opened.error;

@@ -9,9 +9,9 @@
 #include <optional>
 #include <utility>
 
-#include "blobs.h"
-#include "detector.h"
-#include "light.h"
+#include "npcdetect/detectors/blobs.h"
+#include "npcdetect/detectors/detector.h"
+#include "npcdetect/detectors/light.h"
 
 namespace npc {
 namespace {
@@ -65,7 +65,7 @@ class Motion final : public Detector {
   explicit Motion(const DetectorSettings &settings)
       : input_(settings.input), label_(settings.classes.front()), least_(settings.least_size) {}
 
-  PictureWish wish(cv::Size frame) const override {
+  InputSpec input_spec(cv::Size frame) const override {
     if (!input_.empty())
       return {input_, CV_8UC3};
     const double scale = std::min(1.0, static_cast<double>(kRows) / frame.height);
@@ -74,8 +74,8 @@ class Motion final : public Detector {
             CV_8UC3};
   }
 
-  Reach reach() const override {
-    Reach reach;
+  DetectorCaps caps() const override {
+    DetectorCaps reach;
     reach.every_frame = true;
     return reach;
   }

@@ -5,10 +5,10 @@
 #include <opencv2/imgproc.hpp>
 #include <optional>
 
-#include "detector.h"
-#include "labels.h"
-#include "modelfile.h"
-#include "outputs.h"
+#include "npcdetect/detectors/detector.h"
+#include "npcdetect/detectors/labels.h"
+#include "npcdetect/detectors/modelfile.h"
+#include "npcdetect/detectors/outputs.h"
 
 namespace npc {
 namespace {
@@ -37,7 +37,7 @@ class Network final : public Detector {
     choose_classes(settings);
   }
 
-  PictureWish wish(cv::Size frame) const override {
+  InputSpec input_spec(cv::Size frame) const override {
     if (layout_ != OutputLayout::yolox && layout_ != OutputLayout::yolox_decoded)
       return {input_, CV_8UC3};
     // YOLOX keeps the shape of the picture and leaves the rest of its input grey.

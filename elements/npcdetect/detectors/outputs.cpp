@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // What a detection network puts out: recognised by its shape and numbers, turned into boxes.
-#include "outputs.h"
+#include "npcdetect/detectors/outputs.h"
 
 #include <algorithm>
 #include <cmath>

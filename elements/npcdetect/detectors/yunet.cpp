@@ -6,8 +6,8 @@
 #include <opencv2/dnn/dnn.hpp>
 #include <opencv2/imgproc.hpp>
 
-#include "facefinder.h"
-#include "modelfile.h"
+#include "npcdetect/detectors/facefinder.h"
+#include "npcdetect/detectors/modelfile.h"
 
 namespace npc {
 namespace {

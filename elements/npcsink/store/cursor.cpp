@@ -4,7 +4,7 @@
 #include <optional>
 #include <utility>
 
-#include "store.h"
+#include "npcsink/store/store.h"
 
 namespace npc {
 namespace {
@@ -26,11 +26,11 @@ Cursor::Cursor(std::shared_ptr<Store> store, std::string updater, bool live_only
     // who are there at the start.
     const bool early = !live_only_ && !(store_->based_ && store_->pushed_);
     const std::int64_t newest = early ? store_->begin_ : store_->last_;
-    place_.position = known ? found->second : newest;
+    position_.position = known ? found->second : newest;
     // The sink got new updaters, and this one stays.
     for (const Cursor *cursor : store_->cursors_) {
       if (cursor->updater_ == updater_)
-        place_ = cursor->place_;
+        position_ = cursor->position_;
     }
     dirty_ = !live_only_;
     store_->cursors_.push_back(this);
@@ -45,9 +45,9 @@ Cursor::~Cursor() {
     std::lock_guard lock(store_->mutex_);
     std::erase(store_->cursors_, this);
     if (!live_only_) {
-      store_->saved_[updater_] = place_.position;
+      store_->saved_[updater_] = position_.position;
       if (dirty_)
-        store_->leaving_[updater_] = place_.position;
+        store_->leaving_[updater_] = position_.position;
     }
   }
   store_->changed_.notify_all();
@@ -76,25 +76,26 @@ std::vector<Record> Cursor::take(std::size_t most, milliseconds wait, std::stop_
   return records;
 }
 
-void Cursor::settle(std::size_t confirmed, const std::vector<Outcome::Refused> &refused) {
+void Cursor::acknowledge(std::size_t confirmed,
+                         const std::vector<DeliveryResult::Refused> &refused) {
   bool at_end, moved;
   {
     std::lock_guard lock(store_->mutex_);
     const std::size_t count = std::min(confirmed, taken_.size());
     moved = count > 0;
     if (moved) {
-      place_.advance(taken_[count - 1].id, count);
+      position_.advance(taken_[count - 1].id, count);
       dirty_ = !live_only_;
     }
-    for (const Outcome::Refused &each : refused) {
+    for (const DeliveryResult::Refused &each : refused) {
       if (each.index < count && store_->refusals_.size() < kMostRefusals)
-        store_->refusals_.push_back({updater_, *taken_[each.index].record, each.why});
+        store_->refusals_.push_back({updater_, *taken_[each.index].record, each.error});
     }
     taken_.clear();
     at_end = store_->pending(*this) == 0;
     if (at_end) {
       behind_since_.reset();
-    } else if (place_.position >= behind_mark_) {
+    } else if (position_.position >= behind_mark_) {
       behind_since_ = steady_clock::now();
       behind_mark_ = store_->last_;
     }
@@ -112,7 +113,7 @@ std::uint64_t Cursor::pending() const {
 
 std::uint64_t Cursor::dropped() const {
   std::lock_guard lock(store_->mutex_);
-  return place_.dropped + store_->gone(*this);
+  return position_.dropped + store_->gone(*this);
 }
 
 milliseconds Cursor::oldest() const {
@@ -123,16 +124,16 @@ milliseconds Cursor::oldest() const {
       return milliseconds(0);
     time = oldest_;
     const auto &window = store_->window_;
-    if (!window.empty() && window.front().id <= place_.position + 1) {
+    if (!window.empty() && window.front().id <= position_.position + 1) {
       const auto next =
-          std::upper_bound(window.begin(), window.end(), place_.position,
+          std::upper_bound(window.begin(), window.end(), position_.position,
                            [](std::int64_t id, const Store::Kept &kept) { return id < kept.id; });
       time = next != window.end() ? next->record->time : time;
     }
     // All that it has been handed is delivered: what waits has no id yet.
-    if (store_->last_ <= place_.position && store_->writing_ > 0)
+    if (store_->last_ <= position_.position && store_->writing_ > 0)
       time = store_->writing_since_;
-    else if (store_->last_ <= place_.position && !store_->inbox_.empty())
+    else if (store_->last_ <= position_.position && !store_->inbox_.empty())
       time = store_->inbox_.front()->time;
   }
   return milliseconds(time > 0 ? std::max<std::int64_t>(store_->now() - time, 0) : 0);
@@ -149,7 +150,7 @@ milliseconds Cursor::behind() const {
 void Store::watch_disk() {
   {
     std::lock_guard lock(mutex_);
-    if (stalled_ || !busy_since_ || steady_clock::now() - *busy_since_ < options_.patience)
+    if (stalled_ || !busy_since_ || steady_clock::now() - *busy_since_ < options_.background)
       return;
     stalled_ = true;
   }
@@ -159,36 +160,36 @@ void Store::watch_disk() {
 
 // Behind which record an updater goes on in memory while the file cannot be read. Nothing if it
 // must wait: there is room for one gap in a place, and the file has records of a second one.
-std::optional<std::int64_t> Store::next_in_memory(const Place &place) const {
-  const std::int64_t after = place.ahead() ? place.ahead_end : place.position;
+std::optional<std::int64_t> Store::next_in_memory(const CursorPosition &position) const {
+  const std::int64_t after = position.ahead() ? position.ahead_end : position.position;
   const std::int64_t begin = std::max(after, window_begin() - 1);
-  if (place.ahead() && missing(after, begin) < begin - after)
+  if (position.ahead() && missing(after, begin) < begin - after)
     return {};
   return begin;
 }
 
 bool Store::available(const Cursor &cursor) const {
   if (open_)
-    return cursor.place_.position < last_;
-  const auto after = next_in_memory(cursor.place_);
+    return cursor.position_.position < last_;
+  const auto after = next_in_memory(cursor.position_);
   return after && *after < last_ && !window_.empty();
 }
 
 std::vector<Store::Kept> Store::take_kept(Cursor &cursor, std::size_t most) {
-  Place &place = cursor.place_;
-  std::int64_t after = place.ahead() ? place.ahead_end : place.position;
+  CursorPosition &position = cursor.position_;
+  std::int64_t after = position.ahead() ? position.ahead_end : position.position;
   if (open_) {
     // What the file has comes first.
-    if (place.ahead() || after + 1 < window_begin())
+    if (position.ahead() || after + 1 < window_begin())
       return {};
   } else {
-    const auto next = next_in_memory(place);
+    const auto next = next_in_memory(position);
     if (!next)
       return {};
-    if (*next > after && place.ahead())
-      place.advance(*next, 0);
+    if (*next > after && position.ahead())
+      position.advance(*next, 0);
     else if (*next > after)
-      place.ahead_begin = place.ahead_end = *next;
+      position.ahead_begin = position.ahead_end = *next;
     after = *next;
   }
   auto next = std::upper_bound(window_.begin(), window_.end(), after,
@@ -212,9 +213,9 @@ std::vector<Store::Kept> Store::take_stored(Cursor &cursor, std::size_t most) {
       if (!open_ || !database_)
         return {};
       bases = bases_;
-      const Place &place = cursor.place_;
-      after = place.position;
-      end = place.ahead() ? place.ahead_begin : window_begin() - 1;
+      const CursorPosition &position = cursor.position_;
+      after = position.position;
+      end = position.ahead() ? position.ahead_begin : window_begin() - 1;
     }
     try {
       rows = database_->read(after, most);
@@ -227,7 +228,7 @@ std::vector<Store::Kept> Store::take_stored(Cursor &cursor, std::size_t most) {
     } catch (const DatabaseError &error) {
       {
         std::lock_guard lock(mutex_);
-        trouble_ = error;
+        error_ = error;
         open_ = false;
       }
       work_.notify_one();
@@ -249,7 +250,7 @@ std::vector<Store::Kept> Store::take_stored(Cursor &cursor, std::size_t most) {
   }
   cursor.taken_ = kept;
   if (kept.empty()) {
-    cursor.place_.advance(seen, 0);
+    cursor.position_.advance(seen, 0);
     cursor.dirty_ = !cursor.live_only_;
     return {};
   }
@@ -274,7 +275,7 @@ std::int64_t Store::delivered() const {
   std::int64_t least = last_;
   for (const Cursor *cursor : cursors_) {
     if (!cursor->live_only_)
-      least = std::min(least, cursor->place_.position);
+      least = std::min(least, cursor->position_.position);
   }
   return least;
 }
@@ -282,7 +283,7 @@ std::int64_t Store::delivered() const {
 // Records that wait for it but were deleted or given up. What is on its way is neither, whatever
 // became of it in the store since then.
 std::uint64_t Store::gone(const Cursor &cursor) const {
-  const Place &place = cursor.place_;
+  const CursorPosition &position = cursor.position_;
   const auto within = [&](std::int64_t after, std::int64_t up_to) {
     std::int64_t passed = 0;
     if (const auto &taken = cursor.taken_;
@@ -292,16 +293,17 @@ std::uint64_t Store::gone(const Cursor &cursor) const {
     }
     return passed + missing(after, up_to);
   };
-  std::int64_t count = within(place.ahead() ? place.ahead_end : place.position, last_);
-  if (place.ahead())
-    count += within(place.position, place.ahead_begin);
+  std::int64_t count = within(position.ahead() ? position.ahead_end : position.position, last_);
+  if (position.ahead())
+    count += within(position.position, position.ahead_begin);
   return static_cast<std::uint64_t>(count);
 }
 
 std::uint64_t Store::pending(const Cursor &cursor) const {
-  const Place &place = cursor.place_;
-  const auto left = static_cast<std::uint64_t>(std::max<std::int64_t>(last_ - place.position, 0));
-  return left - place.done_ahead() - gone(cursor) + inbox_.size() + writing_;
+  const CursorPosition &position = cursor.position_;
+  const auto left =
+      static_cast<std::uint64_t>(std::max<std::int64_t>(last_ - position.position, 0));
+  return left - position.done_ahead() - gone(cursor) + inbox_.size() + writing_;
 }
 
 bool Store::drained() const {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // SQLite behind sentences: opens, checks, writes and trims the file of the store.
-#include "database.h"
+#include "npcsink/store/database.h"
 
 #include <sqlite3.h>
 #include <sys/stat.h>
@@ -10,7 +10,7 @@
 #include <filesystem>
 #include <system_error>
 
-#include "../../openfile.h"
+#include "base/openfile.h"
 
 namespace npc {
 namespace {
@@ -370,10 +370,10 @@ void Database::forget_cursors(const std::map<std::string, std::int64_t> &kept) {
   });
 }
 
-void Database::refuse(const std::string &updater, const Record &record, const std::string &why) {
+void Database::refuse(const std::string &updater, const Record &record, const std::string &error) {
   guarded([&] {
     Statement insert(connection_, "INSERT INTO refused (updater, why, record) VALUES (?, ?, ?)");
-    insert.bind(1, updater).bind(2, why).bind(3, record.json).step();
+    insert.bind(1, updater).bind(2, error).bind(3, record.json).step();
     Statement trim(connection_,
                    "DELETE FROM refused WHERE id <= (SELECT max(id) FROM refused) - ?");
     trim.bind(1, kMostRefused).step();

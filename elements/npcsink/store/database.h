@@ -13,8 +13,8 @@
 #include <utility>
 #include <vector>
 
-#include "../../descriptor.h"
-#include "../record.h"
+#include "base/descriptor.h"
+#include "npcsink/record.h"
 
 struct sqlite3;
 struct sqlite3_stmt;
@@ -129,7 +129,7 @@ class Database {
   void set_cursor(const std::string &updater, std::int64_t last);
   /// Forgets cursors before the first record, but for `kept`.
   void forget_cursors(const std::map<std::string, std::int64_t> &kept);
-  void refuse(const std::string &updater, const Record &record, const std::string &why);
+  void refuse(const std::string &updater, const Record &record, const std::string &error);
   /// Deletes the oldest records until `bytes` more of them fit.
   void make_room(std::size_t bytes);
   /// Deletes records up to that id that all cursors have passed, but for the newest `kept`.

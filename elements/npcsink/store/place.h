@@ -9,7 +9,7 @@ namespace npc {
 
 /// All up to `position` is done. While the file could not be read the updater may have delivered
 /// newer records from memory: all from behind `ahead_begin` to `ahead_end` is done too.
-struct Place {
+struct CursorPosition {
   std::int64_t position = 0;
   std::int64_t ahead_begin = 0;
   std::int64_t ahead_end = 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The thread of the store: writes what came, and gets over what fails.
-#include "store.h"
+#include "npcsink/store/store.h"
 
 #include <time.h>
 
@@ -9,7 +9,7 @@
 #include <filesystem>
 #include <utility>
 
-#include "../threads.h"
+#include "base/threads.h"
 
 namespace npc {
 namespace {
@@ -81,25 +81,26 @@ Store::Store(StoreOptions options, Listener listener)
   }
   watch_clock();
   if (!options_.path.empty())
-    open_spool();
+    open_journal();
   thread_ = start_thread("npc-store", [this](std::stop_token stop) { run(stop); });
 }
 
 Store::~Store() = default;
 
-// What an earlier run has left comes first. The store works without a spool.
-void Store::open_spool() {
-  expire_spools();
+// What an earlier run has left comes first. The store works without a crash journal.
+void Store::open_journal() {
+  expire_journals();
   try {
     std::error_code error;
     // However its path is written.
     const auto real = std::filesystem::weakly_canonical(options_.path, error);
-    spool_ = std::make_unique<Spool>(options_.spools, error ? options_.path : real.string());
+    journal_ =
+        std::make_unique<CrashJournal>(options_.journals, error ? options_.path : real.string());
   } catch (const std::runtime_error &error) {
     tell(StoreEvent::State::kUnguarded, error.what());
     return;
   }
-  spool_->recover([this](std::string line) {
+  journal_->recover([this](std::string line) {
     Record record;
     record.json = std::move(line);
     if (!options_.complete || !options_.complete(record))
@@ -112,9 +113,9 @@ void Store::open_spool() {
 }
 
 // Of stores that are gone: nobody else would ever give back that memory.
-void Store::expire_spools() {
+void Store::expire_journals() {
   for (const std::string &sentence :
-       Spool::expire(options_.spools, options_.spool_age, since_boot()))
+       CrashJournal::expire(options_.journals, options_.journal_age, since_boot()))
     tell(StoreEvent::State::kLosing, sentence);
 }
 
@@ -127,8 +128,8 @@ void Store::push(Record record) {
     changed_.wait_for(lock, kMostHeld, [this] {
       return waiting_bytes_ <= options_.memory / 2 || !open_ || stalled_ || interrupted_;
     });
-    if (spool_)
-      spool_->add(shared->json);
+    if (journal_)
+      journal_->add(shared->json);
     inbox_.push_back(std::move(shared));
     waiting_bytes_ += bytes;
     pushed_ = true;
@@ -138,7 +139,7 @@ void Store::push(Record record) {
 }
 
 void Store::run(std::stop_token stop) {
-  tell_events();  // What opening it has met.
+  post_events();  // What opening it has met.
   for (bool ending = false, ended = false; !ended;) {
     {
       std::unique_lock lock(mutex_);
@@ -159,7 +160,7 @@ void Store::run(std::stop_token stop) {
 }
 
 bool Store::has_work() const {
-  if (trouble_ || !inbox_.empty())
+  if (error_ || !inbox_.empty())
     return true;
   return open_ && (unstored_ > 0 || !leaving_.empty() || !refusals_.empty() ||
                    std::any_of(cursors_.begin(), cursors_.end(),
@@ -178,7 +179,7 @@ void Store::step() {
       ensure_open();
     }
     // Who reads the bus up to the end of the stream must learn what became of the file.
-    tell_events();
+    post_events();
     std::lock_guard database(database_mutex_);
     work = collect();
     if (database_) {
@@ -201,18 +202,18 @@ void Store::step() {
   }
   if (stalled)
     tell(StoreEvent::State::kWriting, {});
-  tell_events();
+  post_events();
 }
 
 // Opens the database if that is due, and closes one that no reader should use any more.
 void Store::ensure_open() {
-  std::optional<DatabaseError> trouble;
+  std::optional<DatabaseError> error;
   {
     std::lock_guard lock(mutex_);
-    trouble.swap(trouble_);
+    error.swap(error_);
   }
-  if (trouble)
-    throw DatabaseError(*trouble);
+  if (error)
+    throw DatabaseError(*error);
   if (database_ && database_->moved()) {
     database_.reset();
     throw DatabaseError(DatabaseError::Kind::kFailing,
@@ -288,8 +289,8 @@ Store::Work Store::collect() {
   for (Cursor *cursor : cursors_) {
     if (!cursor->dirty_)
       continue;
-    work.cursors[cursor->updater_] = std::min(cursor->place_.position, most);
-    cursor->dirty_ = cursor->place_.position > most;
+    work.cursors[cursor->updater_] = std::min(cursor->position_.position, most);
+    cursor->dirty_ = cursor->position_.position > most;
   }
   work.refusals.swap(refusals_);
   return work;
@@ -318,7 +319,7 @@ void Store::write(const Work &work) {
     if (options_.path.empty())
       database_->remove_delivered(done, kKeptInMemory);
     for (const Refusal &refusal : work.refusals)
-      database_->refuse(refusal.updater, refusal.record, refusal.why);
+      database_->refuse(refusal.updater, refusal.record, refusal.error);
     database_->commit();
   } catch (...) {
     database_->rollback();
@@ -349,8 +350,8 @@ void Store::stored(const Work &work, const std::vector<std::int64_t> &ids) {
     unstored_--;
     done++;
   }
-  if (spool_ && done > 0)
-    spool_->remove(done);
+  if (journal_ && done > 0)
+    journal_->remove(done);
   for (std::size_t i = 0; i < ids.size(); i++) {
     const auto &record = work.fresh[i];
     waiting_bytes_ -= record->bytes();
@@ -422,7 +423,7 @@ void Store::tidy() {
     std::lock_guard lock(mutex_);
     up_to = delivered();
     for (const Cursor *cursor : cursors_)
-      active.emplace(cursor->updater_, cursor->place_.position);
+      active.emplace(cursor->updater_, cursor->position_.position);
   }
   const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(options_.retention);
   std::size_t left = std::max(kLeastExpired, 2 * std::exchange(written_since_tidy_, 0));
@@ -441,7 +442,7 @@ void Store::tidy() {
     }
   }
   if (!options_.path.empty())
-    expire_spools();
+    expire_journals();
   const std::int64_t first = database_->first();
   std::lock_guard lock(mutex_);
   first_ = first;
@@ -451,7 +452,7 @@ void Store::tell(StoreEvent::State state, const std::string &reason) {
   events_.push_back({state, {}, reason});
 }
 
-void Store::tell_events() {
+void Store::post_events() {
   const StoreStats now = stats();
   if (now.lost > 0 && now.lost >= 2 * lost_said_) {
     lost_said_ = now.lost;
@@ -477,7 +478,7 @@ StoreStats Store::stats() const {
   StoreStats stats;
   stats.path = options_.path;
   stats.writing = open_ && unstored_ == 0 && !stalled_;
-  stats.guarded = spool_ && spool_->whole();
+  stats.guarded = journal_ && journal_->whole();
   stats.unstored = unstored_ + inbox_.size() + writing_;
   const std::int64_t kept = last_ + 1 - first_ - static_cast<std::int64_t>(unstored_);
   stats.records = static_cast<std::uint64_t>(std::max<std::int64_t>(kept, 0));

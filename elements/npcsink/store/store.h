@@ -16,11 +16,11 @@
 #include <thread>
 #include <vector>
 
-#include "../record.h"
-#include "../updaters/updater.h"
-#include "database.h"
-#include "place.h"
-#include "spool.h"
+#include "npcsink/record.h"
+#include "npcsink/store/crashjournal.h"
+#include "npcsink/store/database.h"
+#include "npcsink/store/place.h"
+#include "npcsink/updaters/updater.h"
 
 namespace npc {
 
@@ -43,13 +43,13 @@ struct StoreOptions {
   /// Between attempts to write again, doubling from the first to the last.
   std::chrono::milliseconds retry_first{1000};
   std::chrono::milliseconds retry_last{30000};
-  std::chrono::milliseconds tidy{60000};      ///< between looks for records that are too old
-  std::chrono::milliseconds patience{10000};  ///< with a disk that does not answer
-  Completer complete;                         ///< none: records are taken as the file has them
+  std::chrono::milliseconds tidy{60000};        ///< between looks for records that are too old
+  std::chrono::milliseconds background{10000};  ///< with a disk that does not answer
+  Completer complete;                           ///< none: records are taken as the file has them
   /// In memory, for what a kill of the process must not take before it is stored.
-  std::string spools = "/dev/shm";
-  /// A spool that nobody has used for so long goes if its store is not there any more.
-  std::chrono::seconds spool_age = std::chrono::hours(7 * 24);
+  std::string journals = "/dev/shm";
+  /// A crash journal that nobody has used for so long goes if its store is not there any more.
+  std::chrono::seconds journal_age = std::chrono::hours(7 * 24);
   /// UTC in ms since 1970; the system's clock if not set.
   std::function<std::int64_t()> clock;
 };
@@ -129,7 +129,7 @@ class Store {
   struct Refusal {
     std::string updater;
     Record record;
-    std::string why;
+    std::string error;
   };
   // What one transaction writes.
   struct Work {
@@ -148,15 +148,15 @@ class Store {
   void step();
   void ensure_open();
   void open_database();
-  void open_spool();
-  void expire_spools();
+  void open_journal();
+  void expire_journals();
   Work collect();
   void write(const Work &work);
   void tidy();
   void watch_clock();
   void failed(const DatabaseError &error, Work &work);
   void tell(StoreEvent::State state, const std::string &reason);
-  void tell_events();
+  void post_events();
 
   // Under mutex_.
   bool has_work() const;
@@ -176,7 +176,7 @@ class Store {
   std::int64_t missing(std::int64_t after, std::int64_t up_to) const;
   std::uint64_t gone(const Cursor &cursor) const;
   std::uint64_t pending(const Cursor &cursor) const;
-  std::optional<std::int64_t> next_in_memory(const Place &place) const;
+  std::optional<std::int64_t> next_in_memory(const CursorPosition &position) const;
   bool available(const Cursor &cursor) const;
   bool drained() const;
   std::vector<Kept> take_kept(Cursor &cursor, std::size_t most);
@@ -212,7 +212,7 @@ class Store {
   bool open_ = false;                    // database_ is there and works
   bool based_ = false;                   // ids are those of the file
   std::uint64_t bases_ = 0;              // how often ids changed
-  std::optional<DatabaseError> trouble_;
+  std::optional<DatabaseError> error_;
   std::deque<std::shared_ptr<const Record>> inbox_;
   std::size_t writing_ = 0;          // records on their way from inbox_ to window_
   std::int64_t writing_since_ = 0;   // when the first of them was made
@@ -222,10 +222,11 @@ class Store {
   std::uint64_t window_bytes_ = 0, unstored_bytes_ = 0;
   std::int64_t first_ = 1;  // of what is stored
   std::int64_t last_ = 0;
-  std::int64_t begin_ = 0;        // what is behind it was not in the file at the start
-  std::size_t recovered_ = 0;     // records of an earlier run that have no id yet
-  std::unique_ptr<Spool> spool_;  // of inbox_, of what is on its way, and of what is unstored
-  std::vector<Lost> lost_ids_;    // given up before they were stored, and not passed by all
+  std::int64_t begin_ = 0;     // what is behind it was not in the file at the start
+  std::size_t recovered_ = 0;  // records of an earlier run that have no id yet
+  std::unique_ptr<CrashJournal>
+      journal_;                 // of inbox_, of what is on its way, and of what is unstored
+  std::vector<Lost> lost_ids_;  // given up before they were stored, and not passed by all
   std::uint64_t lost_ = 0, repeated_ = 0;
   bool pushed_ = false;                          // something, by now
   std::map<std::string, std::int64_t> saved_;    // cursors in the file
@@ -240,8 +241,8 @@ class Store {
   std::jthread thread_;  // Last, so that it ends before what it uses.
 };
 
-/// The place of one updater in a store: what it has delivered and what not. take() and settle() are
-/// called from one thread.
+/// The place of one updater in a store: what it has delivered and what not. take() and
+/// acknowledge() are called from one thread.
 class Cursor {
  public:
   /// `updater` names the place in the store. If it is new there, or if `live_only`, it begins at
@@ -252,13 +253,13 @@ class Cursor {
   Cursor(const Cursor &) = delete;
   Cursor &operator=(const Cursor &) = delete;
 
-  /// Waits up to `wait` for records and takes up to `most` of them. Until settle() they are on
+  /// Waits up to `wait` for records and takes up to `most` of them. Until acknowledge() they are on
   /// their way.
   std::vector<Record> take(std::size_t most, std::chrono::milliseconds wait, std::stop_token stop);
 
   /// Ends the way of what was taken: the first `confirmed` of it are delivered, the rest waits
   /// again. Those of them that were refused are set aside.
-  void settle(std::size_t confirmed, const std::vector<Outcome::Refused> &refused);
+  void acknowledge(std::size_t confirmed, const std::vector<DeliveryResult::Refused> &refused);
 
   std::uint64_t pending() const;
   /// Records that were given up before they could be delivered.
@@ -276,7 +277,7 @@ class Cursor {
   const bool live_only_;
 
   // Under the store's lock.
-  Place place_;
+  CursorPosition position_;
   std::vector<Store::Kept> taken_;
   bool dirty_ = false;
   std::int64_t oldest_ = 0;  // time of the oldest record that was seen waiting

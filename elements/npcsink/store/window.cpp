@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "store.h"
+#include "npcsink/store/store.h"
 
 namespace npc {
 
@@ -44,16 +44,16 @@ void Store::rebase(std::int64_t file_last) {
     position += shift;
   bases_++;
   for (Cursor *cursor : cursors_) {
-    Place &place = cursor->place_;
-    place.shift(shift);
+    CursorPosition &position = cursor->position_;
+    position.shift(shift);
     for (Kept &kept : cursor->taken_)
       kept.id += shift;
     const auto found = saved_.find(cursor->updater_);
     if (cursor->live_only_ || found == saved_.end() || found->second >= file_last)
       continue;
-    place.ahead_end = std::max({place.position, place.ahead_end, file_last});
-    place.ahead_begin = file_last;
-    place.position = found->second;
+    position.ahead_end = std::max({position.position, position.ahead_end, file_last});
+    position.ahead_begin = file_last;
+    position.position = found->second;
   }
 }
 
@@ -87,12 +87,12 @@ void Store::bound_memory() {
     waiting_bytes_ -= inbox_.front()->bytes();
     inbox_.pop_front();
     // Behind what is on its way to the file.
-    if (spool_)
-      spool_->remove_behind(writing_);
+    if (journal_)
+      journal_->remove_behind(writing_);
     recovered_ -= recovered_ > writing_;
     lost_++;
     for (Cursor *cursor : cursors_)
-      cursor->place_.dropped++;
+      cursor->position_.dropped++;
   }
 }
 
@@ -101,8 +101,8 @@ void Store::pop_window() {
   const std::uint64_t bytes = kept.record->bytes();
   if (window_.size() == unstored_) {
     note_lost(kept.id);
-    if (spool_)
-      spool_->remove(1);
+    if (journal_)
+      journal_->remove(1);
     unstored_--;
     unstored_bytes_ -= bytes;
   }
@@ -125,7 +125,7 @@ void Store::pass_recovered() {
   recovered_--;
   for (Cursor *cursor : cursors_) {
     if (cursor->live_only_)
-      cursor->place_.position = last_;
+      cursor->position_.position = last_;
   }
 }
 
@@ -133,7 +133,7 @@ void Store::pass_recovered() {
 std::int64_t Store::passed() const {
   std::int64_t done = last_;
   for (const Cursor *cursor : cursors_)
-    done = std::min(done, cursor->place_.position);
+    done = std::min(done, cursor->position_.position);
   return done;
 }
 

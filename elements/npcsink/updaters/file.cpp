@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Appends records to a file so that a reader never finds half a line that stays half.
-#include "file.h"
+#include "npcsink/updaters/file.h"
 
 #include <limits.h>
 #include <poll.h>
@@ -13,7 +13,7 @@
 #include <thread>
 #include <utility>
 
-#include "../../openfile.h"
+#include "base/openfile.h"
 
 namespace npc {
 namespace {
@@ -27,7 +27,7 @@ class FileUpdater : public Updater {
 
   std::string target() const override { return "file:" + path_; }
   std::string connect(const Record &first, std::stop_token stop) override;
-  Outcome deliver(std::span<const Record> records, std::stop_token stop) override;
+  DeliveryResult deliver(std::span<const Record> records, std::stop_token stop) override;
   std::string idle() override;
   void close() noexcept override { file_ = Descriptor(); }
 
@@ -39,9 +39,9 @@ class FileUpdater : public Updater {
   bool was_moved() const;
   std::string sync_directory() const;
   std::string follow(std::stop_token stop);
-  Outcome write_lines(std::span<const Record> records, std::stop_token stop);
-  Outcome write_regular(std::string_view line);
-  Outcome write_stream(std::string_view line, std::stop_token stop);
+  DeliveryResult write_lines(std::span<const Record> records, std::stop_token stop);
+  DeliveryResult write_regular(std::string_view line);
+  DeliveryResult write_stream(std::string_view line, std::stop_token stop);
   void take_back(off_t count);
 
   const std::string path_;
@@ -96,7 +96,7 @@ std::string FileUpdater::connect(const Record &, std::stop_token) {
   }
   if (named_ && ends_within_a_line()) {
     // Left by a power cut: the next line must not be glued to it.
-    Outcome written = write_regular("\n");
+    DeliveryResult written = write_regular("\n");
     if (written.confirmed == 0)
       close();
     return std::move(written.failure);
@@ -129,10 +129,10 @@ std::string FileUpdater::idle() {
   return follow({});
 }
 
-Outcome FileUpdater::deliver(std::span<const Record> records, std::stop_token stop) {
+DeliveryResult FileUpdater::deliver(std::span<const Record> records, std::stop_token stop) {
   if (std::string failure = follow(stop); !failure.empty())
     return {0, std::move(failure)};
-  Outcome outcome = write_lines(records, stop);
+  DeliveryResult outcome = write_lines(records, stop);
   if (sync_ && outcome.confirmed > 0 && fdatasync(file_.get()) != 0)
     outcome = {0, "Cannot bring \"" + path_ + "\" to the disk: " + message_of(errno) + "."};
   if (!outcome.failure.empty())
@@ -140,13 +140,13 @@ Outcome FileUpdater::deliver(std::span<const Record> records, std::stop_token st
   return outcome;
 }
 
-Outcome FileUpdater::write_lines(std::span<const Record> records, std::stop_token stop) {
-  Outcome outcome;
+DeliveryResult FileUpdater::write_lines(std::span<const Record> records, std::stop_token stop) {
+  DeliveryResult outcome;
   for (const Record &record : records) {
     if (stop.stop_requested())
       break;
     const std::string line = (torn_ ? "\n" : "") + record.json + '\n';
-    Outcome written = regular_ ? write_regular(line) : write_stream(line, stop);
+    DeliveryResult written = regular_ ? write_regular(line) : write_stream(line, stop);
     outcome.confirmed += written.confirmed;
     if (written.confirmed == 0) {
       outcome.failure = std::move(written.failure);
@@ -156,7 +156,7 @@ Outcome FileUpdater::write_lines(std::span<const Record> records, std::stop_toke
   return outcome;
 }
 
-Outcome FileUpdater::write_regular(std::string_view line) {
+DeliveryResult FileUpdater::write_regular(std::string_view line) {
   std::size_t done = 0;
   while (done < line.size()) {
     const ssize_t count = write(file_.get(), line.data() + done, line.size() - done);
@@ -181,7 +181,7 @@ void FileUpdater::take_back(off_t count) {
     lseek(file_.get(), end - count, SEEK_SET);
 }
 
-Outcome FileUpdater::write_stream(std::string_view line, std::stop_token stop) {
+DeliveryResult FileUpdater::write_stream(std::string_view line, std::stop_token stop) {
   while (!line.empty() && !stop.stop_requested()) {
     pollfd poll_on = {file_.get(), POLLOUT, 0};
     const int ready = poll(&poll_on, 1, kPollMilliseconds);

@@ -4,7 +4,8 @@
 
 #include <memory>
 
-#include "updater.h"
+#include "base/uri.h"
+#include "npcsink/updaters/updater.h"
 
 namespace npc {
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Writing to a socket until its reader has read.
-#include "unix.h"
+#include "npcsink/updaters/unix.h"
 
 #include <linux/sockios.h>
 #include <poll.h>
@@ -16,7 +16,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
-#include "../../descriptor.h"
+#include "base/descriptor.h"
 
 namespace npc {
 namespace {
@@ -54,20 +54,20 @@ class Deadline {
 
 class UnixUpdater : public Updater {
  public:
-  UnixUpdater(std::string path, bool classic, milliseconds patience)
-      : path_(std::move(path)), classic_(classic), patience_(patience) {}
+  UnixUpdater(std::string path, bool classic, milliseconds background)
+      : path_(std::move(path)), classic_(classic), background_(background) {}
 
   std::string target() const override { return "unix:" + path_; }
   std::string connect(const Record &first, std::stop_token stop) override;
-  Outcome deliver(std::span<const Record> records, std::stop_token stop) override;
+  DeliveryResult deliver(std::span<const Record> records, std::stop_token stop) override;
   // Its messages bear no time: a reader takes an old one for a new one.
   bool live_only() const override { return classic_; }
   std::string idle() override;
   void close() noexcept override { socket_ = Descriptor(); }
 
  private:
-  Outcome deliver_lines(std::span<const Record> records, std::stop_token stop);
-  Outcome deliver_messages(std::span<const Record> records, std::stop_token stop);
+  DeliveryResult deliver_lines(std::span<const Record> records, std::stop_token stop);
+  DeliveryResult deliver_messages(std::span<const Record> records, std::stop_token stop);
   std::string send_and_await(std::string_view text, std::stop_token stop);
   std::string send_all(std::string_view text, std::stop_token stop);
   std::string await_reader(std::stop_token stop);
@@ -76,7 +76,7 @@ class UnixUpdater : public Updater {
 
   const std::string path_;
   const bool classic_;
-  const milliseconds patience_;
+  const milliseconds background_;
   Descriptor socket_;
 };
 
@@ -88,7 +88,7 @@ std::string UnixUpdater::connect(const Record &, std::stop_token stop) {
   Descriptor made(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!made.is_open())
     return "There can be no more sockets: " + message_of(errno) + ".";
-  Deadline deadline(patience_);
+  Deadline deadline(background_);
   while (::connect(made.get(), reinterpret_cast<const sockaddr *>(&address), sizeof(address)) !=
          0) {
     if (errno == EINTR)
@@ -105,8 +105,9 @@ std::string UnixUpdater::connect(const Record &, std::stop_token stop) {
   return {};
 }
 
-Outcome UnixUpdater::deliver(std::span<const Record> records, std::stop_token stop) {
-  Outcome outcome = classic_ ? deliver_messages(records, stop) : deliver_lines(records, stop);
+DeliveryResult UnixUpdater::deliver(std::span<const Record> records, std::stop_token stop) {
+  DeliveryResult outcome =
+      classic_ ? deliver_messages(records, stop) : deliver_lines(records, stop);
   // The reader must not take the rest of a line that was cut short for the next one.
   if (outcome.confirmed < records.size())
     close();
@@ -114,7 +115,7 @@ Outcome UnixUpdater::deliver(std::span<const Record> records, std::stop_token st
 }
 
 // The kernel does not say which of them were read, so it is all or none.
-Outcome UnixUpdater::deliver_lines(std::span<const Record> records, std::stop_token stop) {
+DeliveryResult UnixUpdater::deliver_lines(std::span<const Record> records, std::stop_token stop) {
   std::string text;
   for (const Record &record : records)
     text.append(record.json).append("\n");
@@ -123,8 +124,9 @@ Outcome UnixUpdater::deliver_lines(std::span<const Record> records, std::stop_to
   return {done ? records.size() : 0, std::move(failure)};
 }
 
-Outcome UnixUpdater::deliver_messages(std::span<const Record> records, std::stop_token stop) {
-  Outcome outcome;
+DeliveryResult UnixUpdater::deliver_messages(std::span<const Record> records,
+                                             std::stop_token stop) {
+  DeliveryResult outcome;
   for (const Record &record : records) {
     const auto numbers = nlohmann::json::parse(record.json, nullptr, false);
     std::string text = record.camera;
@@ -148,7 +150,7 @@ std::string UnixUpdater::send_and_await(std::string_view text, std::stop_token s
 }
 
 std::string UnixUpdater::send_all(std::string_view text, std::stop_token stop) {
-  Deadline deadline(patience_);
+  Deadline deadline(background_);
   while (!text.empty() && !stop.stop_requested()) {
     const ssize_t count = send(socket_.get(), text.data(), text.size(), MSG_NOSIGNAL);
     if (count > 0) {
@@ -171,7 +173,7 @@ std::string UnixUpdater::send_all(std::string_view text, std::stop_token stop) {
 // What is in the socket dies with its reader. So we wait until the kernel holds nothing any more;
 // a reader that closed before it had read all leaves an error behind.
 std::string UnixUpdater::await_reader(std::stop_token stop) {
-  Deadline deadline(patience_);
+  Deadline deadline(background_);
   int before = 0;
   while (!stop.stop_requested()) {
     int left = 0;
@@ -229,7 +231,7 @@ std::unique_ptr<Updater> make_unix_updater(const Uri &uri) {
   return make_unix_updater(uri, kPatience);
 }
 
-std::unique_ptr<Updater> make_unix_updater(const Uri &uri, milliseconds patience) {
+std::unique_ptr<Updater> make_unix_updater(const Uri &uri, milliseconds background) {
   uri.allow_parameters({"format"});
   if (!uri.user.empty() || !uri.host.empty() || uri.port)
     throw UriError(uri.text, "a socket on this device has no host; write unix:/path/to/socket");
@@ -243,7 +245,7 @@ std::unique_ptr<Updater> make_unix_updater(const Uri &uri, milliseconds patience
   const std::string format = uri.parameter("format", "json");
   if (format != "json" && format != "classic")
     throw UriError(uri.text, "format must be json or classic");
-  return std::make_unique<UnixUpdater>(std::move(path), format == "classic", patience);
+  return std::make_unique<UnixUpdater>(std::move(path), format == "classic", background);
 }
 
 }  // namespace npc

@@ -1,36 +1,31 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What an updater is, and which kinds there are.
+// What an updater is.
 #pragma once
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
-#include <map>
-#include <memory>
 #include <span>
 #include <stop_token>
 #include <string>
-#include <string_view>
 #include <vector>
 
-#include "../record.h"
-#include "../uri.h"
+#include "npcsink/record.h"
 
 namespace npc {
 
 /// What became of a delivery.
-struct Outcome {
-  /// A record among the confirmed that the far side will never take, whenever it is sent.
+struct DeliveryResult {
+  /// A record among the confirmed that the remote will never take, whenever it is sent.
   struct Refused {
     std::size_t index = 0;
-    std::string why;  ///< as a sentence
+    std::string error;  ///< as a sentence
   };
 
   std::size_t confirmed = 0;  ///< records at the front that need not be sent again
   /// Why it was not all of them, as a sentence; empty if it was, or if a stop cut it short.
   std::string failure;
-  /// The far side asks to be left alone for at least this long; 0: it does not.
+  /// The remote asks to be left alone for at least this long; 0: it does not.
   std::chrono::milliseconds pause{0};
   std::vector<Refused> refused{};
 };
@@ -60,9 +55,9 @@ class Updater {
   virtual std::string connect(const Record &first, std::stop_token stop) = 0;
 
   /// Delivers records in their order. After a failure the way is closed.
-  virtual Outcome deliver(std::span<const Record> records, std::stop_token stop) = 0;
+  virtual DeliveryResult deliver(std::span<const Record> records, std::stop_token stop) = 0;
 
-  /// For what an updater tells the far side about itself. Called before each of those
+  /// For what an updater tells the remote about itself. Called before each of those
   /// that may wait.
   virtual void set_backlog(const Backlog &) {}
 
@@ -79,24 +74,6 @@ class Updater {
 
   /// Ends cleanly, within few seconds. connect() may follow.
   virtual void close() noexcept = 0;
-};
-
-/// The kinds of updaters, by the scheme of their URI.
-class Registry {
- public:
-  /// Makes an updater from a URI of its scheme. Throws UriError.
-  using Factory = std::function<std::unique_ptr<Updater>(const Uri &uri)>;
-
-  /// All that there are.
-  static const Registry &standard();
-
-  void add(const std::string &scheme, Factory factory);
-
-  /// Makes the updater that `text` names. Throws UriError.
-  std::unique_ptr<Updater> make(std::string_view text) const;
-
- private:
-  std::map<std::string, Factory> factories_;
 };
 
 }  // namespace npc

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // A window of messages on their way, and what Paho says of them.
-#include "client.h"
+#include "transport/mqtt/client.h"
 
 #include <algorithm>
 #include <cstring>
 #include <utility>
 
-#include "pahothread.h"
+#include "transport/mqtt/pahothread.h"
 
 namespace paho = ::mqtt;
 
@@ -69,7 +69,7 @@ paho::connect_options options_of(const Login &login, const std::string &proxy,
 
 }  // namespace
 
-Link::Client::Client(const Login &login, Connection connection)
+Client::Client(const Login &login, Connection connection)
     : version_(login.version),
       tunnel_(std::move(connection),
               [this] {
@@ -83,9 +83,9 @@ Link::Client::Client(const Login &login, Connection connection)
   set_handlers();
 }
 
-Link::Client::~Client() = default;
+Client::~Client() = default;
 
-void Link::Client::set_handlers() {
+void Client::set_handlers() {
   paho_.set_connection_lost_handler([this](const std::string &) { lose(); });
   paho_.set_disconnected_handler([this](const paho::properties &, paho::ReasonCode code) {
     {
@@ -98,8 +98,8 @@ void Link::Client::set_handlers() {
 }
 
 // Returns whether Paho was asked, and did not refuse. Nothing is thrown through its own frames.
-bool Link::Client::ask_paho(const std::function<void()> &request, milliseconds most,
-                            const std::stop_token &stop) {
+bool Client::ask_paho(const std::function<void()> &request, milliseconds most,
+                      const std::stop_token &stop) {
   bool accepted = false;
   const auto task = [&] {
     try {
@@ -114,8 +114,7 @@ bool Link::Client::ask_paho(const std::function<void()> &request, milliseconds m
   return asked && accepted;
 }
 
-Link::Client::Answer Link::Client::connect(const Login &login, milliseconds most,
-                                           std::stop_token stop) {
+Client::Answer Client::connect(const Login &login, milliseconds most, std::stop_token stop) {
   const auto begin = Clock::now();
   const auto options = options_of(login, tunnel_.proxy(), most);
   if (!ask_paho([&] { paho_.connect(options, nullptr, *this); }, most, stop))
@@ -130,13 +129,13 @@ Link::Client::Answer Link::Client::connect(const Login &login, milliseconds most
   return answer_.value_or(tunnel_ended_ ? Answer::kClosed : Answer::kNone);
 }
 
-void Link::Client::set_limits(std::size_t window, std::size_t most_packet) {
+void Client::set_limits(std::size_t window, std::size_t most_packet) {
   std::lock_guard lock(mutex_);
   window_ = window;
   most_packet_ = most_packet;
 }
 
-void Link::Client::on_success(const paho::token &token) {
+void Client::on_success(const paho::token &token) {
   Lock lock(mutex_);
   switch (token.get_type()) {
     case paho::token::CONNECT:
@@ -159,7 +158,7 @@ void Link::Client::on_success(const paho::token &token) {
   }
 }
 
-void Link::Client::on_failure(const paho::token &token) {
+void Client::on_failure(const paho::token &token) {
   {
     std::lock_guard lock(mutex_);
     switch (token.get_type()) {
@@ -182,7 +181,7 @@ void Link::Client::on_failure(const paho::token &token) {
   changed_.notify_all();
 }
 
-void Link::Client::refuse(std::uintptr_t number, int code) {
+void Client::refuse(std::uintptr_t number, int code) {
   in_flight_--;
   if (code < 0x80 || code > 0xff)
     lost_ = true;
@@ -191,7 +190,7 @@ void Link::Client::refuse(std::uintptr_t number, int code) {
 }
 
 // MQTT 3.1.1 has no way to tell the broker how much is too much.
-void Link::Client::take(const paho::message &message) try {
+void Client::take(const paho::message &message) try {
   const std::size_t size = message.get_topic().size() + message.get_payload_ref().size();
   std::lock_guard lock(mutex_);
   if (arrived_size_ + size > kMostArrived || size > kMostPacket)
@@ -202,13 +201,13 @@ void Link::Client::take(const paho::message &message) try {
   lose();
 }
 
-std::vector<Arrived> Link::Client::take_arrived() {
+std::vector<Arrived> Client::take_arrived() {
   std::lock_guard lock(mutex_);
   arrived_size_ = 0;
   return std::exchange(arrived_, {});
 }
 
-void Link::Client::lose() {
+void Client::lose() {
   {
     std::lock_guard lock(mutex_);
     lost_ = true;
@@ -216,27 +215,27 @@ void Link::Client::lose() {
   changed_.notify_all();
 }
 
-bool Link::Client::lost() const {
+bool Client::lost() const {
   std::lock_guard lock(mutex_);
   return lost_;
 }
 
-std::optional<std::uint8_t> Link::Client::farewell() const {
+std::optional<std::uint8_t> Client::farewell() const {
   std::lock_guard lock(mutex_);
   return farewell_;
 }
 
-bool Link::Client::is_over() const {
+bool Client::is_over() const {
   return lost_ || refused_ || front_ == messages_.size();
 }
 
-bool Link::Client::fits_window() const {
+bool Client::fits_window() const {
   return next_ < messages_.size() && in_flight_ < window_ && !refused_ && !lost_ &&
          (bytes_ == 0 || bytes_ + messages_[next_].payload.size() <= kMostBytes);
 }
 
 // Paho does not look at the broker's limit.
-bool Link::Client::fits_packet(const Message &message) const {
+bool Client::fits_packet(const Message &message) const {
   std::size_t size = 5 + 2 + std::strlen(message.topic) + 2 + message.payload.size();
   if (version_ == Version::k5) {
     size += 1;
@@ -247,7 +246,7 @@ bool Link::Client::fits_packet(const Message &message) const {
 }
 
 // On whichever thread, but only on one at a time, or the order would be lost.
-void Link::Client::send_what_fits(Lock &lock) {
+void Client::send_what_fits(Lock &lock) {
   if (sending_)
     return;
   sending_ = true;
@@ -273,7 +272,7 @@ void Link::Client::send_what_fits(Lock &lock) {
     changed_.notify_all();
 }
 
-bool Link::Client::send(std::size_t index) {
+bool Client::send(std::size_t index) {
   const Message &message = messages_[index];
   auto form = std::find_if(forms_.begin(), forms_.end(), [&](const Form &other) {
     return other.topic == message.topic && other.properties == message.properties &&
@@ -298,7 +297,7 @@ bool Link::Client::send(std::size_t index) {
 
 // Half a window at a time: to send one message for each confirmation costs both sides more than the
 // messages do.
-void Link::Client::confirm(Lock &lock, std::uintptr_t number) {
+void Client::confirm(Lock &lock, std::uintptr_t number) {
   in_flight_--;
   last_confirmation_ = Clock::now();
   // What a stop cut short may still be confirmed; it is not of this batch.
@@ -316,8 +315,8 @@ void Link::Client::confirm(Lock &lock, std::uintptr_t number) {
     changed_.notify_all();
 }
 
-Link::Client::Batch Link::Client::publish(std::span<const Message> messages, milliseconds stall,
-                                          milliseconds total, std::stop_token stop) {
+Client::Batch Client::publish(std::span<const Message> messages, milliseconds stall,
+                              milliseconds total, std::stop_token stop) {
   Lock lock(mutex_);
   first_number_ += confirmed_.size();
   messages_ = messages;
@@ -350,8 +349,8 @@ Link::Client::Batch Link::Client::publish(std::span<const Message> messages, mil
   return batch;
 }
 
-bool Link::Client::subscribe(std::span<const std::string> filters, milliseconds most,
-                             std::stop_token stop) {
+bool Client::subscribe(std::span<const std::string> filters, milliseconds most,
+                       std::stop_token stop) {
   const auto end = Clock::now() + most;
   const auto await = [&] {
     Lock lock(mutex_);

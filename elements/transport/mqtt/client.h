@@ -16,14 +16,14 @@
 #include <string>
 #include <vector>
 
-#include "link.h"
-#include "tunnel.h"
+#include "transport/mqtt/login.h"
+#include "transport/mqtt/tunnel.h"
 
 namespace npc::mqtt {
 
 /// What Paho's threads do is waited for here. They call back with Paho's locks held, and never
 /// after its client is destroyed; Paho is never called with ours held, and only on its own thread.
-class Link::Client : private ::mqtt::iaction_listener {
+class Client : private ::mqtt::iaction_listener {
  public:
   /// kUnasked: CONNECT did not leave this process.
   enum class Answer { kAccepted, kRefused, kNone, kClosed, kUnasked };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Connecting with waits that a stop ends, and what is to be said of it.
-#include "connection.h"
+#include "transport/mqtt/connection.h"
 
 #include <netdb.h>
 #include <netinet/in.h>
@@ -54,7 +54,7 @@ void Bell::ring() const noexcept {
   eventfd_write(file_.get(), 1);
 }
 
-std::string look_up(const std::string &host, std::vector<std::string> *addresses) {
+std::string resolve(const std::string &host, std::vector<std::string> *addresses) {
   int error = 0;
   const Addresses list = addresses_of(host, 0, &error);
   if (error != 0)

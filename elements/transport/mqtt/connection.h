@@ -13,9 +13,9 @@
 #include <string>
 #include <vector>
 
-#include "../../descriptor.h"
-#include "tls.h"
-#include "websocket.h"
+#include "base/descriptor.h"
+#include "transport/mqtt/tls.h"
+#include "transport/mqtt/websocket.h"
 
 namespace npc::mqtt {
 
@@ -33,7 +33,7 @@ class Bell {
 
 /// Looks up the addresses of a host, as numbers. Waits for name servers as long as they take.
 /// Returns why there are none, as a sentence, or nothing.
-std::string look_up(const std::string &host, std::vector<std::string> *addresses);
+std::string resolve(const std::string &host, std::vector<std::string> *addresses);
 
 /// A connection whose reads and writes do not block. Used by one thread at a time.
 class Connection {
@@ -64,7 +64,7 @@ class Connection {
   ssize_t read(char *bytes, std::size_t size);
   /// Returns how much was written, 0 if the connection has ended, or -1 if nothing can be yet.
   ssize_t write(const char *bytes, std::size_t size);
-  /// Says goodbye to a far side that expects it from TLS.
+  /// Says goodbye to a remote that expects it from TLS.
   void shut_down();
   /// Why TLS ended the connection, as a sentence; empty if it did not.
   std::string failure() const { return tls_ ? tls_->failure() : std::string(); }

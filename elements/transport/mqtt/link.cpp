@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // What is asked of a broker, and what its answers mean.
-#include "link.h"
+#include "transport/mqtt/link.h"
 
 #include <openssl/crypto.h>
 
@@ -8,9 +8,9 @@
 #include <system_error>
 #include <utility>
 
-#include "../../npcsink/uri.h"
-#include "client.h"
-#include "pahothread.h"
+#include "base/uri.h"
+#include "transport/mqtt/client.h"
+#include "transport/mqtt/pahothread.h"
 
 namespace paho = ::mqtt;
 
@@ -48,10 +48,10 @@ Parties Link::parties() const {
   return {login_.broker, login_.client_id, login_.user, !login_.password.empty()};
 }
 
-std::string Link::open(Patience &patience, std::stop_token stop) {
+std::string Link::open(BackgroundCall &background, std::stop_token stop) {
   const auto addresses = std::make_shared<std::vector<std::string>>();
-  std::string failure = patience.run(
-      [addresses, host = login_.host] { return look_up(host, addresses.get()); }, kPatience,
+  std::string failure = background.run(
+      [addresses, host = login_.host] { return resolve(host, addresses.get()); }, kPatience,
       "The host \"" + login_.host + "\" is not found: the name server does not answer.", stop);
   if (!failure.empty() || stop.stop_requested())
     return failure;
@@ -98,7 +98,7 @@ std::string Link::connect(const std::vector<std::string> &addresses, std::stop_t
       // Old brokers hang up on what they do not know. Others do when they are restarted.
       if (client_->tunnel().failure().empty() && login_.version != Version::k311)
         *next = Next::kOlderVersion;
-      return why_unanswered();
+      return unanswered_reason();
     case Client::Answer::kUnasked:
       return no_way();
     default:
@@ -125,7 +125,7 @@ std::string Link::refused(std::uint8_t code, Next *next) {
   return taken_over_ ? npc::mqtt::farewell(code, parties()) : refusal(code, parties());
 }
 
-std::string Link::why_unanswered() const {
+std::string Link::unanswered_reason() const {
   if (std::string failure = client_->tunnel().failure(); !failure.empty() || login_.tls)
     return failure.empty() ? client_->tunnel().cut_off() : failure;
   return "The broker at " + login_.broker +
@@ -184,7 +184,7 @@ Published Link::publish(std::span<const Message> messages, milliseconds stall, m
         refused_message(*refusal_, login_.broker, messages[batch.refusal->message].topic);
     published.pause = kRefusalPause;
   } else if (lost()) {
-    published.failure = why_lost();
+    published.failure = loss_reason();
   } else if (client_->unasked()) {
     published.failure = no_way();
   } else if (!batch.in_time && !stop.stop_requested()) {
@@ -197,15 +197,15 @@ std::string Link::subscribe(std::span<const std::string> filters, std::stop_toke
   if (client_->subscribe(filters, kPatience, stop) || stop.stop_requested())
     return {};
   if (lost())
-    return why_lost();
+    return loss_reason();
   return client_->unasked()
              ? no_way()
              : "The broker at " + login_.broker + " does not answer to a subscription.";
 }
 
-void Link::look() {
+void Link::poll_state() {
   const Tunnel &tunnel = client_->tunnel();
-  silent_ = silent_ || (silence_ && Tunnel::Clock::now() >= tunnel.heard() + *silence_);
+  silent_ = silent_ || (silence_ && Tunnel::Clock::now() >= tunnel.last_received() + *silence_);
   if (silent_ || tunnel.ended())
     client_->lose();
 }
@@ -223,7 +223,7 @@ bool Link::taken_over() const {
   return taken_over_ || (code && is_taken_over(*code));
 }
 
-std::string Link::why_lost() const {
+std::string Link::loss_reason() const {
   if (const auto code = client_->farewell())
     return npc::mqtt::farewell(*code, parties());
   if (silent_)

@@ -11,28 +11,14 @@
 #include <string>
 #include <vector>
 
-#include "../../npcsink/patience.h"
-#include "message.h"
-#include "reasons.h"
-#include "tls.h"
+#include "base/backgroundcall.h"
+#include "transport/mqtt/login.h"
+#include "transport/mqtt/message.h"
+#include "transport/mqtt/reasons.h"
 
 namespace npc::mqtt {
 
-/// Where the broker is and what CONNECT says.
-struct Login {
-  std::string broker;  ///< its host and port, for sentences
-  std::string host;
-  std::uint16_t port = 0;
-  std::string web_path;  ///< for MQTT over WebSocket, begins with a /; empty for plain MQTT
-  std::optional<TlsSettings> tls;
-  Version version = Version::k5;  ///< the highest to try
-  std::string client_id;
-  std::string user;  ///< empty for none
-  std::string password;
-  std::string will_topic;  ///< the broker publishes `offline` there, retained, when we vanish
-  int qos = 1;             ///< the highest of all messages
-  std::chrono::seconds keep_alive{30};
-};
+class Client;
 
 /// What became of messages that were published.
 struct Published {
@@ -53,7 +39,7 @@ class Link {
 
   /// Connects, with MQTT 3.1.1 if the broker knows no later one. Returns why it failed, as a
   /// sentence, or nothing. `patience` waits for name servers.
-  std::string open(Patience &patience, std::stop_token stop);
+  std::string open(BackgroundCall &background, std::stop_token stop);
   /// What is spoken.
   Version version() const { return login_.version; }
   /// Whether the broker has said that it does not know a later version.
@@ -72,7 +58,7 @@ class Link {
   std::string subscribe(std::span<const std::string> filters, std::stop_token stop);
 
   /// Finds out whether the broker still lives. To be called every few seconds.
-  void look();
+  void poll_state();
   /// What came on the subscriptions since the last call. What nobody takes is given up when it is
   /// more than a device can keep.
   std::vector<Arrived> take_arrived();
@@ -80,13 +66,11 @@ class Link {
   /// Whether the connection has ended.
   bool lost() const;
   /// Why it ended, as a sentence.
-  std::string why_lost() const;
+  std::string loss_reason() const;
   /// Whether it ended because another client took our client id.
   bool taken_over() const;
 
  private:
-  class Client;
-
   /// What to do after an attempt to connect.
   enum class Next { kNothing, kOlderVersion, kKeepAlive };
 
@@ -95,7 +79,7 @@ class Link {
   std::string refused(std::uint8_t code, Next *next);
   bool follow_keep_alive();
   std::string no_way() const;
-  std::string why_unanswered() const;
+  std::string unanswered_reason() const;
   Parties parties() const;
 
   Login login_;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // An HTTP proxy of our own, so that Paho connects to nobody but us.
-#include "loopbackproxy.h"
+#include "transport/mqtt/loopbackproxy.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -18,7 +18,7 @@
 #include <system_error>
 #include <utility>
 
-#include "websocket.h"
+#include "transport/mqtt/websocket.h"
 
 namespace npc::mqtt {
 namespace {

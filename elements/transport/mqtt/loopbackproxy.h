@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "../../descriptor.h"
+#include "base/descriptor.h"
 
 namespace npc::mqtt {
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Properties of MQTT 5, as the library keeps them, and what text a packet may hold.
-#include "message.h"
+#include "transport/mqtt/message.h"
 
-#include "pahothread.h"
+#include "transport/mqtt/pahothread.h"
 
 namespace npc::mqtt {
 

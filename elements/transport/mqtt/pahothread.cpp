@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Paho's own thread, for what Paho must not be asked from any other.
-#include "pahothread.h"
+#include "transport/mqtt/pahothread.h"
 
 #include <mqtt/async_client.h>
 #include <poll.h>
@@ -16,8 +16,8 @@
 #include <thread>
 #include <utility>
 
-#include "../../npcsink/threads.h"
-#include "loopbackproxy.h"
+#include "base/threads.h"
+#include "transport/mqtt/loopbackproxy.h"
 
 namespace paho = ::mqtt;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Codes of MQTT 3.1.1, up to 5, and of MQTT 5, from 128 on.
-#include "reasons.h"
+#include "transport/mqtt/reasons.h"
 
 #include <cstdio>
 

@@ -6,8 +6,8 @@
 #include <string_view>
 #include <utility>
 
-#include "../../npcsink/secret.h"
-#include "tls.h"
+#include "base/secretfile.h"
+#include "transport/mqtt/tls.h"
 
 namespace npc::mqtt {
 namespace {
@@ -43,7 +43,7 @@ std::string load_identity(SSL_CTX *context, const TlsSettings &tls) {
   return {};
 }
 
-// What the far side's certificate lacks.
+// What the remote's certificate lacks.
 std::string certificate_failure(const std::string &name, long result) {
   const std::string certificate = "The certificate of the broker at " + name;
   switch (result) {
@@ -62,7 +62,7 @@ std::string certificate_failure(const std::string &name, long result) {
   }
 }
 
-// What the far side says of ours.
+// What the remote says of ours.
 std::string alert_failure(const std::string &name, int reason, bool has_certificate) {
   const std::string broker = "The broker at " + name;
   switch (reason) {

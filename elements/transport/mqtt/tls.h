@@ -8,7 +8,7 @@
 
 namespace npc::mqtt {
 
-/// How the far side proves who it is, and we who we are. Files hold PEM and are read anew for each
+/// How the remote proves who it is, and we who we are. Files hold PEM and are read anew for each
 /// connection.
 struct TlsSettings {
   std::string host;       ///< the name or address that its certificate must be for

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // A thread that carries bytes between a client on the loopback interface and a broker.
-#include "tunnel.h"
+#include "transport/mqtt/tunnel.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-#include "../../npcsink/threads.h"
+#include "base/threads.h"
 
 namespace npc::mqtt {
 namespace {
@@ -29,7 +29,7 @@ constexpr std::size_t kMostAtOnce = 16 * 1024;
 // For a broker that does not read what came before the end.
 constexpr milliseconds kGoodbye{500};
 
-// The far side may hold back what comes next until it knows that this has arrived, which the kernel
+// The remote may hold back what comes next until it knows that this has arrived, which the kernel
 // would tell it only after a while.
 void acknowledge(int socket) {
   const int on = 1;
@@ -356,7 +356,7 @@ void Tunnel::carry(int client, std::string_view rest) {
     if (closed_ && until == Clock::time_point::max())
       until = Clock::now() + kGoodbye;
     if (relay.pull_from_broker())
-      heard_ = Clock::now();
+      last_received_ = Clock::now();
     else if (!relay.move())
       relay.wait(closed_ ? -1 : closing_.get());
   }

@@ -9,8 +9,8 @@
 #include <string_view>
 #include <thread>
 
-#include "connection.h"
-#include "loopbackproxy.h"
+#include "transport/mqtt/connection.h"
+#include "transport/mqtt/loopbackproxy.h"
 
 namespace npc::mqtt {
 
@@ -35,7 +35,7 @@ class Tunnel {
   /// What Paho is to be told as its proxy.
   const std::string &proxy() const { return proxy_.url(); }
   /// When something came from the broker last.
-  Clock::time_point heard() const { return heard_; }
+  Clock::time_point last_received() const { return last_received_; }
   /// Whether the client has come.
   bool entered() const { return entered_; }
   bool ended() const { return ended_; }
@@ -57,7 +57,7 @@ class Tunnel {
   std::atomic<bool> closed_ = false;
   std::atomic<bool> entered_ = false;
   std::atomic<bool> ended_ = false;  // from then on connection_ is nobody's
-  std::atomic<Clock::time_point> heard_ = Clock::now();
+  std::atomic<Clock::time_point> last_received_ = Clock::now();
   std::jthread thread_;
 };
 

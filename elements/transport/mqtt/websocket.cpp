@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // MQTT in the frames of a WebSocket (RFC 6455, MQTT 5 section 6), from the client's side.
-#include "websocket.h"
+#include "transport/mqtt/websocket.h"
 
 #include <openssl/evp.h>
 #include <openssl/rand.h>

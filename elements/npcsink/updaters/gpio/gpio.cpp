@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // From records to the level of a line: what is on, for how long, and when it must be off.
-#include "gpio.h"
+#include "npcsink/updaters/gpio/gpio.h"
 
 #include <algorithm>
 #include <charconv>
@@ -11,7 +11,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "gpiorule.h"
+#include "npcsink/updaters/gpio/gpiorule.h"
 
 namespace npc {
 namespace {
@@ -26,7 +26,7 @@ constexpr int kMissedRecords = 2;
 constexpr milliseconds kMostInterval{24 * 3600 * 1000};
 
 struct GpioSettings {
-  GpioPlace place;
+  GpioLineId place;
   std::optional<GpioCondition> on;
   std::optional<GpioCondition> off;
   std::optional<GpioField> events;
@@ -64,7 +64,7 @@ class GpioUpdater : public Updater {
 
   std::string target() const override;
   std::string connect(const Record &first, std::stop_token stop) override;
-  Outcome deliver(std::span<const Record> records, std::stop_token stop) override;
+  DeliveryResult deliver(std::span<const Record> records, std::stop_token stop) override;
   bool live_only() const override { return true; }
   std::string idle() override;
   void close() noexcept override;
@@ -76,7 +76,7 @@ class GpioUpdater : public Updater {
   std::string play(const json &record, std::string *missing, std::stop_token stop);
   std::string set(bool active);
   void wait(milliseconds time, std::stop_token stop);
-  std::string lose(std::string why);
+  std::string lose(std::string error);
 
   const GpioSettings settings_;
   const GpioOpener open_;
@@ -101,8 +101,8 @@ std::string GpioUpdater::connect(const Record &, std::stop_token) {
   return failure;
 }
 
-Outcome GpioUpdater::deliver(std::span<const Record> records, std::stop_token stop) {
-  Outcome outcome;
+DeliveryResult GpioUpdater::deliver(std::span<const Record> records, std::stop_token stop) {
+  DeliveryResult outcome;
   bool active = active_;
   for (const Record &record : records) {
     if (stop.stop_requested())
@@ -190,9 +190,9 @@ void GpioUpdater::wait(milliseconds time, std::stop_token stop) {
   never.wait_for(lock, stop, time, [] { return false; });
 }
 
-std::string GpioUpdater::lose(std::string why) {
+std::string GpioUpdater::lose(std::string error) {
   line_.reset();
-  return why;
+  return error;
 }
 
 std::string GpioUpdater::idle() {
@@ -222,12 +222,12 @@ milliseconds duration(const Uri &uri, const std::string &name, const char *other
   return value;
 }
 
-GpioPlace read_place(const Uri &uri) {
+GpioLineId read_place(const Uri &uri) {
   constexpr const char *kExample = "write gpio:gpiochip0/17?on=people>=10";
   if (uri.has_authority)
     throw UriError(uri.text, std::string("a GPIO chip is no host; ") + kExample);
   const auto slash = uri.path.rfind('/');
-  GpioPlace place;
+  GpioLineId place;
   if (slash == uri.path.npos || slash == 0)
     throw UriError(uri.text, std::string("it must name a chip and a line; ") + kExample);
   place.chip = uri.path.substr(0, slash);

@@ -6,8 +6,9 @@
 #include <functional>
 #include <memory>
 
-#include "../updater.h"
-#include "gpioline.h"
+#include "base/uri.h"
+#include "npcsink/updaters/gpio/gpioline.h"
+#include "npcsink/updaters/updater.h"
 
 namespace npc {
 
@@ -21,7 +22,7 @@ namespace npc {
 /// - `stale`: 1s to 3600s, default 10s; records whose time is further from now do nothing
 std::unique_ptr<Updater> make_gpio_updater(const Uri &uri);
 
-using GpioOpener = std::function<std::unique_ptr<GpioLine>(const GpioPlace &, std::string *)>;
+using GpioOpener = std::function<std::unique_ptr<GpioLine>(const GpioLineId &, std::string *)>;
 /// Milliseconds since 1970, UTC.
 using GpioClock = std::function<std::chrono::milliseconds()>;
 

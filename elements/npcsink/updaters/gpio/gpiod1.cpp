@@ -4,7 +4,7 @@
 
 #include <cerrno>
 
-#include "gpioline.h"
+#include "npcsink/updaters/gpio/gpioline.h"
 
 namespace npc {
 namespace {
@@ -17,7 +17,7 @@ using Chip = std::unique_ptr<gpiod_chip, CloseChip>;
 
 class Gpiod1Line : public GpioLine {
  public:
-  Gpiod1Line(GpioPlace place, Chip chip, gpiod_line *line)
+  Gpiod1Line(GpioLineId place, Chip chip, gpiod_line *line)
       : place_(std::move(place)), chip_(std::move(chip)), line_(line) {}
 
   std::string set(bool active) override {
@@ -26,7 +26,7 @@ class Gpiod1Line : public GpioLine {
   }
 
  private:
-  const GpioPlace place_;
+  const GpioLineId place_;
   const Chip chip_;
   gpiod_line *const line_;
 };
@@ -43,7 +43,7 @@ Chip open_chip(const std::string &name) {
 
 }  // namespace
 
-std::unique_ptr<GpioLine> open_gpio_line(const GpioPlace &place, std::string *failure) {
+std::unique_ptr<GpioLine> open_gpio_line(const GpioLineId &place, std::string *failure) {
   Chip chip = open_chip(place.chip);
   if (!chip) {
     *failure = cannot_open_chip(place, errno);

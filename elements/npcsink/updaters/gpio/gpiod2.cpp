@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <system_error>
 
-#include "gpioline.h"
+#include "npcsink/updaters/gpio/gpioline.h"
 
 namespace npc {
 namespace {
@@ -28,7 +28,7 @@ using Request = std::unique_ptr<gpiod_line_request, Free<gpiod_line_request_rele
 
 class Gpiod2Line : public GpioLine {
  public:
-  Gpiod2Line(GpioPlace place, Request request)
+  Gpiod2Line(GpioLineId place, Request request)
       : place_(std::move(place)), request_(std::move(request)) {}
 
   std::string set(bool active) override {
@@ -39,7 +39,7 @@ class Gpiod2Line : public GpioLine {
   }
 
  private:
-  const GpioPlace place_;
+  const GpioLineId place_;
   const Request request_;
 };
 
@@ -69,7 +69,7 @@ Chip open_chip(const std::string &name) {
   return chip || is_path || errno != ENOENT ? std::move(chip) : open_by_label(name);
 }
 
-Request take(gpiod_chip *chip, const GpioPlace &place) {
+Request take(gpiod_chip *chip, const GpioLineId &place) {
   const Settings settings(gpiod_line_settings_new());
   const LineConfig line(gpiod_line_config_new());
   const RequestConfig request(gpiod_request_config_new());
@@ -86,7 +86,7 @@ Request take(gpiod_chip *chip, const GpioPlace &place) {
 
 }  // namespace
 
-std::unique_ptr<GpioLine> open_gpio_line(const GpioPlace &place, std::string *failure) {
+std::unique_ptr<GpioLine> open_gpio_line(const GpioLineId &place, std::string *failure) {
   const Chip chip = open_chip(place.chip);
   if (!chip) {
     *failure = cannot_open_chip(place, errno);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // What is said about GPIO lines that cannot be had.
-#include "gpioline.h"
+#include "npcsink/updaters/gpio/gpioline.h"
 
 #include <cerrno>
 #include <system_error>
@@ -12,13 +12,13 @@ std::string message_of(int error) {
   return std::generic_category().message(error);
 }
 
-std::string named(const GpioPlace &place) {
+std::string named(const GpioLineId &place) {
   return "ine " + std::to_string(place.line) + " of the GPIO chip \"" + place.chip + "\"";
 }
 
 }  // namespace
 
-std::string cannot_open_chip(const GpioPlace &place, int error) {
+std::string cannot_open_chip(const GpioLineId &place, int error) {
   const std::string chip = "GPIO chip \"" + place.chip + "\"";
   if (error == ENOENT || error == ENOTTY || error == ENODEV)
     return "There is no " + chip + ": gpiodetect lists the chips, each with name and label.";
@@ -27,12 +27,12 @@ std::string cannot_open_chip(const GpioPlace &place, int error) {
   return "The " + chip + " cannot be opened: " + message_of(error) + ".";
 }
 
-std::string no_such_line(const GpioPlace &place, std::size_t lines) {
+std::string no_such_line(const GpioLineId &place, std::size_t lines) {
   return "There is no l" + named(place) + ": it has " + std::to_string(lines) +
          " lines, from 0 on; gpioinfo lists them.";
 }
 
-std::string cannot_take_line(const GpioPlace &place, int error, const char *consumer) {
+std::string cannot_take_line(const GpioLineId &place, int error, const char *consumer) {
   if (error == EBUSY) {
     return "L" + named(place) + " is in use" +
            (consumer != nullptr ? " by \"" + std::string(consumer) + "\"" : std::string()) +
@@ -41,7 +41,7 @@ std::string cannot_take_line(const GpioPlace &place, int error, const char *cons
   return "L" + named(place) + " cannot be an output: " + message_of(error) + ".";
 }
 
-std::string cannot_set_line(const GpioPlace &place, int error) {
+std::string cannot_set_line(const GpioLineId &place, int error) {
   return "L" + named(place) + " cannot be set: " + message_of(error) + ".";
 }
 

@@ -8,7 +8,7 @@
 namespace npc {
 
 /// Which line, and which of its levels is active.
-struct GpioPlace {
+struct GpioLineId {
   std::string chip;  ///< name, label or path
   unsigned line = 0;
   bool active_low = false;
@@ -25,13 +25,13 @@ class GpioLine {
 
 /// Takes a line as an output that is not active. Without one, `failure` says why, as a sentence.
 /// gpiod1.cpp or gpiod2.cpp, by the version of libgpiod.
-std::unique_ptr<GpioLine> open_gpio_line(const GpioPlace &place, std::string *failure);
+std::unique_ptr<GpioLine> open_gpio_line(const GpioLineId &place, std::string *failure);
 
 /// Sentences for both of them; `error` is an errno.
-std::string cannot_open_chip(const GpioPlace &place, int error);
-std::string no_such_line(const GpioPlace &place, std::size_t lines);
+std::string cannot_open_chip(const GpioLineId &place, int error);
+std::string no_such_line(const GpioLineId &place, std::size_t lines);
 /// `consumer` may be null.
-std::string cannot_take_line(const GpioPlace &place, int error, const char *consumer);
-std::string cannot_set_line(const GpioPlace &place, int error);
+std::string cannot_take_line(const GpioLineId &place, int error, const char *consumer);
+std::string cannot_set_line(const GpioLineId &place, int error);
 
 }  // namespace npc

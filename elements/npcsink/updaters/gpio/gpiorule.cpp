@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Reading of fields and conditions.
-#include "gpiorule.h"
+#include "npcsink/updaters/gpio/gpiorule.h"
 
 #include <algorithm>
 #include <array>

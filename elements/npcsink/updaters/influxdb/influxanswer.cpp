@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Status codes and error texts of InfluxDB 1.x and 2.x.
-#include "influxanswer.h"
+#include "npcsink/updaters/influxdb/influxanswer.h"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -40,15 +40,15 @@ bool is_about_lines(std::string_view error) {
          contains(error, "parse line protocol");
 }
 
-std::string refused_record(const InfluxPlace &place, std::string_view why) {
+std::string refused_record(const InfluxTarget &place, std::string_view error) {
   // How many points it dropped says nothing about this one.
   return "InfluxDB at " + place.server +
-         " refused the record: " + printable(why.substr(0, why.rfind(" dropped="))) + ".";
+         " refused the record: " + printable(error.substr(0, error.rfind(" dropped="))) + ".";
 }
 
 // InfluxDB lists them, each as: unable to parse '<line>': <why>
 std::unordered_map<std::string, std::string> bad_lines(std::string_view error,
-                                                       const InfluxPlace &place) {
+                                                       const InfluxTarget &place) {
   constexpr std::string_view kBegin = "unable to parse '";
   constexpr std::string_view kMiddle = "': ";
   std::unordered_map<std::string, std::string> lines;
@@ -57,19 +57,20 @@ std::unordered_map<std::string, std::string> bad_lines(std::string_view error,
     const auto middle = error.find(kMiddle);
     if (middle == error.npos)
       break;
-    const std::string_view why = error.substr(middle + kMiddle.size());
-    lines.emplace(error.substr(0, middle), refused_record(place, why.substr(0, why.find('\n'))));
+    const std::string_view reason = error.substr(middle + kMiddle.size());
+    lines.emplace(error.substr(0, middle),
+                  refused_record(place, reason.substr(0, reason.find('\n'))));
   }
   return lines;
 }
 
-std::string named(const InfluxPlace &place) {
+std::string named(const InfluxTarget &place) {
   return place.is_bucket()
              ? "the bucket \"" + place.bucket + "\" of the organization \"" + place.org + "\""
              : "the database \"" + place.database + "\"";
 }
 
-std::string refused_credentials(const InfluxPlace &place) {
+std::string refused_credentials(const InfluxTarget &place) {
   if (place.is_bucket()) {
     return "InfluxDB at " + place.server +
            " refused the token: check what is in the token file, and that the token may write to " +
@@ -85,7 +86,7 @@ std::string refused_credentials(const InfluxPlace &place) {
          "password file.";
 }
 
-std::string forbidden(const InfluxPlace &place) {
+std::string forbidden(const InfluxTarget &place) {
   if (place.is_bucket() || place.user.empty())
     return refused_credentials(place);
   return "The user \"" + place.user + "\" may not write to " + named(place) + " of InfluxDB at " +
@@ -93,7 +94,7 @@ std::string forbidden(const InfluxPlace &place) {
          place.user + "\" there.";
 }
 
-std::string missing(const HttpAnswer &answer, const InfluxPlace &place) {
+std::string missing(const HttpAnswer &answer, const InfluxTarget &place) {
   if (said(answer).empty()) {
     return place.is_bucket()
                ? "What is at " + place.server +
@@ -111,27 +112,27 @@ std::string missing(const HttpAnswer &answer, const InfluxPlace &place) {
          "\": create it: influx -execute 'CREATE DATABASE \"" + place.database + "\"'.";
 }
 
-std::string missing_policy(const InfluxPlace &place) {
+std::string missing_policy(const InfluxTarget &place) {
   return "The database \"" + place.database + "\" of InfluxDB at " + place.server +
          " has no retention policy \"" + place.policy +
          "\": create it: influx -execute 'CREATE RETENTION POLICY \"" + place.policy + "\" ON \"" +
          place.database + "\" DURATION 52w REPLICATION 1'.";
 }
 
-InfluxVerdict failed(std::string why, seconds pause = seconds(0)) {
-  return {Kind::kFailed, std::move(why), std::min(pause, kMostPause), {}};
+InfluxVerdict failed(std::string error, seconds pause = seconds(0)) {
+  return {Kind::kFailed, std::move(error), std::min(pause, kMostPause), {}};
 }
 
-InfluxVerdict failed_otherwise(const HttpAnswer &answer, const InfluxPlace &place) {
+InfluxVerdict failed_otherwise(const HttpAnswer &answer, const InfluxTarget &place) {
   if (!place.policy.empty() && contains(said(answer), "retention policy not found"))
     return failed(missing_policy(place));
-  std::string why = "InfluxDB at " + place.server + " answered " + std::to_string(answer.status);
-  if (const std::string error = said(answer); !error.empty())
-    why += ": " + printable(error);
-  return failed(why + ".", answer.retry_after);
+  std::string error = "InfluxDB at " + place.server + " answered " + std::to_string(answer.status);
+  if (const std::string reason = said(answer); !reason.empty())
+    error += ": " + printable(reason);
+  return failed(error + ".", answer.retry_after);
 }
 
-InfluxVerdict judge_bad_request(const HttpAnswer &answer, const InfluxPlace &place) {
+InfluxVerdict judge_bad_request(const HttpAnswer &answer, const InfluxTarget &place) {
   if (contains(answer.body, "HTTP request to an HTTPS server")) {
     return failed("What is at " + place.server +
                   " speaks TLS: write influxdbs:// for influxdb://.");
@@ -144,7 +145,7 @@ InfluxVerdict judge_bad_request(const HttpAnswer &answer, const InfluxPlace &pla
 
 }  // namespace
 
-InfluxVerdict judge_lines(const HttpAnswer &answer, const InfluxPlace &place) {
+InfluxVerdict judge_lines(const HttpAnswer &answer, const InfluxTarget &place) {
   switch (answer.status) {
     case 0:
       return failed(answer.failure);
@@ -186,7 +187,7 @@ InfluxVerdict judge_lines(const HttpAnswer &answer, const InfluxPlace &place) {
   return failed_otherwise(answer, place);
 }
 
-InfluxVerdict judge_probe(const HttpAnswer &answer, const InfluxPlace &place) {
+InfluxVerdict judge_probe(const HttpAnswer &answer, const InfluxTarget &place) {
   // InfluxDB 2 says "writing requires points" after all else was in order.
   if (answer.status == 400 && place.is_bucket() && !said(answer).empty())
     return {};

@@ -6,12 +6,12 @@
 #include <string>
 #include <unordered_map>
 
-#include "http.h"
+#include "transport/http/http.h"
 
 namespace npc {
 
 /// A database of InfluxDB 1.x, or a bucket of 2.x.
-struct InfluxPlace {
+struct InfluxTarget {
   std::string server;    ///< host and port
   std::string database;  ///< of 1.x; empty for 2.x
   std::string policy;    ///< retention policy of 1.x; empty for the default of the database
@@ -32,17 +32,17 @@ struct InfluxVerdict {
   };
 
   Kind kind = Kind::kTaken;
-  std::string why;  ///< as a sentence; empty if taken, or if a stop cut the request short
+  std::string error;  ///< as a sentence; empty if taken, or if a stop cut the request short
   std::chrono::milliseconds pause{0};  ///< at least this long before the next request
   /// Those that the server named, and why each was refused, as a sentence.
   std::unordered_map<std::string, std::string> bad_lines{};
 };
 
 /// Judges an answer to lines.
-InfluxVerdict judge_lines(const HttpAnswer &answer, const InfluxPlace &place);
+InfluxVerdict judge_lines(const HttpAnswer &answer, const InfluxTarget &place);
 
 /// Judges an answer to no lines at all: kTaken or kFailed. Databases check place and credentials
 /// before they look at the lines.
-InfluxVerdict judge_probe(const HttpAnswer &answer, const InfluxPlace &place);
+InfluxVerdict judge_probe(const HttpAnswer &answer, const InfluxTarget &place);
 
 }  // namespace npc

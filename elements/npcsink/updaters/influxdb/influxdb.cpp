@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Addresses, credentials and the connection to InfluxDB.
-#include "influxdb.h"
+#include "npcsink/updaters/influxdb/influxdb.h"
 
 #include <optional>
 #include <utility>
 
-#include "../../secret.h"
-#include "http.h"
-#include "influxanswer.h"
-#include "influxlines.h"
+#include "base/secretfile.h"
+#include "npcsink/updaters/influxdb/influxanswer.h"
+#include "npcsink/updaters/influxdb/influxlines.h"
+#include "transport/http/http.h"
 
 namespace npc {
 namespace {
@@ -21,7 +21,7 @@ constexpr std::size_t kBatch = 5000;
 
 struct InfluxSettings {
   std::string scheme;
-  InfluxPlace place;
+  InfluxTarget place;
   std::string password_file;
   std::string token_file;
   std::string ca_file;
@@ -30,7 +30,7 @@ struct InfluxSettings {
   bool tls() const { return scheme == "influxdbs"; }
 };
 
-std::string query_of(const InfluxPlace &place) {
+std::string query_of(const InfluxTarget &place) {
   if (place.is_bucket())
     return "org=" + percent_encoded(place.org) + "&bucket=" + percent_encoded(place.bucket);
   return "db=" + percent_encoded(place.database) +
@@ -53,7 +53,7 @@ class InfluxUpdater : public Updater {
                                     : place_.database + "?rp=" + place_.policy);
   }
   std::string connect(const Record &first, std::stop_token stop) override;
-  Outcome deliver(std::span<const Record> records, std::stop_token stop) override;
+  DeliveryResult deliver(std::span<const Record> records, std::stop_token stop) override;
   std::size_t batch() const override { return kBatch; }
   void close() noexcept override { client_.reset(); }
 
@@ -61,15 +61,15 @@ class InfluxUpdater : public Updater {
   // A server that asked to be left alone, or that refused credentials.
   struct Rest {
     Clock::time_point end;
-    std::string why;
+    std::string error;
     std::string secret;  // Another one may be tried at once.
   };
 
   std::string read_secrets();
-  void rest(std::chrono::milliseconds pause, const std::string &why);
+  void rest(std::chrono::milliseconds pause, const std::string &error);
 
   const InfluxSettings settings_;
-  const InfluxPlace &place_;
+  const InfluxTarget &place_;
   const std::string url_;
   std::string secret_;
   std::optional<Rest> rest_;
@@ -86,9 +86,9 @@ std::string InfluxUpdater::read_secrets() {
   return {};
 }
 
-void InfluxUpdater::rest(std::chrono::milliseconds pause, const std::string &why) {
+void InfluxUpdater::rest(std::chrono::milliseconds pause, const std::string &error) {
   if (pause.count() > 0)
-    rest_ = Rest{Clock::now() + pause, why, secret_};
+    rest_ = Rest{Clock::now() + pause, error, secret_};
 }
 
 std::string InfluxUpdater::connect(const Record &, std::stop_token stop) {
@@ -96,7 +96,7 @@ std::string InfluxUpdater::connect(const Record &, std::stop_token stop) {
   if (std::string failure = read_secrets(); !failure.empty())
     return failure;
   if (rest_ && Clock::now() < rest_->end && rest_->secret == secret_)
-    return rest_->why;
+    return rest_->error;
   rest_.reset();
   if (!settings_.ca_file.empty()) {
     if (std::string failure = check_file("The CA file", settings_.ca_file); !failure.empty())
@@ -118,18 +118,18 @@ std::string InfluxUpdater::connect(const Record &, std::stop_token stop) {
   if (verdict.kind == Kind::kTaken)
     return {};
   close();
-  rest(verdict.pause, verdict.why);
-  return verdict.why;
+  rest(verdict.pause, verdict.error);
+  return verdict.error;
 }
 
-Outcome InfluxUpdater::deliver(std::span<const Record> records, std::stop_token stop) {
+DeliveryResult InfluxUpdater::deliver(std::span<const Record> records, std::stop_token stop) {
   const auto send = [&](std::string_view lines) {
     const HttpAnswer answer = client_->post(url_, gzipped(lines), true, stop);
     if (answer.slow)
       lines_.slow_down(lines);
     return judge_lines(answer, place_);
   };
-  Outcome outcome = lines_.write(records, send, stop);
+  DeliveryResult outcome = lines_.write(records, send, stop);
   if (!outcome.failure.empty()) {
     close();
     rest(outcome.pause, outcome.failure);
@@ -138,7 +138,7 @@ Outcome InfluxUpdater::deliver(std::span<const Record> records, std::stop_token 
 }
 
 void read_place(const Uri &uri, InfluxSettings &settings) {
-  InfluxPlace &place = settings.place;
+  InfluxTarget &place = settings.place;
   place.server = host_and_port(uri.host, uri.port.value_or(kDefaultPort));
   place.user = uri.user;
   place.org = uri.parameter("org", "");

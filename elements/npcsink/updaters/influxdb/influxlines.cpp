@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Splitting of requests: by size, around bad lines, and by halves.
-#include "influxlines.h"
+#include "npcsink/updaters/influxdb/influxlines.h"
 
 #include <algorithm>
 #include <numeric>
@@ -20,7 +20,7 @@ std::size_t count_lines(const Record &record) {
   return 1 + static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
 }
 
-const std::string *why_bad(const Record &record, const BadLines &bad) {
+const std::string *bad_reason(const Record &record, const BadLines &bad) {
   std::string_view rest = record.line_protocol;
   while (!rest.empty() && !bad.empty()) {
     const auto end = std::min(rest.find('\n'), rest.size());
@@ -40,7 +40,7 @@ class InfluxLines::Writing {
           std::stop_token stop)
       : lines_(lines), records_(records), send_(send), stop_(std::move(stop)) {}
 
-  Outcome run();
+  DeliveryResult run();
 
  private:
   bool write(Indices range);
@@ -56,10 +56,10 @@ class InfluxLines::Writing {
   const Send &send_;
   const std::stop_token stop_;
   const Clock::time_point end_ = Clock::now() + kMostTime;
-  Outcome outcome_;
+  DeliveryResult outcome_;
 };
 
-Outcome InfluxLines::Writing::run() {
+DeliveryResult InfluxLines::Writing::run() {
   std::vector<std::size_t> all(records_.size());
   std::iota(all.begin(), all.end(), 0);
   bool going = true;
@@ -93,7 +93,7 @@ bool InfluxLines::Writing::write(Indices range) {
     case Kind::kBadLines:
       if (range.size() > 1)
         return write_around(range, verdict);
-      outcome_.refused.push_back({range.front(), verdict.why});
+      outcome_.refused.push_back({range.front(), verdict.error});
       confirm(range);
       return true;
     case Kind::kTooLarge:
@@ -112,8 +112,8 @@ bool InfluxLines::Writing::write_around(Indices range, const InfluxVerdict &verd
   std::vector<std::size_t> good;
   const std::size_t before = outcome_.refused.size();
   for (const std::size_t index : range) {
-    if (const std::string *why = why_bad(records_[index], verdict.bad_lines))
-      outcome_.refused.push_back({index, *why});
+    if (const std::string *error = bad_reason(records_[index], verdict.bad_lines))
+      outcome_.refused.push_back({index, *error});
     else
       good.push_back(index);
   }
@@ -131,7 +131,7 @@ bool InfluxLines::Writing::write_halves(Indices range) {
 }
 
 bool InfluxLines::Writing::fail(const InfluxVerdict &verdict) {
-  outcome_.failure = verdict.why;
+  outcome_.failure = verdict.error;
   outcome_.pause = verdict.pause;
   return false;
 }
@@ -150,8 +150,8 @@ std::string InfluxLines::Writing::text_of(Indices range) const {
   return text;
 }
 
-Outcome InfluxLines::write(std::span<const Record> records, const Send &send,
-                           std::stop_token stop) {
+DeliveryResult InfluxLines::write(std::span<const Record> records, const Send &send,
+                                  std::stop_token stop) {
   return Writing(*this, records, send, std::move(stop)).run();
 }
 

@@ -11,8 +11,8 @@
 #include <string_view>
 #include <vector>
 
-#include "../updater.h"
-#include "influxanswer.h"
+#include "npcsink/updaters/influxdb/influxanswer.h"
+#include "npcsink/updaters/updater.h"
 
 namespace npc {
 
@@ -26,7 +26,7 @@ class InfluxLines {
   /// aside and counted as confirmed; the records around it are written.
   /// A server that takes its time for each request gets no more of them once `kMostTime` has passed
   /// and something is confirmed: the rest is left for the next call.
-  Outcome write(std::span<const Record> records, const Send &send, std::stop_token stop);
+  DeliveryResult write(std::span<const Record> records, const Send &send, std::stop_token stop);
 
   /// These lines took too long: the next requests are half as large, and grow again when they are
   /// taken.

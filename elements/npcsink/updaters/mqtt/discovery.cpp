@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The keys are Home Assistant's abbreviations: the message is retained by small brokers, too.
-#include "discovery.h"
+#include "npcsink/updaters/mqtt/discovery.h"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "../../shorthash.h"
+#include "base/shorthash.h"
 
 namespace npc {
 namespace {
@@ -93,7 +93,8 @@ class Builder {
     if (device_.health_topic.empty())
       return;
     diagnose(measure("uptime", "Uptime", "s", "value_json.uptime"))["dev_cla"] = "duration";
-    diagnose(measure("delay", "Delivery delay", "ms", "value_json.delay"))["dev_cla"] = "duration";
+    diagnose(measure("delay", "Dispatcher delay", "ms", "value_json.delay"))["dev_cla"] =
+        "duration";
     diagnose(measure("pending", "Waiting records", "records", "value_json.pending"));
     for (const auto &[key, name] :
          {std::pair("dropped", "Dropped records"), std::pair("reconnects", "Reconnects")}) {

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Which messages a record becomes, and what a broker must know of us.
-#include "mqtt.h"
+#include "npcsink/updaters/mqtt/mqtt.h"
 
 #include <algorithm>
 #include <deque>
 #include <exception>
 
-#include "../../../transport/mqtt/link.h"
-#include "../../secret.h"
-#include "../../shorthash.h"
-#include "mqttcameras.h"
-#include "mqttsettings.h"
+#include "base/secretfile.h"
+#include "base/shorthash.h"
+#include "npcsink/updaters/mqtt/mqttcameras.h"
+#include "npcsink/updaters/mqtt/mqttsettings.h"
+#include "transport/mqtt/link.h"
 
 namespace npc {
 namespace {
@@ -42,7 +42,7 @@ class MqttUpdater : public Updater {
 
   std::string target() const override;
   std::string connect(const Record &first, std::stop_token stop) override;
-  Outcome deliver(std::span<const Record> records, std::stop_token stop) override;
+  DeliveryResult deliver(std::span<const Record> records, std::stop_token stop) override;
   std::size_t batch() const override { return kBatch; }
   void set_retention(seconds retention) override;
   void set_backlog(const Backlog &backlog) override { backlog_ = backlog; }
@@ -55,18 +55,18 @@ class MqttUpdater : public Updater {
   std::string open(std::stop_token stop);
   std::string meet(std::span<const Record> records, std::stop_token stop);
   std::string publish(const MqttMessages &messages, std::stop_token stop);
-  std::string tell_news(std::stop_token stop);
+  std::string post_news(std::stop_token stop);
   std::string keep_will(std::stop_token stop);
   std::string discover(std::stop_token stop);
   std::string answer(std::stop_token stop);
   std::size_t group_at_front(std::span<const Record> records) const;
   void add_group(std::span<const Record> records, std::vector<Message> &messages);
-  Outcome publish_groups(std::span<const Record> records, std::stop_token stop);
-  Outcome publish_records(std::span<const Record> records, std::stop_token stop);
+  DeliveryResult publish_groups(std::span<const Record> records, std::stop_token stop);
+  DeliveryResult publish_records(std::span<const Record> records, std::stop_token stop);
   std::string report_health(std::stop_token stop);
-  void end(std::string *why);
+  void end(std::string *error);
   void hang_up() noexcept;
-  void give_way(const std::string &why, seconds pause);
+  void give_way(const std::string &error, seconds pause);
 
   const MqttSettings settings_;
   const std::string broker_;
@@ -74,7 +74,7 @@ class MqttUpdater : public Updater {
   const steady_clock::time_point made_ = steady_clock::now();
   mqtt::Properties counts_properties_{"application/json"};
   mqtt::Properties influx_properties_{"text/vnd.influx"};
-  Patience patience_;
+  BackgroundCall background_;
   MqttCameras cameras_{settings_};
   MqttCamera *will_ = nullptr;     // the one that the last will is about
   std::deque<std::string> texts_;  // made for messages, kept as long as a delivery takes
@@ -89,7 +89,7 @@ class MqttUpdater : public Updater {
   int short_lives_ = 0;
   steady_clock::time_point health_due_{};
   steady_clock::time_point away_until_{};
-  std::string why_away_;
+  std::string away_reason_;
   std::stop_token stop_;  // of this run, for idle()
   std::unique_ptr<mqtt::Link> link_;
 };
@@ -155,14 +155,14 @@ std::string MqttUpdater::connect(const Record &first, std::stop_token stop) {
 std::string MqttUpdater::open(std::stop_token stop) {
   link_.reset();
   if (steady_clock::now() < away_until_)
-    return why_away_;
+    return away_reason_;
   will_ = cameras_.heir(will_);
   mqtt::Login login;
   std::string failure = log_in(&login);
   if (!failure.empty() || stop.stop_requested())
     return failure;
   link_ = std::make_unique<mqtt::Link>(std::move(login));
-  failure = link_->open(patience_, stop);
+  failure = link_->open(background_, stop);
   if (!failure.empty() || stop.stop_requested()) {
     if (link_->taken_over())
       give_way(failure, kGiveWay);
@@ -205,7 +205,7 @@ std::string MqttUpdater::publish(const MqttMessages &messages, std::stop_token s
   return link_->publish(list, kStall, kForever, stop).failure;
 }
 
-std::string MqttUpdater::tell_news(std::stop_token stop) {
+std::string MqttUpdater::post_news(std::stop_token stop) {
   if (backlog_.ended && backlog_.pending == 0)
     cameras_.end_stream();
   std::string failure = publish(cameras_.news(current_), stop);
@@ -223,7 +223,7 @@ std::string MqttUpdater::keep_will(std::stop_token stop) {
   hang_up();
   cameras_.forget();
   std::string failure = open(stop);
-  return failure.empty() && !stop.stop_requested() ? tell_news(stop) : failure;
+  return failure.empty() && !stop.stop_requested() ? post_news(stop) : failure;
 }
 
 // Last of all: a broker that refuses Home Assistant its topics gets the records nevertheless.
@@ -267,7 +267,7 @@ std::string MqttUpdater::answer(std::stop_token stop) {
   // A Home Assistant that was restarted may have forgotten what it was told.
   cameras_.forget();
   health_due_ = {};
-  return tell_news(stop);
+  return post_news(stop);
 }
 
 std::size_t MqttUpdater::group_at_front(std::span<const Record> records) const {
@@ -308,8 +308,8 @@ void MqttUpdater::add_group(std::span<const Record> records, std::vector<Message
     messages.push_back({topic->c_str(), *text, settings_.qos, false, &influx_properties_});
 }
 
-Outcome MqttUpdater::deliver(std::span<const Record> records, std::stop_token stop) {
-  Outcome outcome;
+DeliveryResult MqttUpdater::deliver(std::span<const Record> records, std::stop_token stop) {
+  DeliveryResult outcome;
   // A batch that is full leaves more behind it.
   current_ = records.size() < kBatch && backlog_.pending < kBatch;
   outcome.failure = meet(records, stop);
@@ -325,7 +325,7 @@ Outcome MqttUpdater::deliver(std::span<const Record> records, std::stop_token st
   return outcome;
 }
 
-Outcome MqttUpdater::publish_groups(std::span<const Record> records, std::stop_token stop) {
+DeliveryResult MqttUpdater::publish_groups(std::span<const Record> records, std::stop_token stop) {
   std::vector<Message> messages;
   std::vector<std::pair<std::size_t, std::size_t>> ends;  // of groups: in messages, in records
   texts_.clear();
@@ -350,7 +350,7 @@ Outcome MqttUpdater::publish_groups(std::span<const Record> records, std::stop_t
     if (all || (in_messages > 0 && in_messages <= published.confirmed))
       confirmed = in_records;
   }
-  Outcome outcome;
+  DeliveryResult outcome;
   outcome.confirmed = confirmed;
   outcome.failure = std::move(published.failure);
   outcome.pause = published.pause;
@@ -363,8 +363,8 @@ Outcome MqttUpdater::publish_groups(std::span<const Record> records, std::stop_t
 
 // A broker that takes each of the records may not take the lines of many in one message. It says
 // so, or it just ends the connection.
-Outcome MqttUpdater::publish_records(std::span<const Record> records, std::stop_token stop) {
-  Outcome outcome = publish_groups(records, stop);
+DeliveryResult MqttUpdater::publish_records(std::span<const Record> records, std::stop_token stop) {
+  DeliveryResult outcome = publish_groups(records, stop);
   std::size_t confirmed = outcome.confirmed;
   while (link_->too_large() && settings_.topics.influx && group_ > 1 &&
          confirmed < records.size()) {
@@ -384,36 +384,37 @@ Outcome MqttUpdater::publish_records(std::span<const Record> records, std::stop_
 }
 
 // Two clients of one id throw each other off the broker for ever. Some brokers say so.
-void MqttUpdater::end(std::string *why) {
+void MqttUpdater::end(std::string *error) {
   if (!link_)
     return;
   const bool short_lived = link_->lost() && steady_clock::now() < connected_ + kShortLife;
   short_lives_ = short_lived ? short_lives_ + 1 : 0;
   if (link_->taken_over()) {
-    give_way(*why, kGiveWay);
+    give_way(*error, kGiveWay);
   } else if (short_lives_ >= kMostShortLives) {
-    *why = "The broker at " + broker_ +
-           " ends each connection soon after it was made: if there is another client of the id \"" +
-           client_id_ +
-           "\", give each its own with client-id=; if not, the broker's log may say what it does "
-           "not allow.";
-    give_way(*why, kGiveWayPerhaps);
+    *error =
+        "The broker at " + broker_ +
+        " ends each connection soon after it was made: if there is another client of the id \"" +
+        client_id_ +
+        "\", give each its own with client-id=; if not, the broker's log may say what it does "
+        "not allow.";
+    give_way(*error, kGiveWayPerhaps);
   }
   // A broker that only hangs gets our DISCONNECT, and drops the will: it must read offline first.
   hang_up();
 }
 
-void MqttUpdater::give_way(const std::string &why, seconds pause) {
+void MqttUpdater::give_way(const std::string &error, seconds pause) {
   short_lives_ = 0;
-  why_away_ = why;
+  away_reason_ = error;
   away_until_ = steady_clock::now() + pause;
 }
 
 std::string MqttUpdater::idle() {
-  link_->look();
-  std::string failure = link_->lost() ? link_->why_lost() : answer(stop_);
+  link_->poll_state();
+  std::string failure = link_->lost() ? link_->loss_reason() : answer(stop_);
   current_ = backlog_.pending == 0;
-  for (const auto step : {&MqttUpdater::tell_news, &MqttUpdater::keep_will,
+  for (const auto step : {&MqttUpdater::post_news, &MqttUpdater::keep_will,
                           &MqttUpdater::report_health, &MqttUpdater::discover}) {
     if (failure.empty() && !stop_.stop_requested())
       failure = (this->*step)(stop_);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Status, state, health and discovery of a camera.
-#include "mqttcamera.h"
+#include "npcsink/updaters/mqtt/mqttcamera.h"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -71,7 +71,7 @@ MqttCamera::MqttCamera(const Record &record, const MqttSettings &settings)
 void MqttCamera::take_last(steady_clock::time_point now) {
   if (last_ == nullptr)
     return;
-  heard_ = now;
+  last_record_ = now;
   state_ = last_->json;
   state_due_ = delay_due_ = true;
   last_ = nullptr;
@@ -88,12 +88,12 @@ void MqttCamera::take_last(steady_clock::time_point now) {
   }
 }
 
-seconds MqttCamera::patience() const {
+seconds MqttCamera::background() const {
   return std::max(kLeastSilence, std::chrono::ceil<seconds>(kSilentWindows * interval_));
 }
 
 bool MqttCamera::is_heard(steady_clock::time_point now) const {
-  return heard_.has_value() && now - *heard_ < patience();
+  return last_record_.has_value() && now - *last_record_ < background();
 }
 
 void MqttCamera::add_status(MqttMessages &messages, bool online) {
@@ -108,7 +108,7 @@ void MqttCamera::add_state(MqttMessages &messages, steady_clock::time_point now)
     return;
   if (expires && !state_properties_) {
     state_properties_ = std::make_unique<mqtt::Properties>("application/json");
-    state_properties_->set_expiry(static_cast<std::uint32_t>(patience().count()));
+    state_properties_->set_expiry(static_cast<std::uint32_t>(background().count()));
   }
   messages.add(state_topic_, state_, qos_, expires ? *state_properties_ : of_json());
 }
@@ -160,7 +160,7 @@ void MqttCamera::add_discovery(MqttMessages &messages, const std::string &will_t
                    {}};
   // Else what is retained would be new again whenever Home Assistant starts.
   if (version == mqtt::Version::k5)
-    device.expire_after = patience();
+    device.expire_after = background();
   if (will_topic != status_topic_)
     device.status_topics.push_back(will_topic);
   for (DiscoveryMessage &message :

@@ -10,10 +10,10 @@
 #include <string>
 #include <vector>
 
-#include "../../../transport/mqtt/message.h"
-#include "../updater.h"
-#include "discovery.h"
-#include "mqttsettings.h"
+#include "npcsink/updaters/mqtt/discovery.h"
+#include "npcsink/updaters/mqtt/mqttsettings.h"
+#include "npcsink/updaters/updater.h"
+#include "transport/mqtt/message.h"
 
 namespace npc {
 
@@ -70,9 +70,9 @@ class MqttCamera {
   void take_last(std::chrono::steady_clock::time_point now);
   /// Whether records come: the newest is not older than three windows, or 15 s if those are longer.
   bool is_heard(std::chrono::steady_clock::time_point now) const;
-  void end_stream() { heard_.reset(); }
+  void end_stream() { last_record_.reset(); }
   /// How long it may be silent.
-  std::chrono::seconds patience() const;
+  std::chrono::seconds background() const;
   /// Counts records that the broker has confirmed.
   void add_delivered(std::uint64_t records) { delivered_ += records; }
   /// Notes what the broker retains as its discovery. Returns false if that is not what came.
@@ -111,8 +111,8 @@ class MqttCamera {
 
   bool met_ = false;
   const Record *last_ = nullptr;
-  std::optional<std::chrono::steady_clock::time_point> heard_;  // when the newest record came
-  std::chrono::milliseconds interval_{0};                       // of whole windows
+  std::optional<std::chrono::steady_clock::time_point> last_record_;  // when the newest record came
+  std::chrono::milliseconds interval_{0};                             // of whole windows
   std::string state_;
   std::unique_ptr<mqtt::Properties> state_properties_;  // if it expires
   std::int64_t time_ = 0;                               // of the state, ms

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Which cameras there are, and what is said of them all.
-#include "mqttcameras.h"
+#include "npcsink/updaters/mqtt/mqttcameras.h"
 
 #include <algorithm>
 

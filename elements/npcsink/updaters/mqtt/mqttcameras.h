@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "../../../transport/mqtt/message.h"
-#include "../updater.h"
-#include "mqttcamera.h"
+#include "npcsink/updaters/mqtt/mqttcamera.h"
+#include "npcsink/updaters/updater.h"
+#include "transport/mqtt/message.h"
 
 namespace npc {
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // From the URI to settings, and the files that it names.
-#include "mqttsettings.h"
+#include "npcsink/updaters/mqtt/mqttsettings.h"
 
 #include <unistd.h>
 
@@ -12,9 +12,9 @@
 #include <sstream>
 #include <system_error>
 
-#include "../../../openfile.h"
-#include "../../../transport/mqtt/message.h"
-#include "../../shorthash.h"
+#include "base/openfile.h"
+#include "base/shorthash.h"
+#include "transport/mqtt/message.h"
 
 namespace npc {
 namespace {

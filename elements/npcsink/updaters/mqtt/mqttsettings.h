@@ -6,9 +6,9 @@
 #include <optional>
 #include <string>
 
-#include "../../../transport/mqtt/tls.h"
-#include "../../uri.h"
-#include "discovery.h"
+#include "base/uri.h"
+#include "npcsink/updaters/mqtt/discovery.h"
+#include "transport/mqtt/tls.h"
 
 namespace npc {
 

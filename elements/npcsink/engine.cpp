@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Makes, starts and ends the store and the updaters of an element.
+#include "npcsink/engine.h"
+
+#include <gst/npc/npc.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "npcsink/messages.h"
+
+GST_DEBUG_CATEGORY_EXTERN(npcsink_debug);
+#define GST_CAT_DEFAULT npcsink_debug
+
+namespace npc {
+namespace {
+
+constexpr std::uint64_t kMostMemory = 16 << 20;
+// How long the way out of PAUSED waits for a slow disk, whatever the updaters do.
+constexpr auto kStorePatience = std::chrono::seconds(5);
+
+using Counts = std::unique_ptr<GstNpcCounts, decltype(&gst_npc_counts_free)>;
+using Gchar = std::unique_ptr<gchar, decltype(&g_free)>;
+
+Counts parse(std::string_view json, GError **error) {
+  return {gst_npc_counts_from_json(json.data(), static_cast<gssize>(json.size()), error),
+          gst_npc_counts_free};
+}
+
+// What updaters get of counts that are written as `json`.
+Record record_of(const GstNpcCounts &counts, std::string json) {
+  const Gchar lines(gst_npc_counts_to_line_protocol(&counts), g_free);
+  return {counts.site,
+          counts.camera,
+          std::move(json),
+          lines.get(),
+          counts.boot,
+          static_cast<std::int64_t>(counts.seq),
+          static_cast<std::int64_t>(counts.time)};
+}
+
+bool complete(Record &record) {
+  const Counts counts = parse(record.json, nullptr);
+  if (counts)
+    record = record_of(*counts, std::move(record.json));
+  return counts != nullptr;
+}
+
+}  // namespace
+
+std::optional<Record> read_record(std::string_view json, std::string *error) {
+  GError *refused = nullptr;
+  const Counts counts = parse(json, &refused);
+  if (!counts) {
+    *error = refused->message;
+    g_clear_error(&refused);
+    return {};
+  }
+  const Gchar text(gst_npc_counts_to_json(counts.get()), g_free);
+  return record_of(*counts, text.get());
+}
+
+bool SinkEngine::open(const SinkSettings &settings) {
+  return make_store(settings) && make_dispatcher(settings.updaters);
+}
+
+bool SinkEngine::start(const SinkSettings &settings) {
+  if (!store() || !settings.same_store(made_of_)) {
+    // The old one ends first: it may be the same file.
+    close();
+    if (!open(settings))
+      return false;
+  } else if ((!dispatcher() || settings.updaters != made_of_.updaters) &&
+             !make_dispatcher(settings.updaters)) {
+    return false;
+  }
+  end_stream();
+  try {
+    store()->interrupt(false);
+    dispatcher()->start();
+  } catch (const std::exception &error) {
+    GST_ELEMENT_ERROR(element_, RESOURCE, FAILED, ("The updaters cannot start."),
+                      ("%s", error.what()));
+    return false;
+  }
+  return true;
+}
+
+bool SinkEngine::make_store(const SinkSettings &settings) {
+  StoreOptions options;
+  options.path = settings.store;
+  options.retention = std::chrono::nanoseconds(settings.store_retention);
+  options.size = settings.store.empty() ? std::min<std::uint64_t>(settings.store_size, kMostMemory)
+                                        : settings.store_size;
+  options.memory = kMostMemory;
+  options.cache = std::min(options.cache, options.size / 4);
+  options.complete = complete;
+  std::shared_ptr<Store> made;
+  try {
+    made = std::make_shared<Store>(std::move(options), [this](const StoreEvent &event) {
+      post(structure_of_event(event), event.state == StoreEvent::State::kWriting);
+    });
+  } catch (const std::exception &error) {
+    GST_ELEMENT_ERROR(element_, RESOURCE, SETTINGS, ("%s", error.what()),
+                      ("store=\"%s\"", settings.store.c_str()));
+    return false;
+  }
+  made_of_ = settings;
+  std::lock_guard lock(mutex_);
+  store_.swap(made);
+  return true;
+}
+
+bool SinkEngine::make_dispatcher(const std::string &updaters) {
+  std::shared_ptr<Dispatcher> made;
+  try {
+    made = std::make_shared<Dispatcher>(updaters, Registry::standard(), store(), WorkerOptions(),
+                                        [this](const UpdaterEvent &event) {
+                                          post(structure_of_event(event),
+                                               event.state == UpdaterEvent::State::kConnected ||
+                                                   event.state == UpdaterEvent::State::kCaughtUp);
+                                        });
+  } catch (const std::exception &error) {
+    GST_ELEMENT_ERROR(element_, RESOURCE, SETTINGS, ("%s", error.what()),
+                      ("updaters=\"%s\"", redact(updaters).c_str()));
+    return false;
+  }
+  if (made->empty() && made_of_.store.empty()) {
+    GST_ELEMENT_INFO(element_, RESOURCE, SETTINGS,
+                     ("No updater is set, so the records are only checked and go nowhere."),
+                     ("set the property updaters, as in updaters=mqtt://127.0.0.1:1883"));
+  }
+  made_of_.updaters = updaters;
+  std::lock_guard lock(mutex_);
+  dispatcher_.swap(made);
+  return true;
+}
+
+Drained SinkEngine::drain(GstClockTime timeout) {
+  const Drained drained = dispatcher()->drain(std::chrono::nanoseconds(timeout));
+  if (drained == Drained::kTimeout) {
+    GST_WARNING_OBJECT(element_, "records still wait after %" GST_TIME_FORMAT,
+                       GST_TIME_ARGS(timeout));
+  }
+  return drained;
+}
+
+void SinkEngine::stop(GstClockTime timeout) {
+  const auto store = this->store();
+  if (!store || !dispatcher())
+    return;
+  store->interrupt(false);
+  if (timeout > 0)
+    drain(timeout);
+  dispatcher()->stop();
+  if (!store->flush(kStorePatience))
+    GST_WARNING_OBJECT(element_, "the disk is slow: not everything is stored yet");
+}
+
+void SinkEngine::close() {
+  std::shared_ptr<Store> store;
+  std::shared_ptr<Dispatcher> dispatcher;
+  {
+    std::lock_guard lock(mutex_);
+    store_.swap(store);
+    dispatcher_.swap(dispatcher);
+  }
+  if (!store)
+    return;
+  const StoreStats stats = store->stats();
+  if (dispatcher && stats.path.empty()) {
+    for (const UpdaterStats &updater : dispatcher->stats()) {
+      if (updater.pending > 0) {
+        GST_WARNING_OBJECT(element_,
+                           "%" G_GUINT64_FORMAT " records for %s are lost: no store is set",
+                           guint64{updater.pending}, updater.updater.c_str());
+      }
+    }
+  }
+  if (!stats.writing && stats.unstored > 0) {
+    GST_WARNING_OBJECT(
+        element_, "%" G_GUINT64_FORMAT " records are not stored: %s", guint64{stats.unstored},
+        stats.guarded ? "the next start finds them, unless the machine restarts before"
+                      : "they are lost unless the store can be written now");
+  }
+}
+
+void SinkEngine::end_stream() {
+  ended_ = true;
+  dispatcher()->set_ended(true);
+}
+
+void SinkEngine::push(Record record) {
+  if (ended_.exchange(false))
+    dispatcher()->set_ended(false);
+  store()->push(std::move(record));
+}
+
+void SinkEngine::interrupt(bool on) {
+  if (const auto store = this->store())
+    store->interrupt(on);
+}
+
+StoreStats SinkEngine::store_stats() const {
+  const auto store = this->store();
+  return store ? store->stats() : StoreStats();
+}
+
+std::vector<UpdaterStats> SinkEngine::updater_stats() const {
+  const auto dispatcher = this->dispatcher();
+  return dispatcher ? dispatcher->stats() : std::vector<UpdaterStats>();
+}
+
+std::shared_ptr<Store> SinkEngine::store() const {
+  std::lock_guard lock(mutex_);
+  return store_;
+}
+
+std::shared_ptr<Dispatcher> SinkEngine::dispatcher() const {
+  std::lock_guard lock(mutex_);
+  return dispatcher_;
+}
+
+// On the threads of the store and the updaters.
+void SinkEngine::post(GstStructure *structure, bool good) const {
+  if (good)
+    GST_INFO_OBJECT(element_, "%" GST_PTR_FORMAT, static_cast<void *>(structure));
+  else
+    GST_WARNING_OBJECT(element_, "%" GST_PTR_FORMAT, static_cast<void *>(structure));
+  gst_element_post_message(element_, gst_message_new_element(GST_OBJECT(element_), structure));
+}
+
+}  // namespace npc
