@@ -387,7 +387,7 @@ TEST_F(StoreOutages, PassesOverNothingInASecondOutage) {
 }
 
 TEST_F(StoreOutages, SaysThatTheDiskHangs) {
-  options_.background = milliseconds(1);
+  options_.disk_timeout = milliseconds(1);
   open();
   cursor();
   push(0, 10);

@@ -44,8 +44,8 @@ class UnixUpdater : public testing::Test {
   }
   ~UnixUpdater() override { std::filesystem::remove_all(directory_); }
 
-  void make(const std::string &query = {}, milliseconds background = kLong) {
-    updater_ = npc::make_unix_updater(npc::parse_uri("unix:" + path_ + query), background);
+  void make(const std::string &query = {}, milliseconds timeout = kLong) {
+    updater_ = npc::make_unix_updater(npc::parse_uri("unix:" + path_ + query), timeout);
   }
 
   void listen(int type = SOCK_STREAM, int backlog = 10) {

@@ -180,7 +180,7 @@ TEST_F(InfluxFaults, OfAServerThatDripsEnd) {
   settings.server = fake_.host();
   settings.token = npc::test::content_of(fake_.token_file());
   settings.token.resize(settings.token.find_last_not_of('\n') + 1);
-  settings.background = milliseconds(500);
+  settings.timeout = milliseconds(500);
   npc::HttpClient client(settings);
   fake_.tell({R"({"drip":true})"});
   const std::string url =

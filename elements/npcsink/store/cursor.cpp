@@ -150,7 +150,7 @@ milliseconds Cursor::behind() const {
 void Store::watch_disk() {
   {
     std::lock_guard lock(mutex_);
-    if (stalled_ || !busy_since_ || steady_clock::now() - *busy_since_ < options_.background)
+    if (stalled_ || !busy_since_ || steady_clock::now() - *busy_since_ < options_.disk_timeout)
       return;
     stalled_ = true;
   }

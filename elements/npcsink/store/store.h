@@ -43,9 +43,9 @@ struct StoreOptions {
   /// Between attempts to write again, doubling from the first to the last.
   std::chrono::milliseconds retry_first{1000};
   std::chrono::milliseconds retry_last{30000};
-  std::chrono::milliseconds tidy{60000};        ///< between looks for records that are too old
-  std::chrono::milliseconds background{10000};  ///< with a disk that does not answer
-  Completer complete;                           ///< none: records are taken as the file has them
+  std::chrono::milliseconds tidy{60000};          ///< between looks for records that are too old
+  std::chrono::milliseconds disk_timeout{10000};  ///< with a disk that does not answer
+  Completer complete;                             ///< none: records are taken as the file has them
   /// In memory, for what a kill of the process must not take before it is stored.
   std::string journals = "/dev/shm";
   /// A crash journal that nobody has used for so long goes if its store is not there any more.

@@ -10,16 +10,18 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
-#include <thread>
 #include <utility>
 
 #include "base/openfile.h"
+#include "base/wait.h"
 
 namespace npc {
 namespace {
 
-// A pipe cannot be waited for together with a stop request; this is how late a stop may be.
-constexpr int kPollMilliseconds = 50;
+using Clock = std::chrono::steady_clock;
+
+// For one that has no room for a whole newline.
+constexpr std::chrono::milliseconds kTerminal{50};
 
 class FileUpdater : public Updater {
  public:
@@ -182,10 +184,9 @@ void FileUpdater::take_back(off_t count) {
 }
 
 DeliveryResult FileUpdater::write_stream(std::string_view line, std::stop_token stop) {
+  const StopBell stopped(stop);
   while (!line.empty() && !stop.stop_requested()) {
-    pollfd poll_on = {file_.get(), POLLOUT, 0};
-    const int ready = poll(&poll_on, 1, kPollMilliseconds);
-    if (ready == 0 || (ready < 0 && errno == EINTR))
+    if (wait_fd(file_.get(), POLLOUT, stopped.get(), Clock::time_point::max()) != Waited::kReady)
       continue;
     // Up to PIPE_BUF bytes a pipe that is ready takes whole and at once.
     const std::size_t most = std::min<std::size_t>(line.size(), PIPE_BUF);
@@ -196,7 +197,7 @@ DeliveryResult FileUpdater::write_stream(std::string_view line, std::stop_token 
       torn_ = !line.empty();
     } else if (errno == EAGAIN) {
       // A terminal is ready for one byte, but a newline is two.
-      std::this_thread::sleep_for(std::chrono::milliseconds(kPollMilliseconds));
+      wait_fd(-1, 0, stopped.get(), Clock::now() + kTerminal);
     } else if (errno != EINTR) {
       const int error = errno;
       torn_ = torn_ && error != EPIPE;  // Which the reader has taken with it.

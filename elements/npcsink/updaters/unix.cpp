@@ -14,9 +14,9 @@
 #include <cstring>
 #include <filesystem>
 #include <nlohmann/json.hpp>
-#include <thread>
 
 #include "base/descriptor.h"
+#include "base/wait.h"
 
 namespace npc {
 namespace {
@@ -25,8 +25,7 @@ using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
 constexpr milliseconds kPatience{10000};
-// Neither a full listener nor a reader can be waited for together with a stop request; this is how
-// late a stop may be.
+// Neither a full listener nor what a reader has taken can be waited for: one looks again and again.
 constexpr milliseconds kFirstLook{1};
 constexpr milliseconds kLastLook{50};
 
@@ -40,6 +39,7 @@ class Deadline {
     look_ = kFirstLook;
   }
   bool is_over() const { return Clock::now() > end_; }
+  Clock::time_point end() const { return end_; }
   milliseconds next() {
     const milliseconds look = look_;
     look_ = std::min(look_ * 2, kLastLook);
@@ -54,8 +54,8 @@ class Deadline {
 
 class UnixUpdater : public Updater {
  public:
-  UnixUpdater(std::string path, bool classic, milliseconds background)
-      : path_(std::move(path)), classic_(classic), background_(background) {}
+  UnixUpdater(std::string path, bool classic, milliseconds timeout)
+      : path_(std::move(path)), classic_(classic), timeout_(timeout) {}
 
   std::string target() const override { return "unix:" + path_; }
   std::string connect(const Record &first, std::stop_token stop) override;
@@ -76,7 +76,7 @@ class UnixUpdater : public Updater {
 
   const std::string path_;
   const bool classic_;
-  const milliseconds background_;
+  const milliseconds timeout_;
   Descriptor socket_;
 };
 
@@ -88,7 +88,8 @@ std::string UnixUpdater::connect(const Record &, std::stop_token stop) {
   Descriptor made(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!made.is_open())
     return "There can be no more sockets: " + message_of(errno) + ".";
-  Deadline deadline(background_);
+  const StopBell stopped(stop);
+  Deadline deadline(timeout_);
   while (::connect(made.get(), reinterpret_cast<const sockaddr *>(&address), sizeof(address)) !=
          0) {
     if (errno == EINTR)
@@ -99,7 +100,7 @@ std::string UnixUpdater::connect(const Record &, std::stop_token stop) {
       return {};
     if (deadline.is_over())
       return "The reader of \"" + path_ + "\" takes no more connections: it may hang.";
-    std::this_thread::sleep_for(deadline.next());
+    wait_fd(-1, 0, stopped.get(), Clock::now() + deadline.next());
   }
   socket_ = std::move(made);
   return {};
@@ -150,7 +151,8 @@ std::string UnixUpdater::send_and_await(std::string_view text, std::stop_token s
 }
 
 std::string UnixUpdater::send_all(std::string_view text, std::stop_token stop) {
-  Deadline deadline(background_);
+  const StopBell stopped(stop);
+  Deadline deadline(timeout_);
   while (!text.empty() && !stop.stop_requested()) {
     const ssize_t count = send(socket_.get(), text.data(), text.size(), MSG_NOSIGNAL);
     if (count > 0) {
@@ -164,8 +166,7 @@ std::string UnixUpdater::send_all(std::string_view text, std::stop_token stop) {
       return "Cannot write to \"" + path_ + "\": " + message_of(errno) + ".";
     if (deadline.is_over())
       return "The reader of \"" + path_ + "\" does not read, and its buffer is full.";
-    pollfd poll_on = {socket_.get(), POLLOUT, 0};
-    poll(&poll_on, 1, static_cast<int>(kLastLook.count()));
+    wait_fd(socket_.get(), POLLOUT, stopped.get(), deadline.end());
   }
   return {};
 }
@@ -173,7 +174,8 @@ std::string UnixUpdater::send_all(std::string_view text, std::stop_token stop) {
 // What is in the socket dies with its reader. So we wait until the kernel holds nothing any more;
 // a reader that closed before it had read all leaves an error behind.
 std::string UnixUpdater::await_reader(std::stop_token stop) {
-  Deadline deadline(background_);
+  const StopBell stopped(stop);
+  Deadline deadline(timeout_);
   int before = 0;
   while (!stop.stop_requested()) {
     int left = 0;
@@ -191,7 +193,7 @@ std::string UnixUpdater::await_reader(std::stop_token stop) {
     before = left;
     if (deadline.is_over())
       return "The reader of \"" + path_ + "\" does not read: it may hang.";
-    std::this_thread::sleep_for(deadline.next());
+    wait_fd(-1, 0, stopped.get(), Clock::now() + deadline.next());
   }
   return {};
 }
@@ -231,7 +233,7 @@ std::unique_ptr<Updater> make_unix_updater(const Uri &uri) {
   return make_unix_updater(uri, kPatience);
 }
 
-std::unique_ptr<Updater> make_unix_updater(const Uri &uri, milliseconds background) {
+std::unique_ptr<Updater> make_unix_updater(const Uri &uri, milliseconds timeout) {
   uri.allow_parameters({"format"});
   if (!uri.user.empty() || !uri.host.empty() || uri.port)
     throw UriError(uri.text, "a socket on this device has no host; write unix:/path/to/socket");
@@ -245,7 +247,7 @@ std::unique_ptr<Updater> make_unix_updater(const Uri &uri, milliseconds backgrou
   const std::string format = uri.parameter("format", "json");
   if (format != "json" && format != "classic")
     throw UriError(uri.text, "format must be json or classic");
-  return std::make_unique<UnixUpdater>(std::move(path), format == "classic", background);
+  return std::make_unique<UnixUpdater>(std::move(path), format == "classic", timeout);
 }
 
 }  // namespace npc

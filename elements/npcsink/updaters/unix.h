@@ -19,6 +19,6 @@ namespace npc {
 std::unique_ptr<Updater> make_unix_updater(const Uri &uri);
 
 /// The same with another patience with a reader that does not read; otherwise it is 10 s.
-std::unique_ptr<Updater> make_unix_updater(const Uri &uri, std::chrono::milliseconds background);
+std::unique_ptr<Updater> make_unix_updater(const Uri &uri, std::chrono::milliseconds timeout);
 
 }  // namespace npc

@@ -127,7 +127,7 @@ HttpAnswer HttpClient::Curl::post(const HttpSettings &settings, const std::strin
   curl_easy_setopt(easy_, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
   curl_easy_setopt(easy_, CURLOPT_POSTFIELDS, body.data() != nullptr ? body.data() : "");
   // A byte now and then is not silence, but no answer either.
-  const auto most = settings.background + std::chrono::seconds(body.size() / 1024);
+  const auto most = settings.timeout + std::chrono::seconds(body.size() / 1024);
   curl_easy_setopt(easy_, CURLOPT_TIMEOUT_MS, static_cast<long>(most.count()));
 
   const auto begin = std::chrono::steady_clock::now();

@@ -19,7 +19,7 @@ struct HttpSettings {
   std::string ca_file;    ///< the only authorities that are trusted; empty for those of the system
   bool insecure = false;  ///< anybody may answer in the name of the server
   /// How long a request may take in all, besides a second for each KiB of it.
-  std::chrono::milliseconds background{30000};
+  std::chrono::milliseconds timeout{30000};
 };
 
 /// What came back.

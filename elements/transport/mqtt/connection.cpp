@@ -6,7 +6,6 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/err.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -45,15 +44,6 @@ void set_port(sockaddr *address, std::uint16_t port) {
 
 }  // namespace
 
-Bell::Bell() : file_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-  if (!file_.is_open())
-    throw std::system_error(errno, std::generic_category(), "eventfd");
-}
-
-void Bell::ring() const noexcept {
-  eventfd_write(file_.get(), 1);
-}
-
 std::string resolve(const std::string &host, std::vector<std::string> *addresses) {
   int error = 0;
   const Addresses list = addresses_of(host, 0, &error);
@@ -80,8 +70,7 @@ std::string Connection::open(const std::vector<std::string> &addresses, std::uin
     if (std::string failure = tls_->prepare(); !failure.empty())
       return failure;
   }
-  const Bell stopped;
-  const std::stop_callback ring(stop, [&stopped] { stopped.ring(); });
+  const StopBell stopped(stop);
   const auto until = Clock::now() + most;
   std::string failure = dial(addresses, port, until, stopped);
   if (failure.empty() && tls_ && !stop.stop_requested())
@@ -95,15 +84,12 @@ std::string Connection::silent() const {
 }
 
 // Whether one of the events came before the time was over and the bell rang.
-bool Connection::await(short events, Clock::time_point until, const Bell &stop) const {
-  pollfd files[] = {{socket_.get(), events, 0}, {stop.get(), POLLIN, 0}};
-  const auto left = std::chrono::ceil<milliseconds>(until - Clock::now()).count();
-  return poll(files, 2, static_cast<int>(std::max<milliseconds::rep>(left, 0))) > 0 &&
-         files[1].revents == 0;
+bool Connection::await(short events, Clock::time_point until, const StopBell &stop) const {
+  return wait_fd(socket_.get(), events, stop.get(), until) == Waited::kReady;
 }
 
 std::string Connection::dial(const std::vector<std::string> &addresses, std::uint16_t port,
-                             Clock::time_point until, const Bell &stop) {
+                             Clock::time_point until, const StopBell &stop) {
   std::string failure = silent();
   for (std::size_t i = 0; i < addresses.size(); i++) {
     int error = 0;
@@ -133,7 +119,7 @@ std::string Connection::dial(const std::vector<std::string> &addresses, std::uin
   return failure;
 }
 
-std::string Connection::shake_hands(Clock::time_point until, const Bell &stop) {
+std::string Connection::shake_hands(Clock::time_point until, const StopBell &stop) {
   ssl_.reset(tls_->start(socket_.get()));
   if (!ssl_)
     return "There is no memory for TLS.";
@@ -154,8 +140,7 @@ std::string Connection::shake_hands(Clock::time_point until, const Bell &stop) {
 
 std::string Connection::upgrade(const std::string &host, const std::string &path, milliseconds most,
                                 std::stop_token stop) {
-  const Bell stopped;
-  const std::stop_callback ring(stop, [&stopped] { stopped.ring(); });
+  const StopBell stopped(stop);
   auto web_socket = std::make_unique<WebSocket>();
   std::string answer;
   std::string failure =
@@ -173,7 +158,7 @@ std::string Connection::upgrade(const std::string &host, const std::string &path
 /// Sends a request of HTTP and reads the answer up to its empty line, and no byte more: what
 /// follows is not HTTP.
 std::string Connection::exchange(const std::string &request, std::string *answer,
-                                 Clock::time_point until, const Bell &stop) {
+                                 Clock::time_point until, const StopBell &stop) {
   const std::string ended = "The broker at " + broker_ +
                             " ended the connection instead of answering: check the host and the "
                             "port.";

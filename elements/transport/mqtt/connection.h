@@ -14,22 +14,11 @@
 #include <vector>
 
 #include "base/descriptor.h"
+#include "base/wait.h"
 #include "transport/mqtt/tls.h"
 #include "transport/mqtt/websocket.h"
 
 namespace npc::mqtt {
-
-/// A descriptor that poll() finds readable once ring() was called.
-class Bell {
- public:
-  /// Throws std::system_error.
-  Bell();
-  int get() const { return file_.get(); }
-  void ring() const noexcept;
-
- private:
-  Descriptor file_;
-};
 
 /// Looks up the addresses of a host, as numbers. Waits for name servers as long as they take.
 /// Returns why there are none, as a sentence, or nothing.
@@ -78,12 +67,12 @@ class Connection {
   using Clock = std::chrono::steady_clock;
 
   std::string dial(const std::vector<std::string> &addresses, std::uint16_t port,
-                   Clock::time_point until, const Bell &stop);
-  std::string shake_hands(Clock::time_point until, const Bell &stop);
-  bool await(short events, Clock::time_point until, const Bell &stop) const;
+                   Clock::time_point until, const StopBell &stop);
+  std::string shake_hands(Clock::time_point until, const StopBell &stop);
+  bool await(short events, Clock::time_point until, const StopBell &stop) const;
   ssize_t result_of(int result, short *events);
   std::string exchange(const std::string &request, std::string *answer, Clock::time_point until,
-                       const Bell &stop);
+                       const StopBell &stop);
   std::string silent() const;
 
   std::string broker_;

@@ -18,6 +18,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/wait.h"
 #include "transport/mqtt/websocket.h"
 
 namespace npc::mqtt {
@@ -50,18 +51,6 @@ Descriptor listen_on_loopback(std::uint16_t *port) {
     fail("The loopback interface");
   *port = ntohs(address.sin_port);
   return listener;
-}
-
-int milliseconds_until(Clock::time_point until) {
-  if (until == Clock::time_point::max())
-    return -1;
-  const auto left = std::chrono::ceil<milliseconds>(until - Clock::now()).count();
-  return static_cast<int>(std::max<milliseconds::rep>(left, 0));
-}
-
-void wait_for(int bell, Clock::time_point until) {
-  pollfd file{bell, POLLIN, 0};
-  poll(&file, 1, milliseconds_until(until));
 }
 
 }  // namespace
@@ -115,7 +104,7 @@ Descriptor LoopbackProxy::accept(int bell, milliseconds most, std::string *rest)
         callers.erase(callers.begin() + static_cast<std::ptrdiff_t>(i));
     }
     if (files[1].revents != 0 && !admit(callers))
-      wait_for(bell, std::min(until, Clock::now() + kNoDescriptor));
+      wait_fd(-1, 0, bell, std::min(until, Clock::now() + kNoDescriptor));
   }
 }
 

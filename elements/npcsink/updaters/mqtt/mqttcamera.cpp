@@ -88,12 +88,12 @@ void MqttCamera::take_last(steady_clock::time_point now) {
   }
 }
 
-seconds MqttCamera::background() const {
+seconds MqttCamera::offline_after() const {
   return std::max(kLeastSilence, std::chrono::ceil<seconds>(kSilentWindows * interval_));
 }
 
 bool MqttCamera::is_heard(steady_clock::time_point now) const {
-  return last_record_.has_value() && now - *last_record_ < background();
+  return last_record_.has_value() && now - *last_record_ < offline_after();
 }
 
 void MqttCamera::add_status(MqttMessages &messages, bool online) {
@@ -108,7 +108,7 @@ void MqttCamera::add_state(MqttMessages &messages, steady_clock::time_point now)
     return;
   if (expires && !state_properties_) {
     state_properties_ = std::make_unique<mqtt::Properties>("application/json");
-    state_properties_->set_expiry(static_cast<std::uint32_t>(background().count()));
+    state_properties_->set_expiry(static_cast<std::uint32_t>(offline_after().count()));
   }
   messages.add(state_topic_, state_, qos_, expires ? *state_properties_ : of_json());
 }
@@ -160,7 +160,7 @@ void MqttCamera::add_discovery(MqttMessages &messages, const std::string &will_t
                    {}};
   // Else what is retained would be new again whenever Home Assistant starts.
   if (version == mqtt::Version::k5)
-    device.expire_after = background();
+    device.expire_after = offline_after();
   if (will_topic != status_topic_)
     device.status_topics.push_back(will_topic);
   for (DiscoveryMessage &message :

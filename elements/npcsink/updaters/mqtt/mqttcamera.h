@@ -72,7 +72,7 @@ class MqttCamera {
   bool is_heard(std::chrono::steady_clock::time_point now) const;
   void end_stream() { last_record_.reset(); }
   /// How long it may be silent.
-  std::chrono::seconds background() const;
+  std::chrono::seconds offline_after() const;
   /// Counts records that the broker has confirmed.
   void add_delivered(std::uint64_t records) { delivered_ += records; }
   /// Notes what the broker retains as its discovery. Returns false if that is not what came.
