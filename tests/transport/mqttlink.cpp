@@ -276,6 +276,8 @@ TEST_F(MqttTunnel, ASilentStrangerDoesNotHoldUpTheClient) {
 // Both ends of a broker that does not read: the client never waits, and nor does the end.
 TEST_F(MqttTunnel, TakesWhatABrokerDoesNot) {
   const int client = join(credentials());
+  // The answer comes before the tunnel has seen who asks: nobody is carried for yet.
+  ASSERT_TRUE(eventually([&] { return tunnel_->entered(); }));
   say(client, std::string(400 * 1024, 'x'));
   close(client);
   tunnel_.reset();
