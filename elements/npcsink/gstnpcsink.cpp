@@ -135,73 +135,26 @@
 #include <string>
 
 #include "gstbase/objectlocker.h"
-#include "npcsink/engine.h"
-#include "npcsink/messages.h"
-#include "npcsink/preroll.h"
+#include "npcsink/instance.h"
+#include "npcsink/properties.h"
 
 GST_DEBUG_CATEGORY(npcsink_debug);
 #define GST_CAT_DEFAULT npcsink_debug
 
 namespace {
 
-constexpr guint64 kDefaultDrainTimeout = 5 * GST_SECOND;
-constexpr guint64 kMaxDrainTimeout = 24 * 3600 * GST_SECOND;
-constexpr guint64 kMaxRetention = guint64{100} * 365 * 24 * 3600 * GST_SECOND;
-constexpr guint64 kMinSize = 8 << 20;
-constexpr guint64 kMaxSize = guint64{1} << 40;
 // A stream of nothing but refused records must not flood the bus.
 constexpr gint64 kWarningPause = 10 * G_USEC_PER_SEC;
-
-enum {
-  PROP_0,
-  PROP_UPDATERS,
-  PROP_STORE,
-  PROP_STORE_RETENTION,
-  PROP_STORE_SIZE,
-  PROP_DRAIN_TIMEOUT,
-  PROP_STATS
-};
 
 GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE("sink", GST_PAD_SINK, GST_PAD_ALWAYS,
                                                              GST_STATIC_CAPS(GST_NPC_COUNTS_CAPS));
 
-struct Settings {
-  npc::SinkSettings engine;
-  guint64 drain_timeout = kDefaultDrainTimeout;
-};
-
-struct State {
-  explicit State(GstElement *element) : engine(element) {}
-
-  npc::SinkEngine engine;
-  npc::Preroll preroll;
-
-  // Under the object lock.
-  Settings settings;
-  guint64 received = 0;
-  guint64 refused = 0;
-
-  // Streaming thread, and state changes while it rests.
-  bool gave_up_draining = false;
-  std::optional<gint64> last_warning;
-};
-
 }  // namespace
-
-struct _GstNpcSink {
-  GstBaseSink parent;
-  State *state;
-};
 
 G_DEFINE_TYPE(GstNpcSink, gst_npc_sink, GST_TYPE_BASE_SINK)
 GST_ELEMENT_REGISTER_DEFINE(npcsink, "npcsink", GST_RANK_NONE, GST_TYPE_NPC_SINK)
 
 namespace {
-
-Settings settings_of(GstNpcSink *self) {
-  npc::ObjectLocker lock(self);
-  return self->state->settings;
-}
 
 bool open(GstNpcSink *self) {
   {
@@ -209,14 +162,14 @@ bool open(GstNpcSink *self) {
     self->state->received = 0;
     self->state->refused = 0;
   }
-  return self->state->engine.open(settings_of(self).engine);
+  return self->state->engine.open(npc::settings_of(self).engine);
 }
 
 bool start(GstNpcSink *self) {
-  State &state = *self->state;
+  npc::SinkState &state = *self->state;
   state.gave_up_draining = false;
   state.last_warning.reset();
-  return state.engine.start(settings_of(self).engine);
+  return state.engine.start(npc::settings_of(self).engine);
 }
 
 npc::Drained drain(GstNpcSink *self, GstClockTime timeout) {
@@ -227,12 +180,12 @@ npc::Drained drain(GstNpcSink *self, GstClockTime timeout) {
 
 void stop(GstNpcSink *self) {
   // After an EOS that has waited in vain nothing came.
-  const State &state = *self->state;
-  self->state->engine.stop(state.gave_up_draining ? 0 : settings_of(self).drain_timeout);
+  const npc::SinkState &state = *self->state;
+  self->state->engine.stop(state.gave_up_draining ? 0 : npc::settings_of(self).drain_timeout);
 }
 
 void refuse(GstNpcSink *self, const char *error) {
-  State &state = *self->state;
+  npc::SinkState &state = *self->state;
   guint64 refused;
   {
     npc::ObjectLocker lock(self);
@@ -261,22 +214,11 @@ std::optional<npc::Record> read_record(GstNpcSink *self, GstBuffer *buffer) {
   return record;
 }
 
-GstStructure *make_stats(GstNpcSink *self) {
-  guint64 received, refused;
-  {
-    npc::ObjectLocker lock(self);
-    received = self->state->received;
-    refused = self->state->refused;
-  }
-  const npc::SinkEngine &engine = self->state->engine;
-  return npc::structure_of_stats(received, refused, engine.store_stats(), engine.updater_stats());
-}
-
 }  // namespace
 
 static GstFlowReturn gst_npc_sink_render(GstBaseSink *base, GstBuffer *buffer) {
   GstNpcSink *self = GST_NPC_SINK(base);
-  State &state = *self->state;
+  npc::SinkState &state = *self->state;
   {
     npc::ObjectLocker lock(self);
     state.received++;
@@ -299,7 +241,7 @@ static gboolean gst_npc_sink_event(GstBaseSink *base, GstEvent *event) {
   }
   if (GST_EVENT_TYPE(event) == GST_EVENT_EOS) {
     const gint64 begin = g_get_monotonic_time();
-    const GstClockTime timeout = settings_of(self).drain_timeout;
+    const GstClockTime timeout = npc::settings_of(self).drain_timeout;
     GstClockTime left = timeout;
     while (drain(self, left) == npc::Drained::kInterrupted) {
       // A pause waits here, and a flush or the way to READY ends it.
@@ -351,134 +293,16 @@ static gboolean gst_npc_sink_post_message(GstElement *element, GstMessage *messa
   return GST_ELEMENT_CLASS(gst_npc_sink_parent_class)->post_message(element, message);
 }
 
-static void gst_npc_sink_set_property(GObject *object, guint id, const GValue *value,
-                                      GParamSpec *pspec) {
-  GstNpcSink *self = GST_NPC_SINK(object);
-  npc::ObjectLocker lock(self);
-  Settings &settings = self->state->settings;
-  const gchar *text = G_VALUE_HOLDS_STRING(value) ? g_value_get_string(value) : nullptr;
-  if (id != PROP_DRAIN_TIMEOUT && GST_STATE(self) > GST_STATE_READY)
-    GST_WARNING_OBJECT(self, "%s changes when the sink is next in READY", pspec->name);
-  switch (id) {
-    case PROP_UPDATERS:
-      settings.engine.updaters = text != nullptr ? text : "";
-      break;
-    case PROP_STORE:
-      settings.engine.store = text != nullptr ? text : "";
-      break;
-    case PROP_STORE_RETENTION:
-      settings.engine.store_retention = g_value_get_uint64(value);
-      break;
-    case PROP_STORE_SIZE:
-      settings.engine.store_size = g_value_get_uint64(value);
-      break;
-    case PROP_DRAIN_TIMEOUT:
-      settings.drain_timeout = g_value_get_uint64(value);
-      break;
-    default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
-  }
-}
-
-static void gst_npc_sink_get_property(GObject *object, guint id, GValue *value, GParamSpec *pspec) {
-  GstNpcSink *self = GST_NPC_SINK(object);
-  switch (id) {
-    case PROP_UPDATERS:
-      g_value_set_string(value, npc::redact(settings_of(self).engine.updaters).c_str());
-      break;
-    case PROP_STORE:
-      g_value_set_string(value, settings_of(self).engine.store.c_str());
-      break;
-    case PROP_STORE_RETENTION:
-      g_value_set_uint64(value, settings_of(self).engine.store_retention);
-      break;
-    case PROP_STORE_SIZE:
-      g_value_set_uint64(value, settings_of(self).engine.store_size);
-      break;
-    case PROP_DRAIN_TIMEOUT:
-      g_value_set_uint64(value, settings_of(self).drain_timeout);
-      break;
-    case PROP_STATS:
-      g_value_take_boxed(value, make_stats(self));
-      break;
-    default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
-  }
-}
-
 static void gst_npc_sink_finalize(GObject *object) {
   delete GST_NPC_SINK(object)->state;
   G_OBJECT_CLASS(gst_npc_sink_parent_class)->finalize(object);
 }
 
-static void gst_npc_sink_install_properties(GObjectClass *klass) {
-  g_object_class_install_property(
-      klass, PROP_UPDATERS,
-      g_param_spec_string(
-          "updaters", "Updaters",
-          "Where the records go: URIs of mqtt, mqtts, ws, wss, influxdb, influxdbs, unix, file and "
-          "gpio, separated by white space, as in "
-          "\"mqtt://user@host:1883/?qos=1&password-file=/path file:/var/log/npc/counts.jsonl\". "
-          "Empty: the records are checked and go nowhere",
-          "",
-          static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
-                                   GST_PARAM_MUTABLE_READY)));
-  g_object_class_install_property(
-      klass, PROP_DRAIN_TIMEOUT,
-      g_param_spec_uint64("drain-timeout", "Drain timeout",
-                          "How long EOS and the way out of PAUSED wait for records that are not "
-                          "delivered yet, in ns, at most a day. 0: not at all",
-                          0, kMaxDrainTimeout, kDefaultDrainTimeout,
-                          static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
-                                                   GST_PARAM_MUTABLE_PLAYING)));
-  g_object_class_install_property(
-      klass, PROP_STATS,
-      g_param_spec_boxed(
-          "stats", "Statistics",
-          "Since READY: received and refused (guint64, records), store (structure: path; writing, "
-          "whether what comes is stored; records, unstored, lost, repeated, guint64; guarded, "
-          "whether what is unstored outlives the process; last-error, a "
-          "sentence), updaters (array of structures: updater, its URI; delivered, pending, "
-          "dropped, "
-          "refused, guint64, records; oldest, guint64, age in ms of the oldest pending one; "
-          "failed, "
-          "guint64, attempts; connected; last-error)",
-          GST_TYPE_STRUCTURE, static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS)));
-}
-
-static void gst_npc_sink_install_store_properties(GObjectClass *klass) {
-  constexpr auto kFlags = static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
-                                                   GST_PARAM_MUTABLE_READY);
-  g_object_class_install_property(
-      klass, PROP_STORE,
-      g_param_spec_string("store", "Store",
-                          "The SQLite file where records wait and stay, as in "
-                          "/var/lib/npc/counts.db; it is made if it is not there, in a directory "
-                          "that is. Empty: in memory, where at most 16 MiB of records wait",
-                          "", kFlags));
-  g_object_class_install_property(
-      klass, PROP_STORE_RETENTION,
-      g_param_spec_uint64(
-          "store-retention", "Store retention",
-          "How old a delivered record may be before it is deleted, in ns. 0: as old "
-          "as store-size allows",
-          0, kMaxRetention, npc::SinkSettings().store_retention, kFlags));
-  g_object_class_install_property(
-      klass, PROP_STORE_SIZE,
-      g_param_spec_uint64("store-size", "Store size",
-                          "How large the file and its journal may grow, in bytes; then the oldest "
-                          "records are deleted, delivered or not. A record takes about 500 bytes",
-                          kMinSize, kMaxSize, npc::SinkSettings().store_size, kFlags));
-}
-
 static void gst_npc_sink_class_init(GstNpcSinkClass *klass) {
   GST_DEBUG_CATEGORY_INIT(npcsink_debug, "npcsink", 0, "sends counts to updaters");
   GObjectClass *object_class = G_OBJECT_CLASS(klass);
-  object_class->set_property = gst_npc_sink_set_property;
-  object_class->get_property = gst_npc_sink_get_property;
   object_class->finalize = gst_npc_sink_finalize;
   gst_npc_sink_install_properties(object_class);
-  gst_npc_sink_install_store_properties(object_class);
 
   GstElementClass *element_class = GST_ELEMENT_CLASS(klass);
   element_class->change_state = GST_DEBUG_FUNCPTR(gst_npc_sink_change_state);
@@ -498,7 +322,7 @@ static void gst_npc_sink_class_init(GstNpcSinkClass *klass) {
 }
 
 static void gst_npc_sink_init(GstNpcSink *self) {
-  self->state = new State(GST_ELEMENT(self));
+  self->state = new npc::SinkState(GST_ELEMENT(self));
   // Records are late by nature: the clock must not hold them.
   gst_base_sink_set_sync(GST_BASE_SINK(self), FALSE);
 }
