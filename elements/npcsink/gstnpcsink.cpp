@@ -143,9 +143,6 @@ GST_DEBUG_CATEGORY(npcsink_debug);
 
 namespace {
 
-// A stream of nothing but refused records must not flood the bus.
-constexpr gint64 kWarningPause = 10 * G_USEC_PER_SEC;
-
 GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE("sink", GST_PAD_SINK, GST_PAD_ALWAYS,
                                                              GST_STATIC_CAPS(GST_NPC_COUNTS_CAPS));
 
@@ -168,7 +165,7 @@ bool open(GstNpcSink *self) {
 bool start(GstNpcSink *self) {
   npc::SinkState &state = *self->state;
   state.gave_up_draining = false;
-  state.last_warning.reset();
+  state.refusals.reset();
   return state.engine.start(npc::settings_of(self).engine);
 }
 
@@ -192,12 +189,9 @@ void refuse(GstNpcSink *self, const char *error) {
     refused = ++state.refused;
   }
   GST_DEBUG_OBJECT(self, "refused a record: %s", error);
-  const gint64 now = g_get_monotonic_time();
-  if (state.last_warning && now - *state.last_warning < kWarningPause)
-    return;
-  state.last_warning = now;
-  GST_ELEMENT_WARNING(self, STREAM, DECODE, ("A record was refused and not sent: %s", error),
-                      ("%" G_GUINT64_FORMAT " records were refused until now", refused));
+  if (state.refusals.ask())
+    GST_ELEMENT_WARNING(self, STREAM, DECODE, ("A record was refused and not sent: %s", error),
+                        ("%" G_GUINT64_FORMAT " records were refused until now", refused));
 }
 
 std::optional<npc::Record> read_record(GstNpcSink *self, GstBuffer *buffer) {

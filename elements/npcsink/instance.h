@@ -4,8 +4,7 @@
 
 #include <gst/base/gstbasesink.h>
 
-#include <optional>
-
+#include "base/warninglimit.h"
 #include "gstbase/objectlocker.h"
 #include "npcsink/engine.h"
 #include "npcsink/preroll.h"
@@ -39,7 +38,7 @@ struct SinkState {
 
   // Streaming thread, and state changes while it rests.
   bool gave_up_draining = false;
-  std::optional<gint64> last_warning;
+  WarningLimit refusals;
 };
 
 }  // namespace npc
