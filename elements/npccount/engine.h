@@ -58,7 +58,7 @@ inline constexpr const char *kRecordRule =
     "fewer lines and zones, or give them, site or camera shorter names";
 
 /// All but `settings` belong to who holds the sink pad's stream lock,
-/// the streaming thread, or to the timer in its turn. Nothing else is locked while the former
+/// the streaming thread, or to the watchdog while it runs. Nothing else is locked while the former
 /// pushes or posts, and nothing at all while the latter does.
 class CountEngine {
  public:
@@ -74,10 +74,10 @@ class CountEngine {
   void pause() { timer_.pause(); }
   /// Ends the timer. Pads must be inactive.
   void stop_timer() { timer_.stop(); }
-  /// Waits for the end of the timer's turn. Call in the streaming thread, with data.
+  /// Waits until the watchdog has run. Call in the streaming thread, with data.
   void await_watchdog();
-  /// Leaves an event that comes in the timer's turn to the timer, which acts on it afterwards.
-  /// Returns false if it is not its turn.
+  /// Keeps an event that comes while the watchdog runs for it to act on afterwards.
+  /// Returns false if it does not run.
   bool defer(GstEvent *event);
   /// Acts on an event of the sink pad, of which it takes the reference, and passes it on.
   gboolean handle_event(GstEvent *event);
@@ -166,7 +166,7 @@ class CountEngine {
   std::mutex watchdog_mutex_;
   std::condition_variable watchdog_ends_;
   bool watchdog_runs_ = false;
-  std::deque<GstEvent *> deferred_;  // for the end of the turn
+  std::deque<GstEvent *> deferred_;  // until the watchdog has run
   Timer timer_;
 };
 

@@ -17,7 +17,7 @@ bool read_lines(const char *text, std::vector<count::LineDefinition> &lines, std
 bool read_zones(const char *text, std::vector<count::ZoneDefinition> &zones, std::string &error);
 
 /// Reads `crowd,above=10,below=8,for=3000; queue-long,zone=queue,above=4`, with the option class.
-/// Whether there are such zones is for fault_of().
+/// Whether there are such zones is for error_in().
 bool read_thresholds(const char *text, std::vector<count::ThresholdDefinition> &thresholds,
                      std::string &error);
 

@@ -63,7 +63,7 @@ bool npc::CountEngine::defer(GstEvent *event) {
 // The timer calls it when it may be that nothing comes any more. Its record may have to wait for
 // PLAYING. Frames wait meanwhile, but events must not: GstBaseSrc pushes them with its live lock
 // held, which it needs on its way to PAUSED. So the stream lock is not held, as chain() does, but
-// makes it the timer's turn. A flush or the state READY ends the push.
+// says that the watchdog runs. A flush or the state READY ends the push.
 GstClockTime npc::CountEngine::watch() {
   GST_PAD_STREAM_LOCK(sinkpad_);
   std::unique_lock lock(watchdog_mutex_);

@@ -146,7 +146,7 @@ bool npc::DetectEngine::is_detection_due(GstClockTime time, const npc::DetectSet
          caps_.every_frame;
 }
 
-/// Takes what is needed out of `buffer`: cells for the watch, and the picture, if windows_ of it
+/// Takes what is needed out of `buffer`: cells for the cache, and the picture, if regions_ of it
 /// are to be looked at. Returns false if it is no frame as the caps have it.
 bool npc::DetectEngine::take(GstBuffer *buffer, GstClockTime time,
                              const npc::DetectSettings &current, npc::DetectStats &spent) {

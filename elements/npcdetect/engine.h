@@ -107,11 +107,11 @@ class DetectEngine {
   WorkingImage image_;
   std::unique_ptr<Faces> faces_;  // null: not looked for
   WorkingImage face_image_;
-  bool face_due_ = false;  // face_picture_ is of this frame, and is to be searched
+  bool face_due_ = false;  // face_image_ is of this frame, and is to be searched
   SmallLuma luma_;
   DetectionCache cache_;
   DetectorCaps caps_;
-  std::vector<CropRegion> regions_;  // of picture_, that are to be looked at
+  std::vector<CropRegion> regions_;  // of image_, that are to be looked at
   bool propagated_ = false;          // what stands is to be moved on to this frame
   GstVideoInfo info_{};
   View view_;
@@ -120,7 +120,7 @@ class DetectEngine {
   bool warned_late_ = false;  // that frames are late for ever; once
   WarningLimit short_frames_, corrupted_frames_, odd_pixels_;
   Schedule frames_, analyses_, detections_, scans_;
-  GstClockTime last_ = GST_CLOCK_TIME_NONE;  // of the frame whose cells the watch has
+  GstClockTime last_ = GST_CLOCK_TIME_NONE;  // of the frame whose cells the cache has
   double confidence_ = -1;                   // what the last detection was made with
   std::vector<Polygon> masks_;
 };

@@ -24,7 +24,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-constexpr milliseconds kPatience{10000};
+constexpr milliseconds kTimeout{10000};
 // Neither a full listener nor what a reader has taken can be waited for: one looks again and again.
 constexpr milliseconds kFirstLook{1};
 constexpr milliseconds kLastLook{50};
@@ -230,7 +230,7 @@ std::string UnixUpdater::open_error(int error) const {
 }  // namespace
 
 std::unique_ptr<Updater> make_unix_updater(const Uri &uri) {
-  return make_unix_updater(uri, kPatience);
+  return make_unix_updater(uri, kTimeout);
 }
 
 std::unique_ptr<Updater> make_unix_updater(const Uri &uri, milliseconds timeout) {

@@ -20,7 +20,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr seconds kPatience{10};
+constexpr seconds kTimeout{10};
 // And twice the keep-alive: a broker that lives has answered to a ping by then.
 constexpr seconds kLeastSilence{60};
 // Only somebody at the broker can change its mind.
@@ -51,7 +51,7 @@ Parties Link::parties() const {
 std::string Link::open(BackgroundCall &background, std::stop_token stop) {
   const auto addresses = std::make_shared<std::vector<std::string>>();
   std::string failure = background.run(
-      [addresses, host = login_.host] { return resolve(host, addresses.get()); }, kPatience,
+      [addresses, host = login_.host] { return resolve(host, addresses.get()); }, kTimeout,
       "The host \"" + login_.host + "\" is not found: the name server does not answer.", stop);
   if (!failure.empty() || stop.stop_requested())
     return failure;
@@ -76,20 +76,20 @@ std::string Link::open(BackgroundCall &background, std::stop_token stop) {
 std::string Link::connect(const std::vector<std::string> &addresses, std::stop_token stop,
                           Next *next) {
   Connection connection(login_.broker, login_.tls);
-  std::string failure = connection.open(addresses, login_.port, kPatience, stop);
+  std::string failure = connection.open(addresses, login_.port, kTimeout, stop);
   if (!failure.empty() || stop.stop_requested())
     return failure;
   if (!login_.web_path.empty()) {
-    failure = connection.upgrade(host_and_port(login_.host, login_.port), login_.web_path,
-                                 kPatience, stop);
+    failure = connection.upgrade(host_and_port(login_.host, login_.port), login_.web_path, kTimeout,
+                                 stop);
     if (!failure.empty() || stop.stop_requested())
       return failure;
   }
   // Before the first client: see run_on_paho().
-  if (!run_on_paho([] {}, kPatience, stop))
+  if (!run_on_paho([] {}, kTimeout, stop))
     return stop.stop_requested() ? std::string() : no_way();
   client_ = std::make_unique<Client>(login_, std::move(connection));
-  switch (client_->connect(login_, kPatience, stop)) {
+  switch (client_->connect(login_, kTimeout, stop)) {
     case Client::Answer::kAccepted:
       return accept(next);
     case Client::Answer::kRefused:
@@ -194,7 +194,7 @@ Published Link::publish(std::span<const Message> messages, milliseconds stall, m
 }
 
 std::string Link::subscribe(std::span<const std::string> filters, std::stop_token stop) {
-  if (client_->subscribe(filters, kPatience, stop) || stop.stop_requested())
+  if (client_->subscribe(filters, kTimeout, stop) || stop.stop_requested())
     return {};
   if (lost())
     return loss_reason();
