@@ -18,7 +18,7 @@ namespace npc {
 ///   a connection for each message, without a newline
 std::unique_ptr<Updater> make_unix_updater(const Uri &uri);
 
-/// The same with another patience with a reader that does not read; otherwise it is 10 s.
+/// The same with another timeout for a reader that does not read; otherwise it is 10 s.
 std::unique_ptr<Updater> make_unix_updater(const Uri &uri, std::chrono::milliseconds timeout);
 
 }  // namespace npc

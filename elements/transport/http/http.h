@@ -41,7 +41,7 @@ class HttpClient {
 
   /// Posts a body of plain text to an address without credentials. A server that says nothing is
   /// given up after 20 s, and one that takes the request or answers too slowly after
-  /// HttpSettings::patience and a second for each KiB of the request.
+  /// HttpSettings::timeout and a second for each KiB of the request.
   HttpAnswer post(const std::string &url, std::string_view body, bool gzipped,
                   std::stop_token stop);
 

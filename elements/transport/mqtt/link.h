@@ -38,7 +38,7 @@ class Link {
   ~Link();
 
   /// Connects, with MQTT 3.1.1 if the broker knows no later one. Returns why it failed, as a
-  /// sentence, or nothing. `patience` waits for name servers.
+  /// sentence, or nothing. `background` waits for name servers.
   std::string open(BackgroundCall &background, std::stop_token stop);
   /// What is spoken.
   Version version() const { return login_.version; }
