@@ -30,6 +30,10 @@ constexpr SecretName kSecretNames[] = {
 // What follows them is no host, but may have a colon and an @.
 constexpr std::string_view kLocalSchemes[] = {"file", "gpio", "lora", "unix"};
 
+// Before their host there may be a user, who may be shown.
+constexpr std::string_view kNetworkSchemes[] = {"influxdb", "influxdbs", "mqtt",
+                                                "mqtts",    "ws",        "wss"};
+
 // What the updaters' parameters hold may be shown. A name that is not here may be that of a secret,
 // mistyped.
 constexpr std::string_view kShownParameters[] = {"active",
@@ -206,6 +210,11 @@ bool is_local(std::string_view scheme) {
          std::end(kLocalSchemes);
 }
 
+bool is_network(std::string_view scheme) {
+  return std::find(std::begin(kNetworkSchemes), std::end(kNetworkSchemes), scheme) !=
+         std::end(kNetworkSchemes);
+}
+
 // Whatever a password has in it, be it / ? # @ or a colon, it stands between a colon and an @.
 void refuse_password(std::string_view scheme, std::string_view rest) {
   if (is_local(scheme) && (!rest.starts_with("//") || rest.starts_with("///")))
@@ -246,11 +255,13 @@ Uri take_apart(std::string_view text) {
 }
 
 // Whether nothing but the values of unknown parameters can be a secret. What has no host after its
-// scheme is a password as likely as not: user:password.
+// scheme is a password as likely as not: user:password. A password may begin with // too: what is
+// before an @ is a user's name only after a scheme that has one.
 bool may_be_shown(std::string_view text) {
   try {
     const Uri uri = take_apart(text);
-    return uri.has_authority || is_local(uri.scheme);
+    const bool harmless = is_network(uri.scheme) || text.find('@') == std::string_view::npos;
+    return is_local(uri.scheme) || (uri.has_authority && harmless);
   } catch (const Fault &) {
     return false;
   }

@@ -251,6 +251,7 @@ TEST(Redact, ShowsNothingButTheSchemeOfWhatMayHoldAPassword) {
            {"mqtt:secret", "mqtt:***"},
            {"u:s3cr3t@host/npc", "u:***"},
            {"user:secret", "user:***"},
+           {"user://s3cr3t@host/npc", "user:***"},
            {"file://u:12/34@h/a", "file:***"},
            {"mqtt://host:s3cr3t", "mqtt:***"},
            {"mqtt://host/?s3cr3t", "mqtt:***"},
