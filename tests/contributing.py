@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Takes the worked example out of docs/contributing.md.
+"""Takes the worked examples out of docs/contributing.md.
 
 Usage: contributing.py PAGE FOLDER
-Writes the files of the new updater to FOLDER, and below it where the page has them, so that the
-example includes its header as it will.
+Writes the files of the new updater and of the new detector to FOLDER, and below it where the page
+has them, so that an example includes its header as it will.
 """
 import pathlib
 import re
@@ -13,13 +13,13 @@ import textwrap
 
 page, folder = map(pathlib.Path, sys.argv[1:])
 text = page.read_text()
-for name in ("syslog.h", "syslog.cpp"):
-    place = f"npcsink/updaters/{name}"
+for place in ("npcsink/updaters/syslog.h", "npcsink/updaters/syslog.cpp",
+              "npcdetect/detectors/lamps.cpp"):
     _, found, rest = text.partition(f"`elements/{place}`")
     block = re.search(r"^ *```cpp\n(.*?)^ *```$", rest, re.S | re.M) if found else None
     if not block:
         sys.exit(f"{page} has no code for {place}")
     (folder / place).parent.mkdir(parents=True, exist_ok=True)
     # Not under its own name: it would be found in place of the system's.
-    for file in (folder / f"example-{name}", folder / place):
+    for file in (folder / f"example-{pathlib.Path(place).name}", folder / place):
         file.write_text(textwrap.dedent(block[1]))
