@@ -13,7 +13,7 @@ fetch_packages=(curl ca-certificates)
 test_packages=(
   libgtest-dev librapidcheck-dev clang llvm libclang-rt-dev python3-gi gir1.2-gstreamer-1.0
   gir1.2-gst-rtsp-server-1.0 mosquitto mosquitto-clients influxdb logrotate openssl iproute2)
-lint_packages=(clang-format-14 shellcheck)
+lint_packages=(clang-format-14 clang-tidy-14 shellcheck)
 
 die() {
   printf '%s: %s\n' "${0##*/}" "$*" >&2
