@@ -284,9 +284,9 @@ void Run::show(const GstNpcCounts &counts) {
           counts.people_max, counts.moving);
   if (faces_)
     g_print("  faces %2u", counts.faces);
-  for (guint i = 0; i < counts.objects->len; ++i) {
-    const auto &object = g_array_index(counts.objects, GstNpcObjectCount, i);
-    g_print("  %s %u", object.name, object.count);
+  for (guint i = 0; i < gst_npc_counts_get_n_objects(&counts); ++i) {
+    const GstNpcObjectCount *object = gst_npc_counts_get_object(&counts, i);
+    g_print("  %s %u", object->name, object->count);
   }
   g_print("\n");
 }

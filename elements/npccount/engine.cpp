@@ -55,35 +55,31 @@ std::string in_quotes(const std::string &text) {
   return '"' + std::string(valid) + '"';
 }
 
-void copy_name(gchar (&to)[GST_NPC_NAME_MAX + 1], const std::string &name) {
-  g_strlcpy(to, name.c_str(), sizeof to);
-}
-
 void add_rules(GstNpcCounts *counts, const npc::count::RuleCounts &rules) {
   for (const auto &[name, in, out, totals] : rules.lines) {
-    GstNpcLineCount line = {{}, in, out, totals.in, totals.out};
-    copy_name(line.name, name);
-    g_array_append_val(counts->lines, line);
+    GstNpcLineCount *line = gst_npc_counts_add_line(counts, name.c_str());
+    line->in = in;
+    line->out = out;
+    line->in_total = totals.in;
+    line->out_total = totals.out;
   }
   for (const auto &[name, seen] : rules.zones) {
-    GstNpcZoneCount zone = {{},
-                            seen.people,
-                            seen.most_people,
-                            seen.entered,
-                            gst_util_uint64_scale_round(time_to(seen.dwell), 1, GST_MSECOND)};
-    copy_name(zone.name, name);
-    g_array_append_val(counts->zones, zone);
+    GstNpcZoneCount *zone = gst_npc_counts_add_zone(counts, name.c_str());
+    zone->people = seen.people;
+    zone->people_max = seen.most_people;
+    zone->entered = seen.entered;
+    zone->dwell = gst_util_uint64_scale_round(time_to(seen.dwell), 1, GST_MSECOND);
   }
 }
 
 // What no reader would take counts for nothing: with many long names, the last classes give way.
 void shorten(GstNpcCounts *counts) {
-  while (counts->objects->len > 0) {
+  while (const guint objects = gst_npc_counts_get_n_objects(counts)) {
     g_autofree gchar *json = gst_npc_counts_to_json(counts);
     g_autofree gchar *lines = gst_npc_counts_to_line_protocol(counts);
     if (std::max(strlen(json), strlen(lines)) <= GST_NPC_RECORD_MAX)
       return;
-    g_array_set_size(counts->objects, counts->objects->len - 1);
+    gst_npc_counts_remove_object(counts, objects - 1);
   }
 }
 
@@ -371,10 +367,8 @@ bool npc::CountEngine::nobody_took(GstFlowReturn flow) const {
 GstFlowReturn npc::CountEngine::emit(const npc::count::WindowCounts &window,
                                      const npc::CountSettings &current) {
   const auto counts = std::unique_ptr<GstNpcCounts, decltype(&gst_npc_counts_free)>(
-      gst_npc_counts_new(), gst_npc_counts_free);
-  copy_name(counts->site, current.site.value);
-  copy_name(counts->camera, current.camera.value);
-  copy_name(counts->boot, boot_);
+      gst_npc_counts_new(current.site.value.c_str(), current.camera.value.c_str(), boot_.c_str()),
+      gst_npc_counts_free);
   counts->seq = seq_;
   counts->time = utc_of(window) / GST_MSECOND;
   counts->interval = gst_util_uint64_scale_round(time_to(window.length), 1, GST_MSECOND);
@@ -382,11 +376,8 @@ GstFlowReturn npc::CountEngine::emit(const npc::count::WindowCounts &window,
   counts->people_max = window.most_people;
   counts->moving = window.moving;
   counts->faces = window.faces;
-  for (const auto &[name, count] : window.objects) {
-    GstNpcObjectCount object = {{}, count};
-    copy_name(object.name, name);
-    g_array_append_val(counts->objects, object);
-  }
+  for (const auto &[name, count] : window.objects)
+    gst_npc_counts_add_object(counts.get(), name.c_str())->count = count;
   add_rules(counts.get(), rules_.close());
   counts->flags = static_cast<GstNpcCountsFlags>(
       (window.partial ? GST_NPC_COUNTS_FLAG_PARTIAL : 0) |
@@ -418,8 +409,8 @@ GstFlowReturn npc::CountEngine::emit(const npc::count::WindowCounts &window,
   seq_++;
   if (current.post_messages)
     gst_element_post_message(
-        element_, gst_npc_counts_new_message(GST_OBJECT(element_), counts.get(), pts, stream_time,
-                                             running, length));
+        element_, gst_npc_counts_to_message(counts.get(), GST_OBJECT(element_), pts, stream_time,
+                                            running, length));
   return flow;
 }
 

@@ -149,10 +149,6 @@ bool read_bounds(const GstStructure *shape, const std::string &what,
   return true;
 }
 
-void name_entry(gchar (&to)[GST_NPC_NAME_MAX + 1], const std::string &name) {
-  g_strlcpy(to, name.c_str(), sizeof to);
-}
-
 }  // namespace
 
 bool read_lines(const char *text, std::vector<count::LineDefinition> &lines, std::string &error) {
@@ -218,24 +214,22 @@ bool read_thresholds(const char *text, std::vector<count::ThresholdDefinition> &
 
 bool does_record_fit(const std::string &site, const std::string &camera,
                      const count::Definitions &definitions) {
-  const std::unique_ptr<GstNpcCounts, decltype(&gst_npc_counts_free)> widest(gst_npc_counts_new(),
-                                                                             gst_npc_counts_free);
-  name_entry(widest->site, site);
-  name_entry(widest->camera, camera);
-  name_entry(widest->boot, std::string(16, '0'));
+  const std::unique_ptr<GstNpcCounts, decltype(&gst_npc_counts_free)> widest(
+      gst_npc_counts_new(site.c_str(), camera.c_str(), std::string(16, '0').c_str()),
+      gst_npc_counts_free);
   widest->seq = widest->interval = G_MAXINT64;
   widest->time = GST_NPC_TIME_MAX;
   widest->people = widest->people_max = widest->moving = widest->faces = G_MAXUINT;
   widest->flags = static_cast<GstNpcCountsFlags>(2 * GST_NPC_COUNTS_FLAG_REPLAYED - 1);  // all
-  for (const count::LineDefinition &line : definitions.lines) {
-    GstNpcLineCount entry = {{}, G_MAXUINT, G_MAXUINT, G_MAXINT64, G_MAXINT64};
-    name_entry(entry.name, line.name);
-    g_array_append_val(widest->lines, entry);
+  for (const count::LineDefinition &definition : definitions.lines) {
+    GstNpcLineCount *line = gst_npc_counts_add_line(widest.get(), definition.name.c_str());
+    line->in = line->out = G_MAXUINT;
+    line->in_total = line->out_total = G_MAXINT64;
   }
-  for (const count::ZoneDefinition &zone : definitions.zones) {
-    GstNpcZoneCount entry = {{}, G_MAXUINT, G_MAXUINT, G_MAXUINT, G_MAXINT64};
-    name_entry(entry.name, zone.name);
-    g_array_append_val(widest->zones, entry);
+  for (const count::ZoneDefinition &definition : definitions.zones) {
+    GstNpcZoneCount *zone = gst_npc_counts_add_zone(widest.get(), definition.name.c_str());
+    zone->people = zone->people_max = zone->entered = G_MAXUINT;
+    zone->dwell = G_MAXINT64;
   }
   g_autofree gchar *json = gst_npc_counts_to_json(widest.get());
   g_autofree gchar *lines = gst_npc_counts_to_line_protocol(widest.get());

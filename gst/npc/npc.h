@@ -4,6 +4,7 @@
 #define GST_NPC_H
 
 #include <gst/npc/npccounts.h>
+#include <gst/npc/npccountsstructure.h>
 #include <gst/npc/npcdetections.h>
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// GstNpcCounts: its types, its message, and what its three forms have in common.
+// GstNpcCounts: its types, its lists and numbers, and what its three forms have in common.
 #include "npccounts.h"
 
 #include <algorithm>
@@ -36,6 +36,14 @@ bool is_name(std::string_view text) {
                      [](char c) { return g_ascii_isalnum(c) || c == '_' || c == '-'; });
 }
 
+std::string_view check_name(std::optional<std::string_view> name, const char *field) {
+  if (!name)
+    refuse_field(field, "is missing");
+  if (!is_name(*name))
+    refuse_field(field, "must be a name: 1 to 64 letters, digits, '_' and '-'");
+  return *name;
+}
+
 std::string_view check_text(const gchar *text, gssize length) {
   std::string_view view = length < 0 ? text : std::string_view(text, static_cast<size_t>(length));
   while (view.ends_with('\n') || view.ends_with('\r'))
@@ -70,12 +78,6 @@ guint flag_from_nick(std::string_view nick) {
 
 namespace {
 
-// A name may fill its array without an end if the application made a mistake.
-template <size_t size>
-bool holds_name(const gchar (&name)[size]) {
-  return is_name({name, strnlen(name, size)});
-}
-
 template <typename Record, size_t size>
 bool in_range(const Record &record, const Field<Record> (&fields)[size]) {
   return std::all_of(std::begin(fields), std::end(fields),
@@ -83,23 +85,91 @@ bool in_range(const Record &record, const Field<Record> (&fields)[size]) {
 }
 
 template <typename Entry, size_t size>
-bool are_sound(const GArray *array, const Field<Entry> (&fields)[size]) {
-  if (array == nullptr)
-    return false;
+bool are_sound(const Entries<Entry> &entries, const Field<Entry> (&fields)[size]) {
   std::set<std::string_view> names;
-  for (const Entry &entry : Entries<Entry>{array})
-    if (!holds_name(entry.name) || !in_range(entry, fields) || !names.insert(entry.name).second)
+  for (const Entry &entry : entries)
+    if (!gst_npc_name_is_valid(entry.name) || !in_range(entry, fields) ||
+        !names.insert(entry.name).second)
       return false;
   return true;
+}
+
+template <typename Record, typename Fields, typename Use>
+bool use_field(Record &record, const Fields &fields, std::string_view key, Use use) {
+  for (const auto &field : fields)
+    if (key == field.name)
+      return use(record, field);
+  return false;
+}
+
+template <typename Entry, typename Fields, typename Use>
+bool use_field(const Entries<Entry> &entries, const Fields &fields, std::string_view name,
+               std::string_view key, Use use) {
+  Entry *entry = entries.find(name);
+  return entry != nullptr && use_field(*entry, fields, key, use);
+}
+
+/// What is before the first dot; `text` is then what is behind it.
+std::string_view take_key(std::string_view &text) {
+  const std::string_view key = text.substr(0, text.find('.'));
+  text.remove_prefix(std::min(key.size() + 1, text.size()));
+  return key;
+}
+
+/// Calls `use` with the number at that path, as what it is in and its field. Returns what that
+/// returns, or false if there is none.
+template <typename Whole, typename Use>
+bool use_number(Whole &counts, std::string_view path, Use use) {
+  static constexpr Field<GstNpcCounts> kOthers[] = {kSeq, kTime, kInterval};
+  if (path.find('.') == path.npos)
+    return use_field(counts, kPeopleFields, path, use) || use_field(counts, kOthers, path, use);
+  const std::string_view list = take_key(path);
+  if (list == "objects")
+    return use_field(counts.objects, kObjectFields, path, "count", use);
+  const std::string_view name = take_key(path);
+  if (list == "lines")
+    return use_field(counts.lines, kLineFields, name, path, use);
+  return list == "zones" && use_field(counts.zones, kZoneFields, name, path, use);
+}
+
+template <typename Entry>
+Entry *copy_entry(Entry *entry) {
+  return new OwnedEntry<Entry>(*static_cast<OwnedEntry<Entry> *>(entry));
+}
+
+template <typename Entry>
+void free_entry(Entry *entry) {
+  delete static_cast<OwnedEntry<Entry> *>(entry);
+}
+
+template <typename Entry>
+const Entry *entry_at(const Entries<Entry> &entries, guint index) {
+  g_return_val_if_fail(index < entries.size(), nullptr);
+  return &entries[index];
+}
+
+template <typename Entry>
+Entry *append(Entries<Entry> &entries, const gchar *name) {
+  g_return_val_if_fail(gst_npc_name_is_valid(name), nullptr);
+  g_return_val_if_fail(entries.find(name) == nullptr, nullptr);
+  return &entries.add(name);
+}
+
+template <typename Entry>
+void remove_at(Entries<Entry> &entries, guint index) {
+  g_return_if_fail(index < entries.size());
+  entries.remove(index);
 }
 
 }  // namespace
 
 bool is_sound(const GstNpcCounts *counts) {
-  return counts != nullptr && holds_name(counts->site) && holds_name(counts->camera) &&
-         holds_name(counts->boot) && in_range(*counts, {kSeq, kTime, kInterval}) &&
-         are_sound(counts->objects, kObjectFields) && are_sound(counts->lines, kLineFields) &&
-         are_sound(counts->zones, kZoneFields);
+  return counts != nullptr && gst_npc_name_is_valid(counts->site) &&
+         gst_npc_name_is_valid(counts->camera) && gst_npc_name_is_valid(counts->boot) &&
+         in_range(*counts, {kSeq, kTime, kInterval}) &&
+         are_sound(whole(*counts).objects, kObjectFields) &&
+         are_sound(whole(*counts).lines, kLineFields) &&
+         are_sound(whole(*counts).zones, kZoneFields);
 }
 
 }  // namespace npc
@@ -117,57 +187,108 @@ GType gst_npc_counts_flags_get_type() {
   return type;
 }
 
+G_DEFINE_BOXED_TYPE(GstNpcObjectCount, gst_npc_object_count, npc::copy_entry<GstNpcObjectCount>,
+                    npc::free_entry<GstNpcObjectCount>)
+G_DEFINE_BOXED_TYPE(GstNpcLineCount, gst_npc_line_count, npc::copy_entry<GstNpcLineCount>,
+                    npc::free_entry<GstNpcLineCount>)
+G_DEFINE_BOXED_TYPE(GstNpcZoneCount, gst_npc_zone_count, npc::copy_entry<GstNpcZoneCount>,
+                    npc::free_entry<GstNpcZoneCount>)
 G_DEFINE_BOXED_TYPE(GstNpcCounts, gst_npc_counts, gst_npc_counts_copy, gst_npc_counts_free)
 
-GstNpcCounts *gst_npc_counts_new() {
-  GstNpcCounts *counts = g_new0(GstNpcCounts, 1);
-  counts->objects = g_array_new(FALSE, TRUE, sizeof(GstNpcObjectCount));
-  counts->lines = g_array_new(FALSE, TRUE, sizeof(GstNpcLineCount));
-  counts->zones = g_array_new(FALSE, TRUE, sizeof(GstNpcZoneCount));
+GstNpcCounts *gst_npc_counts_new(const gchar *site, const gchar *camera, const gchar *boot) {
+  g_return_val_if_fail(gst_npc_name_is_valid(site), nullptr);
+  g_return_val_if_fail(gst_npc_name_is_valid(camera), nullptr);
+  g_return_val_if_fail(gst_npc_name_is_valid(boot), nullptr);
+  auto *counts = new npc::Counts;
+  counts->set_names(site, camera, boot);
   return counts;
 }
 
 GstNpcCounts *gst_npc_counts_copy(const GstNpcCounts *counts) {
   g_return_val_if_fail(counts != nullptr, nullptr);
-  g_return_val_if_fail(counts->objects != nullptr && counts->lines != nullptr, nullptr);
-  g_return_val_if_fail(counts->zones != nullptr, nullptr);
-
-  GstNpcCounts *copy = g_new(GstNpcCounts, 1);
-  *copy = *counts;
-  copy->objects = g_array_copy(counts->objects);
-  copy->lines = g_array_copy(counts->lines);
-  copy->zones = g_array_copy(counts->zones);
-  return copy;
+  return new npc::Counts(npc::whole(*counts));
 }
 
 void gst_npc_counts_free(GstNpcCounts *counts) {
-  if (counts == nullptr)
-    return;
-  g_clear_pointer(&counts->objects, g_array_unref);
-  g_clear_pointer(&counts->lines, g_array_unref);
-  g_clear_pointer(&counts->zones, g_array_unref);
-  g_free(counts);
+  if (counts != nullptr)
+    delete &npc::whole(*counts);
 }
 
-GstMessage *gst_npc_counts_new_message(GstObject *source, const GstNpcCounts *counts,
-                                       GstClockTime timestamp, GstClockTime stream_time,
-                                       GstClockTime running_time, GstClockTime duration) {
-  g_return_val_if_fail(source == nullptr || GST_IS_OBJECT(source), nullptr);
-  g_return_val_if_fail(npc::is_sound(counts), nullptr);
-  GstStructure *structure =
-      gst_structure_new(GST_NPC_COUNTS_MESSAGE_NAME, "timestamp", G_TYPE_UINT64, timestamp,
-                        "stream-time", G_TYPE_UINT64, stream_time, "running-time", G_TYPE_UINT64,
-                        running_time, "duration", G_TYPE_UINT64, duration, nullptr);
-  npc::set_record(structure, *counts);
-  return gst_message_new_element(source, structure);
+guint gst_npc_counts_get_n_objects(const GstNpcCounts *counts) {
+  g_return_val_if_fail(counts != nullptr, 0);
+  return static_cast<guint>(npc::whole(*counts).objects.size());
 }
 
-GstNpcCounts *gst_npc_counts_from_message(GstMessage *message) {
-  g_return_val_if_fail(GST_IS_MESSAGE(message), nullptr);
-  if (GST_MESSAGE_TYPE(message) != GST_MESSAGE_ELEMENT)
-    return nullptr;
-  const GstStructure *structure = gst_message_get_structure(message);
-  if (structure == nullptr || !gst_structure_has_name(structure, GST_NPC_COUNTS_MESSAGE_NAME))
-    return nullptr;
-  return gst_npc_counts_from_structure(structure, nullptr);
+const GstNpcObjectCount *gst_npc_counts_get_object(const GstNpcCounts *counts, guint index) {
+  g_return_val_if_fail(counts != nullptr, nullptr);
+  return npc::entry_at(npc::whole(*counts).objects, index);
+}
+
+GstNpcObjectCount *gst_npc_counts_add_object(GstNpcCounts *counts, const gchar *name) {
+  g_return_val_if_fail(counts != nullptr, nullptr);
+  return npc::append(npc::whole(*counts).objects, name);
+}
+
+void gst_npc_counts_remove_object(GstNpcCounts *counts, guint index) {
+  g_return_if_fail(counts != nullptr);
+  npc::remove_at(npc::whole(*counts).objects, index);
+}
+
+guint gst_npc_counts_get_n_lines(const GstNpcCounts *counts) {
+  g_return_val_if_fail(counts != nullptr, 0);
+  return static_cast<guint>(npc::whole(*counts).lines.size());
+}
+
+const GstNpcLineCount *gst_npc_counts_get_line(const GstNpcCounts *counts, guint index) {
+  g_return_val_if_fail(counts != nullptr, nullptr);
+  return npc::entry_at(npc::whole(*counts).lines, index);
+}
+
+GstNpcLineCount *gst_npc_counts_add_line(GstNpcCounts *counts, const gchar *name) {
+  g_return_val_if_fail(counts != nullptr, nullptr);
+  return npc::append(npc::whole(*counts).lines, name);
+}
+
+void gst_npc_counts_remove_line(GstNpcCounts *counts, guint index) {
+  g_return_if_fail(counts != nullptr);
+  npc::remove_at(npc::whole(*counts).lines, index);
+}
+
+guint gst_npc_counts_get_n_zones(const GstNpcCounts *counts) {
+  g_return_val_if_fail(counts != nullptr, 0);
+  return static_cast<guint>(npc::whole(*counts).zones.size());
+}
+
+const GstNpcZoneCount *gst_npc_counts_get_zone(const GstNpcCounts *counts, guint index) {
+  g_return_val_if_fail(counts != nullptr, nullptr);
+  return npc::entry_at(npc::whole(*counts).zones, index);
+}
+
+GstNpcZoneCount *gst_npc_counts_add_zone(GstNpcCounts *counts, const gchar *name) {
+  g_return_val_if_fail(counts != nullptr, nullptr);
+  return npc::append(npc::whole(*counts).zones, name);
+}
+
+void gst_npc_counts_remove_zone(GstNpcCounts *counts, guint index) {
+  g_return_if_fail(counts != nullptr);
+  npc::remove_at(npc::whole(*counts).zones, index);
+}
+
+gboolean gst_npc_counts_get_number(const GstNpcCounts *counts, const gchar *path, guint64 *number) {
+  g_return_val_if_fail(counts != nullptr && path != nullptr && number != nullptr, FALSE);
+  *number = 0;
+  return npc::use_number(npc::whole(*counts), path, [&](const auto &record, const auto &field) {
+    *number = field.get(record);
+    return true;
+  });
+}
+
+gboolean gst_npc_counts_set_number(GstNpcCounts *counts, const gchar *path, guint64 number) {
+  g_return_val_if_fail(counts != nullptr && path != nullptr, FALSE);
+  return npc::use_number(npc::whole(*counts), path, [&](auto &record, const auto &field) {
+    if (number > field.max)
+      return false;
+    field.set(record, number);
+    return true;
+  });
 }

@@ -16,13 +16,6 @@ G_BEGIN_DECLS
 #define GST_NPC_COUNTS_CAPS "application/x-npc-counts, version=(int)1, format=(string)json"
 
 /**
- * GST_NPC_COUNTS_MESSAGE_NAME:
- *
- * The name of the structure in the element message that npccount posts for each record.
- */
-#define GST_NPC_COUNTS_MESSAGE_NAME "npc-counts"
-
-/**
  * GST_NPC_COUNTS_VERSION:
  *
  * The version of the record that this library writes, and the only one that it reads.
@@ -77,51 +70,67 @@ GST_NPC_API GType gst_npc_counts_flags_get_type(void);
 
 /**
  * GstNpcObjectCount:
- * @name: class of the objects
+ * @name: (not nullable): class of the objects; read-only
  * @count: confirmed tracks of that class present, median over the window
+ *
+ * A class in a record. Only the library makes them: a later version may have more fields at the
+ * end.
  */
 typedef struct {
-  gchar name[GST_NPC_NAME_MAX + 1];
+  const gchar *name;
   guint count;
 } GstNpcObjectCount;
 
+#define GST_TYPE_NPC_OBJECT_COUNT (gst_npc_object_count_get_type())
+GST_NPC_API GType gst_npc_object_count_get_type(void);
+
 /**
  * GstNpcLineCount:
- * @name: name of the line
+ * @name: (not nullable): name of the line; read-only
  * @in: crossings from side A to side B in the window
  * @out: crossings from side B to side A in the window
  * @in_total: crossings from A to B since the totals were last reset
  * @out_total: crossings from B to A since the totals were last reset
+ *
+ * A line in a record. Only the library makes them: a later version may have more fields at the end.
  */
 typedef struct {
-  gchar name[GST_NPC_NAME_MAX + 1];
+  const gchar *name;
   guint in;
   guint out;
   guint64 in_total;
   guint64 out_total;
 } GstNpcLineCount;
 
+#define GST_TYPE_NPC_LINE_COUNT (gst_npc_line_count_get_type())
+GST_NPC_API GType gst_npc_line_count_get_type(void);
+
 /**
  * GstNpcZoneCount:
- * @name: name of the zone
+ * @name: (not nullable): name of the zone; read-only
  * @people: people in the zone, median over the window
  * @people_max: the most people at once in the window
  * @entered: entries in the window
  * @dwell: mean length of the stays that ended in the window, in ms; 0 if none did
+ *
+ * A zone in a record. Only the library makes them: a later version may have more fields at the end.
  */
 typedef struct {
-  gchar name[GST_NPC_NAME_MAX + 1];
+  const gchar *name;
   guint people;
   guint people_max;
   guint entered;
   guint64 dwell;
 } GstNpcZoneCount;
 
+#define GST_TYPE_NPC_ZONE_COUNT (gst_npc_zone_count_get_type())
+GST_NPC_API GType gst_npc_zone_count_get_type(void);
+
 /**
  * GstNpcCounts:
- * @site: where the camera is
- * @camera: which camera
- * @boot: random name of this run of the counter
+ * @site: (not nullable): where the camera is; read-only
+ * @camera: (not nullable): which camera; read-only
+ * @boot: (not nullable): random name of this run of the counter; read-only
  * @seq: number of the record in that run, from 0; (site, camera, boot, seq) names a record for ever
  * @time: end of the window, UTC, in ms since 1970, at most %GST_NPC_TIME_MAX
  * @interval: length of the window in ms
@@ -129,22 +138,26 @@ typedef struct {
  * @people_max: the most of them at once
  * @moving: those of them that moved faster than 0.2 body heights a second, median
  * @faces: confirmed face tracks, median
- * @objects: (element-type GstNpcObjectCount): other classes; never %NULL
- * @lines: (element-type GstNpcLineCount): lines in the order of their definition; never %NULL
- * @zones: (element-type GstNpcZoneCount): zones in the order of their definition; never %NULL
  * @flags: circumstances
  *
- * One record. Numbers are at most %G_MAXINT64, the largest integer that line protocol has, and
- * those of type guint at most %G_MAXUINT. All names are names as gst_npc_name_is_valid() has them,
- * and no two objects, lines or zones share one. To write a record that breaks these rules is a
- * mistake of the program: the functions that write answer it with a critical warning and %NULL.
+ * One record. What it has of other classes, of lines and of zones, in the order of their
+ * definition, is behind gst_npc_counts_get_object(), gst_npc_counts_get_line() and
+ * gst_npc_counts_get_zone().
+ *
+ * Only gst_npc_counts_new(), gst_npc_counts_copy() and the functions that read make records: a
+ * later version may have more fields at the end, so do not assign or embed the structure.
+ *
+ * Numbers are at most %G_MAXINT64, the largest integer that line protocol has, and those of type
+ * guint at most %G_MAXUINT. All names are names as gst_npc_name_is_valid() has them, and no two
+ * classes, lines or zones share one. To write a record that breaks these rules is a mistake of the
+ * program: the functions that write answer it with a critical warning and %NULL.
  *
  * Since: 1.0
  */
 typedef struct {
-  gchar site[GST_NPC_NAME_MAX + 1];
-  gchar camera[GST_NPC_NAME_MAX + 1];
-  gchar boot[GST_NPC_NAME_MAX + 1];
+  const gchar *site;
+  const gchar *camera;
+  const gchar *boot;
   guint64 seq;
   guint64 time;
   guint64 interval;
@@ -152,13 +165,7 @@ typedef struct {
   guint people_max;
   guint moving;
   guint faces;
-  GArray *objects;
-  GArray *lines;
-  GArray *zones;
   GstNpcCountsFlags flags;
-
-  /*< private >*/
-  gpointer _gst_reserved[GST_PADDING];
 } GstNpcCounts;
 
 #define GST_TYPE_NPC_COUNTS (gst_npc_counts_get_type())
@@ -166,11 +173,16 @@ GST_NPC_API GType gst_npc_counts_get_type(void);
 
 /**
  * gst_npc_counts_new: (constructor)
+ * @site: where the camera is
+ * @camera: which camera
+ * @boot: random name of this run of the counter
  *
- * Returns: (transfer full): a record with empty names, which must be set before it is written, and
- * zeros; free with gst_npc_counts_free()
+ * Names must be as gst_npc_name_is_valid() has them.
+ *
+ * Returns: (transfer full): a record of zeros; free with gst_npc_counts_free()
  */
-GST_NPC_API GstNpcCounts *gst_npc_counts_new(void);
+GST_NPC_API GstNpcCounts *gst_npc_counts_new(const gchar *site, const gchar *camera,
+                                             const gchar *boot);
 
 /**
  * gst_npc_counts_copy:
@@ -187,35 +199,139 @@ GST_NPC_API GstNpcCounts *gst_npc_counts_copy(const GstNpcCounts *counts);
 GST_NPC_API void gst_npc_counts_free(GstNpcCounts *counts);
 
 /**
- * gst_npc_counts_to_structure:
+ * gst_npc_counts_get_n_objects:
  * @counts: a record
  *
- * The structure is named %GST_NPC_COUNTS_MESSAGE_NAME. Its fields have the names of the JSON
- * record: `version` (int), `site`, `camera`, `boot` (string), `seq`, `time`, `interval` (guint64),
- * `people`, `people_max`, `moving`, `faces` (guint), `objects` (structure: a guint for each class),
- * `lines` and `zones` (structure: a structure of the numbers for each name), `flags`
- * (#GstNpcCountsFlags). All of them are always there.
- *
- * GStreamer before 1.26 remembers the name of each field for as long as the process lives: do not
- * make structures of records from strangers who may invent a new name each time.
- *
- * Returns: (transfer full): the record as a structure
+ * Returns: the number of other classes
  */
-GST_NPC_API GstStructure *gst_npc_counts_to_structure(const GstNpcCounts *counts);
+GST_NPC_API guint gst_npc_counts_get_n_objects(const GstNpcCounts *counts);
 
 /**
- * gst_npc_counts_from_structure:
- * @structure: a structure as gst_npc_counts_to_structure() makes them; its name does not matter
- * @error: why it was refused
+ * gst_npc_counts_get_object:
+ * @counts: a record
+ * @index: which one, from 0, less than gst_npc_counts_get_n_objects()
  *
- * Reads by the rules of gst_npc_counts_from_json(). Whole numbers may be of the types int, guint or
- * guint64. A text becomes such a structure by gst_structure_from_string() only after
- * #GST_TYPE_NPC_COUNTS_FLAGS was used once: GStreamer finds types by name only then.
- *
- * Returns: (transfer full) (nullable): the record, or %NULL with @error set
+ * Returns: (transfer none): the count of a class. It is @counts' own, lives as long as that does,
+ * and stays where it is when others are added
  */
-GST_NPC_API GstNpcCounts *gst_npc_counts_from_structure(const GstStructure *structure,
-                                                        GError **error);
+GST_NPC_API const GstNpcObjectCount *gst_npc_counts_get_object(const GstNpcCounts *counts,
+                                                               guint index);
+
+/**
+ * gst_npc_counts_add_object:
+ * @counts: a record
+ * @name: a class that the record does not have yet
+ *
+ * In C, the caller writes the numbers to what this returns. Other languages get a copy of it, and
+ * write by gst_npc_counts_set_number().
+ *
+ * Returns: (transfer none): a class at the end, of zeros
+ */
+GST_NPC_API GstNpcObjectCount *gst_npc_counts_add_object(GstNpcCounts *counts, const gchar *name);
+
+/**
+ * gst_npc_counts_remove_object:
+ * @counts: a record
+ * @index: which one, as in gst_npc_counts_get_object()
+ */
+GST_NPC_API void gst_npc_counts_remove_object(GstNpcCounts *counts, guint index);
+
+/**
+ * gst_npc_counts_get_n_lines:
+ * @counts: a record
+ *
+ * Returns: the number of lines
+ */
+GST_NPC_API guint gst_npc_counts_get_n_lines(const GstNpcCounts *counts);
+
+/**
+ * gst_npc_counts_get_line:
+ * @counts: a record
+ * @index: which one, from 0, less than gst_npc_counts_get_n_lines()
+ *
+ * Returns: (transfer none): the line. It is @counts' own, lives as long as that does, and stays
+ * where it is when others are added
+ */
+GST_NPC_API const GstNpcLineCount *gst_npc_counts_get_line(const GstNpcCounts *counts, guint index);
+
+/**
+ * gst_npc_counts_add_line:
+ * @counts: a record
+ * @name: a name that no line of the record has
+ *
+ * In C, the caller writes the numbers to what this returns. Other languages get a copy of it, and
+ * write by gst_npc_counts_set_number().
+ *
+ * Returns: (transfer none): a line at the end, of zeros
+ */
+GST_NPC_API GstNpcLineCount *gst_npc_counts_add_line(GstNpcCounts *counts, const gchar *name);
+
+/**
+ * gst_npc_counts_remove_line:
+ * @counts: a record
+ * @index: which one, as in gst_npc_counts_get_line()
+ */
+GST_NPC_API void gst_npc_counts_remove_line(GstNpcCounts *counts, guint index);
+
+/**
+ * gst_npc_counts_get_n_zones:
+ * @counts: a record
+ *
+ * Returns: the number of zones
+ */
+GST_NPC_API guint gst_npc_counts_get_n_zones(const GstNpcCounts *counts);
+
+/**
+ * gst_npc_counts_get_zone:
+ * @counts: a record
+ * @index: which one, from 0, less than gst_npc_counts_get_n_zones()
+ *
+ * Returns: (transfer none): the zone. It is @counts' own, lives as long as that does, and stays
+ * where it is when others are added
+ */
+GST_NPC_API const GstNpcZoneCount *gst_npc_counts_get_zone(const GstNpcCounts *counts, guint index);
+
+/**
+ * gst_npc_counts_add_zone:
+ * @counts: a record
+ * @name: a name that no zone of the record has
+ *
+ * In C, the caller writes the numbers to what this returns. Other languages get a copy of it, and
+ * write by gst_npc_counts_set_number().
+ *
+ * Returns: (transfer none): a zone at the end, of zeros
+ */
+GST_NPC_API GstNpcZoneCount *gst_npc_counts_add_zone(GstNpcCounts *counts, const gchar *name);
+
+/**
+ * gst_npc_counts_remove_zone:
+ * @counts: a record
+ * @index: which one, as in gst_npc_counts_get_zone()
+ */
+GST_NPC_API void gst_npc_counts_remove_zone(GstNpcCounts *counts, guint index);
+
+/**
+ * gst_npc_counts_get_number:
+ * @counts: a record
+ * @path: which number, by its keys in the JSON record with dots between them: `people`,
+ * `objects.car`, `lines.door.in_total`, `zones.queue.dwell`
+ * @number: (out): the number, 0 if there is none
+ *
+ * Returns: whether the record has that number. It has none of a class that was not seen
+ */
+GST_NPC_API gboolean gst_npc_counts_get_number(const GstNpcCounts *counts, const gchar *path,
+                                               guint64 *number);
+
+/**
+ * gst_npc_counts_set_number:
+ * @counts: a record
+ * @path: which number, as in gst_npc_counts_get_number()
+ * @number: the number
+ *
+ * Returns: whether it is set: the record has that number, and it may be @number
+ */
+GST_NPC_API gboolean gst_npc_counts_set_number(GstNpcCounts *counts, const gchar *path,
+                                               guint64 number);
 
 /**
  * gst_npc_counts_to_json:
@@ -291,31 +407,6 @@ GST_NPC_API gchar *gst_npc_counts_to_line_protocol(const GstNpcCounts *counts);
  */
 GST_NPC_API GstNpcCounts *gst_npc_counts_from_line_protocol(const gchar *text, gssize length,
                                                             GError **error);
-
-/**
- * gst_npc_counts_new_message:
- * @source: the element that posts it
- * @counts: a record
- * @timestamp: timestamp of the window's start, in ns
- * @stream_time: stream time of the window's start, in ns
- * @running_time: running time of the window's start, in ns
- * @duration: length of the window, in ns
- *
- * Returns: (transfer full): an element message: `timestamp`, `stream-time`, `running-time`,
- * `duration` (guint64, ns) and then the fields of gst_npc_counts_to_structure()
- */
-GST_NPC_API GstMessage *gst_npc_counts_new_message(GstObject *source, const GstNpcCounts *counts,
-                                                   GstClockTime timestamp, GstClockTime stream_time,
-                                                   GstClockTime running_time,
-                                                   GstClockTime duration);
-
-/**
- * gst_npc_counts_from_message:
- * @message: any message from a bus
- *
- * Returns: (transfer full) (nullable): the record if @message is one of npccount's, else %NULL
- */
-GST_NPC_API GstNpcCounts *gst_npc_counts_from_message(GstMessage *message);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GstNpcCounts, gst_npc_counts_free)
 

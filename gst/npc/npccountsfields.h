@@ -9,7 +9,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
+#include <vector>
 
 #include "npccounts.h"
 
@@ -84,7 +86,7 @@ guint known_flags(guint flags);
 
 bool is_name(std::string_view text);
 
-/// Whether a record can be written: arrays, valid and unique names, numbers in range.
+/// Whether a record can be written: valid and unique names, numbers in range.
 bool is_sound(const GstNpcCounts *counts);
 
 /// The text of a record without the newlines at its end. Throws Refusal if it is too long, not
@@ -94,46 +96,102 @@ std::string_view check_text(const gchar *text, gssize length);
 /// The bit of a flag, 0 if nobody knows it.
 guint flag_from_nick(std::string_view nick);
 
-/// The entries of an array as a range.
+/// What `name` in an entry points to, with the entry.
 template <typename Entry>
-std::pair<const Entry *, const Entry *> bounds(const GArray *array) {
-  const auto *first = reinterpret_cast<const Entry *>(array->data);
-  return {first, first + array->len};
-}
+struct OwnedEntry final : Entry {
+  explicit OwnedEntry(std::string_view name) : Entry(), text(name) { this->name = text.c_str(); }
+  OwnedEntry(const OwnedEntry &other) : Entry(other), text(other.name) {
+    this->name = text.c_str();
+  }
+  OwnedEntry &operator=(const OwnedEntry &) = delete;
 
-template <typename Entry>
-struct Entries {
-  const GArray *array;
-  const Entry *begin() const { return bounds<Entry>(array).first; }
-  const Entry *end() const { return bounds<Entry>(array).second; }
+  const std::string text;
 };
 
-using CountsPtr = std::unique_ptr<GstNpcCounts, decltype(&gst_npc_counts_free)>;
+/// The classes, lines or zones of a record. It points to its entries: they stay where they are, for
+/// callers point to them too.
+template <typename Entry>
+class Entries {
+ public:
+  Entries() = default;
+  Entries(const Entries &other) {
+    for (const auto &entry : other.list_)
+      list_.push_back(std::make_unique<OwnedEntry<Entry>>(*entry));
+  }
+  Entries &operator=(const Entries &) = delete;
 
-template <size_t size>
-void set_name(gchar (&target)[size], std::optional<std::string_view> name, const char *field) {
-  if (!name)
-    refuse_field(field, "is missing");
-  if (!is_name(*name))
-    refuse_field(field, "must be a name: 1 to 64 letters, digits, '_' and '-'");
-  std::memcpy(target, name->data(), name->size());
-  target[name->size()] = '\0';
+  /// Walks entries, not pointers to them.
+  struct Iterator {
+    typename std::vector<std::unique_ptr<OwnedEntry<Entry>>>::const_iterator at;
+    Entry &operator*() const { return **at; }
+    Iterator &operator++() { return ++at, *this; }
+    bool operator==(const Iterator &) const = default;
+  };
+  Iterator begin() const { return {list_.begin()}; }
+  Iterator end() const { return {list_.end()}; }
+  std::size_t size() const { return list_.size(); }
+  Entry &operator[](std::size_t index) const { return *list_[index]; }
+  Entry *find(std::string_view name) const {
+    for (Entry &entry : *this)
+      if (name == entry.name)
+        return &entry;
+    return nullptr;
+  }
+  Entry &add(std::string_view name) {
+    return *list_.emplace_back(std::make_unique<OwnedEntry<Entry>>(name));
+  }
+  void remove(std::size_t index) { list_.erase(list_.begin() + static_cast<ptrdiff_t>(index)); }
+
+ private:
+  std::vector<std::unique_ptr<OwnedEntry<Entry>>> list_;
+};
+
+/// A record with what is behind its accessors. All records are such.
+struct Counts final : GstNpcCounts {
+  Counts() : GstNpcCounts() { set_names("", "", ""); }
+  Counts(const Counts &other)
+      : GstNpcCounts(other), objects(other.objects), lines(other.lines), zones(other.zones) {
+    set_names(other.site, other.camera, other.boot);
+  }
+  Counts &operator=(const Counts &) = delete;
+
+  void set_names(std::string_view new_site, std::string_view new_camera,
+                 std::string_view new_boot) {
+    site = (texts[0] = new_site).c_str();
+    camera = (texts[1] = new_camera).c_str();
+    boot = (texts[2] = new_boot).c_str();
+  }
+
+  Entries<GstNpcObjectCount> objects;
+  Entries<GstNpcLineCount> lines;
+  Entries<GstNpcZoneCount> zones;
+
+ private:
+  std::string texts[3];
+};
+
+inline const Counts &whole(const GstNpcCounts &counts) {
+  return static_cast<const Counts &>(counts);
+}
+inline Counts &whole(GstNpcCounts &counts) {
+  return static_cast<Counts &>(counts);
 }
 
-/// Appends an entry with that name. `field` is what the array is called in a record.
+using CountsPtr = std::unique_ptr<Counts>;
+
+/// The name in that field of a record. Throws Refusal.
+std::string_view check_name(std::optional<std::string_view> name, const char *field);
+
+/// Appends an entry with that name. `field` is what the list is called in a record.
 template <typename Entry>
-Entry &add_entry(GArray *array, std::string_view name, const char *field) {
-  if (array->len >= kEntriesMax)
+Entry &add_entry(Entries<Entry> &entries, std::string_view name, const char *field) {
+  if (entries.size() >= kEntriesMax)
     refuse_length();
-  Entry entry = {};
   if (!is_name(name))
     refuse_field(field, "has an entry whose name is not 1 to 64 letters, digits, '_' and '-'");
-  for (const Entry &other : Entries<Entry>{array})
-    if (name == other.name)
-      refuse_field(field, "has two entries of the same name");
-  set_name(entry.name, name, field);
-  g_array_append_val(array, entry);
-  return reinterpret_cast<Entry *>(array->data)[array->len - 1];
+  if (entries.find(name) != nullptr)
+    refuse_field(field, "has two entries of the same name");
+  return entries.add(name);
 }
 
 /// Reads a number out of a source, whose `number(name)` is empty if there is none of that name.
@@ -172,13 +230,13 @@ void check_version(const Source &source) {
 }
 
 template <typename Entry, size_t size, typename Source>
-void read_table(GArray *array, const Field<Entry> (&fields)[size], const Source &source,
+void read_table(Entries<Entry> &entries, const Field<Entry> (&fields)[size], const Source &source,
                 const char *name) {
   const std::optional<Source> table = source.table(name);
   if (!table)
     return;
   for (const std::string &key : table->keys()) {
-    Entry &entry = add_entry<Entry>(array, key, name);
+    Entry &entry = add_entry(entries, key, name);
     const std::string prefix = std::string(name) + "." + key;
     const std::optional<Source> numbers = table->table(key.c_str(), prefix.c_str());
     read_fields(entry, fields, *numbers, prefix + ".");
@@ -189,16 +247,17 @@ void read_table(GArray *array, const Field<Entry> (&fields)[size], const Source 
 template <typename Source>
 CountsPtr read_record(const Source &source) {
   check_version(source);
-  CountsPtr counts(gst_npc_counts_new(), gst_npc_counts_free);
-  set_name(counts->site, source.text("site"), "site");
-  set_name(counts->camera, source.text("camera"), "camera");
-  set_name(counts->boot, source.text("boot"), "boot");
+  const std::string_view site = check_name(source.text("site"), "site");
+  const std::string_view camera = check_name(source.text("camera"), "camera");
+  const std::string_view boot = check_name(source.text("boot"), "boot");
+  auto counts = std::make_unique<Counts>();
+  counts->set_names(site, camera, boot);
   for (const auto &field : {kSeq, kTime, kInterval})
-    read_field(*counts, field, source);
-  read_fields(*counts, kPeopleFields, source);
+    read_field<GstNpcCounts>(*counts, field, source);
+  read_fields<GstNpcCounts>(*counts, kPeopleFields, source);
   if (const std::optional<Source> objects = source.table("objects")) {
     for (const std::string &key : objects->keys()) {
-      auto &object = add_entry<GstNpcObjectCount>(counts->objects, key, "objects");
+      GstNpcObjectCount &object = add_entry(counts->objects, key, "objects");
       read_field(object, {key.c_str(), &GstNpcObjectCount::count, true}, *objects, "objects.");
     }
   }
@@ -219,10 +278,21 @@ GstNpcCounts *read_guarded(Read read, GError **error) noexcept {
   }
 }
 
-/// Adds the fields of a record to a structure; the record must be sound.
-void set_record(GstStructure *structure, const GstNpcCounts &counts);
+/// Makes a record by `read`, and refuses one that `write` would make too long: defaults make a
+/// record longer, and what was read must be readable when it is written again.
+template <typename Read, typename Write>
+GstNpcCounts *read_bounded(Read read, Write write, GError **error) {
+  return read_guarded(
+      [&] {
+        CountsPtr counts = read();
+        if (write(*counts).size() > GST_NPC_RECORD_MAX)
+          refuse_length();
+        return counts;
+      },
+      error);
+}
 
 /// The record as JSON; the record must be sound.
-std::string write_json(const GstNpcCounts &counts) noexcept;
+std::string write_json(const Counts &counts) noexcept;
 
 }  // namespace npc

@@ -181,11 +181,11 @@ void write_field(JsonWriter &json, const Record &record, const Field<Record> &fi
 }
 
 template <typename Entry, size_t size>
-void write_table(JsonWriter &json, const char *name, const GArray *array,
+void write_table(JsonWriter &json, const char *name, const Entries<Entry> &entries,
                  const Field<Entry> (&fields)[size]) {
   json.key(name);
   json.open('{');
-  for (const Entry &entry : Entries<Entry>{array}) {
+  for (const Entry &entry : entries) {
     json.key(entry.name);
     json.open('{');
     for (const Field<Entry> &field : fields)
@@ -197,7 +197,7 @@ void write_table(JsonWriter &json, const char *name, const GArray *array,
 
 }  // namespace
 
-std::string write_json(const GstNpcCounts &counts) noexcept {
+std::string write_json(const Counts &counts) noexcept {
   JsonWriter json;
   json.open('{');
   json.key("version");
@@ -208,12 +208,12 @@ std::string write_json(const GstNpcCounts &counts) noexcept {
     json.name(text);
   }
   for (const auto &field : {kSeq, kTime, kInterval})
-    write_field(json, counts, field);
+    write_field<GstNpcCounts>(json, counts, field);
   for (const auto &field : kPeopleFields)
-    write_field(json, counts, field);
+    write_field<GstNpcCounts>(json, counts, field);
   json.key("objects");
   json.open('{');
-  for (const auto &object : Entries<GstNpcObjectCount>{counts.objects}) {
+  for (const GstNpcObjectCount &object : counts.objects) {
     json.key(object.name);
     json.number(object.count);
   }
@@ -234,20 +234,16 @@ std::string write_json(const GstNpcCounts &counts) noexcept {
 
 gchar *gst_npc_counts_to_json(const GstNpcCounts *counts) {
   g_return_val_if_fail(npc::is_sound(counts), nullptr);
-  return g_strdup(npc::write_json(*counts).c_str());
+  return g_strdup(npc::write_json(npc::whole(*counts)).c_str());
 }
 
 GstNpcCounts *gst_npc_counts_from_json(const gchar *json, gssize length, GError **error) {
   g_return_val_if_fail(json != nullptr && length >= -1, nullptr);
   g_return_val_if_fail(error == nullptr || *error == nullptr, nullptr);
-  return npc::read_guarded(
+  return npc::read_bounded(
       [&] {
         const npc::Json root = npc::parse(npc::check_text(json, length));
-        npc::CountsPtr counts = npc::read_record(npc::JsonSource(root));
-        // Defaults make a record longer: what was read must be readable when it is written again.
-        if (npc::write_json(*counts).size() > GST_NPC_RECORD_MAX)
-          npc::refuse_length();
-        return counts;
+        return npc::read_record(npc::JsonSource(root));
       },
-      error);
+      npc::write_json, error);
 }

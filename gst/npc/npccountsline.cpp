@@ -182,13 +182,13 @@ guint64 point_time(const GstNpcCounts &counts) {
 
 /// What the lines of a text must have in common.
 struct Origin {
-  gchar site[GST_NPC_NAME_MAX + 1];
-  gchar camera[GST_NPC_NAME_MAX + 1];
+  std::string site;
+  std::string camera;
   guint64 time;  // in ns
 
-  explicit Origin(const Point &point) {
-    set_name(site, point.tag("site"), "site");
-    set_name(camera, point.tag("camera"), "camera");
+  explicit Origin(const Point &point)
+      : site(check_name(point.tag("site"), "site")),
+        camera(check_name(point.tag("camera"), "camera")) {
     const std::optional<guint64> ns = whole_number(point.time);
     if (!ns || *ns / kNanosecondsPerMillisecond > guint64{GST_NPC_TIME_MAX})
       refuse_field("time", "must be at the end of each line, in ns");
@@ -196,9 +196,9 @@ struct Origin {
   }
 
   void join(const Origin &other) const {
-    if (std::string_view(site) != other.site)
+    if (site != other.site)
       refuse_field("site", "is not the same in all lines: send each record by itself");
-    if (std::string_view(camera) != other.camera)
+    if (camera != other.camera)
       refuse_field("camera", "is not the same in all lines: send each record by itself");
     if (time != other.time)
       refuse_field("time", "is not the same in all lines: send each record by itself");
@@ -206,20 +206,18 @@ struct Origin {
 };
 
 // A time in another unit than ns must not pass for one in the year 1970.
-void set_origin(GstNpcCounts &counts, const Origin &origin) {
-  std::memcpy(counts.site, origin.site, sizeof counts.site);
-  std::memcpy(counts.camera, origin.camera, sizeof counts.camera);
+void set_time(GstNpcCounts &counts, const Origin &origin) {
   counts.time = origin.time / kNanosecondsPerMillisecond;
   if (origin.time % kNanosecondsPerMillisecond != 0 && origin.time != point_time(counts))
     refuse_field("time",
                  "must be in ns, either whole milliseconds or with boot and seq below them");
 }
 
-void read_frame(GstNpcCounts &counts, const Point &point) {
-  set_name(counts.boot, point.text("boot"), "boot");
-  read_field(counts, kSeq, point);
-  read_field(counts, kInterval, point);
-  read_fields(counts, kPeopleFields, point);
+void read_frame(Counts &counts, const Origin &origin, const Point &point) {
+  counts.set_names(origin.site, origin.camera, check_name(point.text("boot"), "boot"));
+  read_field<GstNpcCounts>(counts, kSeq, point);
+  read_field<GstNpcCounts>(counts, kInterval, point);
+  read_fields<GstNpcCounts>(counts, kPeopleFields, point);
   if (point.fields.contains("flags") && !point.fields.at("flags").quoted)
     refuse_field("flags", "must be a text in quotes");
   std::string_view nicks = point.text("flags").value_or("");
@@ -233,17 +231,17 @@ void read_frame(GstNpcCounts &counts, const Point &point) {
 }
 
 template <typename Entry, size_t size>
-void read_entry(GArray *array, const Field<Entry> (&fields)[size], const Point &point,
+void read_entry(Entries<Entry> &entries, const Field<Entry> (&fields)[size], const Point &point,
                 const char *tag, const char *field) {
   const std::optional<std::string_view> name = point.tag(tag);
   if (!name)
     refuse_field(field, (std::string("has a line without the tag \"") + tag + "\"").c_str());
-  Entry &entry = add_entry<Entry>(array, *name, field);
+  Entry &entry = add_entry(entries, *name, field);
   read_fields(entry, fields, point, std::string(field) + "." + entry.name + ".");
 }
 
 CountsPtr read_lines(std::string_view text) {
-  CountsPtr counts(gst_npc_counts_new(), gst_npc_counts_free);
+  auto counts = std::make_unique<Counts>();
   std::optional<Origin> origin;
   bool framed = false;
   LineReader reader(text);
@@ -261,7 +259,7 @@ CountsPtr read_lines(std::string_view text) {
       throw Refusal{GST_NPC_ERROR_SYNTAX, "There are two lines of the measurement \"npc\"."};
     framed |= frame;
     if (frame)
-      read_frame(*counts, *point);
+      read_frame(*counts, own, *point);
     else if (measurement == "npc_object")
       read_entry(counts->objects, kObjectFields, *point, "class", "objects");
     else if (measurement == "npc_line")
@@ -271,7 +269,7 @@ CountsPtr read_lines(std::string_view text) {
   }
   if (!framed)
     throw Refusal{GST_NPC_ERROR_FIELD, "There is no line of the measurement \"npc\"."};
-  set_origin(*counts, *origin);
+  set_time(*counts, *origin);
   return counts;
 }
 
@@ -282,12 +280,12 @@ std::string write_field(const Field<Record> &field, const Record &record) {
 
 // InfluxDB wants tags in the order of their names; the tag of an entry lies before or after "site".
 template <typename Entry, size_t size>
-void write_entries(std::string &text, const GstNpcCounts &counts, const GArray *array,
+void write_entries(std::string &text, const Counts &counts, const Entries<Entry> &entries,
                    const Field<Entry> (&fields)[size], const char *measurement, const char *tag,
                    const std::string &time) {
   const std::string site = std::string(",site=") + counts.site;
   const bool before = std::string_view(tag) < "site";
-  for (const Entry &entry : Entries<Entry>{array}) {
+  for (const Entry &entry : entries) {
     const std::string own = std::string(",") + tag + "=" + entry.name;
     text += std::string("\n") + measurement + ",camera=" + counts.camera;
     text += (before ? own + site : site + own) + " ";
@@ -298,12 +296,12 @@ void write_entries(std::string &text, const GstNpcCounts &counts, const GArray *
   }
 }
 
-std::string write_lines(const GstNpcCounts &counts) noexcept {
+std::string write_lines(const Counts &counts) noexcept {
   const std::string time = std::to_string(point_time(counts));
   std::string text = std::string("npc,camera=") + counts.camera + ",site=" + counts.site + " ";
   for (const auto &field : kPeopleFields)
-    text += write_field(field, counts);
-  text += write_field(kSeq, counts) + write_field(kInterval, counts);
+    text += write_field<GstNpcCounts>(field, counts);
+  text += write_field<GstNpcCounts>(kSeq, counts) + write_field<GstNpcCounts>(kInterval, counts);
   text += std::string("boot=\"") + counts.boot + "\"";
   std::string flags;
   for (const GFlagsValue *flag = kFlags; flag->value_nick != nullptr; flag++)
@@ -323,19 +321,12 @@ std::string write_lines(const GstNpcCounts &counts) noexcept {
 
 gchar *gst_npc_counts_to_line_protocol(const GstNpcCounts *counts) {
   g_return_val_if_fail(npc::is_sound(counts), nullptr);
-  return g_strdup(npc::write_lines(*counts).c_str());
+  return g_strdup(npc::write_lines(npc::whole(*counts)).c_str());
 }
 
 GstNpcCounts *gst_npc_counts_from_line_protocol(const gchar *text, gssize length, GError **error) {
   g_return_val_if_fail(text != nullptr && length >= -1, nullptr);
   g_return_val_if_fail(error == nullptr || *error == nullptr, nullptr);
-  return npc::read_guarded(
-      [&] {
-        npc::CountsPtr counts = npc::read_lines(npc::check_text(text, length));
-        // Defaults make a record longer: what was read must be readable when it is written again.
-        if (npc::write_lines(*counts).size() > GST_NPC_RECORD_MAX)
-          npc::refuse_length();
-        return counts;
-      },
-      error);
+  return npc::read_bounded([&] { return npc::read_lines(npc::check_text(text, length)); },
+                           npc::write_lines, error);
 }

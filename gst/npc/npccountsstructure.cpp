@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// A record as a GstStructure.
+// A record as a GstStructure, and as a message of one.
+#include "npccountsstructure.h"
+
 #include <vector>
 
 #include "npccountsfields.h"
@@ -86,9 +88,9 @@ void take_table(GstStructure *structure, const char *name, GstStructure *table) 
 
 template <typename Entry, size_t size>
 void set_table(GstStructure *structure, const char *name, const char *entry_name,
-               const GArray *array, const Field<Entry> (&fields)[size]) {
+               const Entries<Entry> &entries, const Field<Entry> (&fields)[size]) {
   GstStructure *table = gst_structure_new_empty(name);
-  for (const Entry &entry : Entries<Entry>{array}) {
+  for (const Entry &entry : entries) {
     GstStructure *numbers = gst_structure_new_empty(entry_name);
     for (const Field<Entry> &field : fields)
       set_field(numbers, field, entry, field.name);
@@ -97,18 +99,16 @@ void set_table(GstStructure *structure, const char *name, const char *entry_name
   take_table(structure, name, table);
 }
 
-}  // namespace
-
-void set_record(GstStructure *structure, const GstNpcCounts &counts) {
+void set_record(GstStructure *structure, const Counts &counts) {
   gst_structure_set(structure, "version", G_TYPE_INT, GST_NPC_COUNTS_VERSION, "site", G_TYPE_STRING,
                     counts.site, "camera", G_TYPE_STRING, counts.camera, "boot", G_TYPE_STRING,
                     counts.boot, nullptr);
   for (const auto &field : {kSeq, kTime, kInterval})
-    set_field(structure, field, counts, field.name);
+    set_field<GstNpcCounts>(structure, field, counts, field.name);
   for (const auto &field : kPeopleFields)
-    set_field(structure, field, counts, field.name);
+    set_field<GstNpcCounts>(structure, field, counts, field.name);
   GstStructure *objects = gst_structure_new_empty("objects");
-  for (const auto &object : Entries<GstNpcObjectCount>{counts.objects})
+  for (const GstNpcObjectCount &object : counts.objects)
     set_field(objects, kObjectFields[0], object, object.name);
   take_table(structure, "objects", objects);
   set_table(structure, "lines", "line", counts.lines, kLineFields);
@@ -116,24 +116,42 @@ void set_record(GstStructure *structure, const GstNpcCounts &counts) {
   gst_structure_set(structure, "flags", GST_TYPE_NPC_COUNTS_FLAGS, known_flags(counts), nullptr);
 }
 
+}  // namespace
 }  // namespace npc
 
 GstStructure *gst_npc_counts_to_structure(const GstNpcCounts *counts) {
   g_return_val_if_fail(npc::is_sound(counts), nullptr);
   GstStructure *structure = gst_structure_new_empty(GST_NPC_COUNTS_MESSAGE_NAME);
-  npc::set_record(structure, *counts);
+  npc::set_record(structure, npc::whole(*counts));
   return structure;
 }
 
 GstNpcCounts *gst_npc_counts_from_structure(const GstStructure *structure, GError **error) {
   g_return_val_if_fail(structure != nullptr, nullptr);
   g_return_val_if_fail(error == nullptr || *error == nullptr, nullptr);
-  return npc::read_guarded(
-      [&] {
-        npc::CountsPtr counts = npc::read_record(npc::StructureSource(structure));
-        if (npc::write_json(*counts).size() > GST_NPC_RECORD_MAX)
-          npc::refuse_length();
-        return counts;
-      },
-      error);
+  return npc::read_bounded([&] { return npc::read_record(npc::StructureSource(structure)); },
+                           npc::write_json, error);
+}
+
+GstMessage *gst_npc_counts_to_message(const GstNpcCounts *counts, GstObject *source,
+                                      GstClockTime timestamp, GstClockTime stream_time,
+                                      GstClockTime running_time, GstClockTime duration) {
+  g_return_val_if_fail(source == nullptr || GST_IS_OBJECT(source), nullptr);
+  g_return_val_if_fail(npc::is_sound(counts), nullptr);
+  GstStructure *structure =
+      gst_structure_new(GST_NPC_COUNTS_MESSAGE_NAME, "timestamp", G_TYPE_UINT64, timestamp,
+                        "stream-time", G_TYPE_UINT64, stream_time, "running-time", G_TYPE_UINT64,
+                        running_time, "duration", G_TYPE_UINT64, duration, nullptr);
+  npc::set_record(structure, npc::whole(*counts));
+  return gst_message_new_element(source, structure);
+}
+
+GstNpcCounts *gst_npc_counts_from_message(GstMessage *message) {
+  g_return_val_if_fail(GST_IS_MESSAGE(message), nullptr);
+  if (GST_MESSAGE_TYPE(message) != GST_MESSAGE_ELEMENT)
+    return nullptr;
+  const GstStructure *structure = gst_message_get_structure(message);
+  if (structure == nullptr || !gst_structure_has_name(structure, GST_NPC_COUNTS_MESSAGE_NAME))
+    return nullptr;
+  return gst_npc_counts_from_structure(structure, nullptr);
 }

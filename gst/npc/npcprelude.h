@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What every header of libgstnpc-1.0 needs: the export macro and the error domain. */
+/* What every header of libgstnpc-1.0 needs: the export macro, names, and the error domain. */
 #ifndef GST_NPC_PRELUDE_H
 #define GST_NPC_PRELUDE_H
 
-#include <gst/gst.h>
+#include <glib-object.h>
 
-#ifdef BUILDING_GST_NPC
-#define GST_NPC_API GST_API_EXPORT
-#else
-#define GST_NPC_API GST_API_IMPORT
-#endif
+/* As GST_API_EXPORT, but without GStreamer's headers: a record needs none of them. */
+#define GST_NPC_API extern __attribute__((visibility("default")))
 
 G_BEGIN_DECLS
 

@@ -49,19 +49,19 @@ void expect_is_example(const Counts &counts) {
   EXPECT_EQ(counts->moving, 1u);
   EXPECT_EQ(counts->faces, 1u);
   EXPECT_EQ(counts->flags, GST_NPC_COUNTS_FLAG_DEGRADED);
-  ASSERT_EQ(counts->objects->len, 1u);
-  const auto &object = g_array_index(counts->objects, GstNpcObjectCount, 0);
+  ASSERT_EQ(gst_npc_counts_get_n_objects(counts.get()), 1u);
+  const auto &object = *gst_npc_counts_get_object(counts.get(), 0);
   EXPECT_STREQ(object.name, "car");
   EXPECT_EQ(object.count, 2u);
-  ASSERT_EQ(counts->lines->len, 1u);
-  const auto &line = g_array_index(counts->lines, GstNpcLineCount, 0);
+  ASSERT_EQ(gst_npc_counts_get_n_lines(counts.get()), 1u);
+  const auto &line = *gst_npc_counts_get_line(counts.get(), 0);
   EXPECT_STREQ(line.name, "door");
   EXPECT_EQ(line.in, 5u);
   EXPECT_EQ(line.out, 4u);
   EXPECT_EQ(line.in_total, 1204u);
   EXPECT_EQ(line.out_total, 1187u);
-  ASSERT_EQ(counts->zones->len, 1u);
-  const auto &zone = g_array_index(counts->zones, GstNpcZoneCount, 0);
+  ASSERT_EQ(gst_npc_counts_get_n_zones(counts.get()), 1u);
+  const auto &zone = *gst_npc_counts_get_zone(counts.get(), 0);
   EXPECT_STREQ(zone.name, "queue");
   EXPECT_EQ(zone.people, 2u);
   EXPECT_EQ(zone.people_max, 3u);
@@ -151,8 +151,7 @@ TEST(Counts, WriteEveryKeyOfAnEmptyRecord) {
 // InfluxDB knows a point by its tags and its time.
 TEST(Counts, AreDifferentPointsAtOneTime) {
   const auto times = [](const char *boot, guint64 seq, guint64 time) {
-    Counts counts = example();
-    g_strlcpy(counts->boot, boot, sizeof counts->boot);
+    Counts counts = example(boot);
     counts->seq = seq;
     counts->time = time;
     Answer read = from_lines(to_lines(counts));
@@ -285,11 +284,99 @@ TEST(Counts, FlagsHaveTheirNicks) {
 TEST(Counts, CopiesAreDeep) {
   const Counts counts = example();
   const Counts copy = own(gst_npc_counts_copy(counts.get()));
-  g_array_index(copy->lines, GstNpcLineCount, 0).in = 99;
-  g_array_set_size(copy->zones, 0);
+  add_line(copy, "gate", 1, 2, 3, 4);
+  gst_npc_counts_remove_line(copy.get(), 0);
+  gst_npc_counts_remove_zone(copy.get(), 0);
   add_object(copy, "dog", 1);
   EXPECT_EQ(to_json(counts), kExampleJson);
-  EXPECT_EQ(copy->objects->len, 2u);
+  EXPECT_EQ(gst_npc_counts_get_n_objects(copy.get()), 2u);
+}
+
+TEST(Counts, HaveEntriesThatStayWhereTheyAre) {
+  const Counts counts = named("a", "b", "c");
+  GstNpcLineCount *first = gst_npc_counts_add_line(counts.get(), "first");
+  for (int i = 0; i < 100; i++)
+    add_line(counts, "l" + std::to_string(i), 0, 0, 0, 0);
+  first->in = 7;
+  EXPECT_EQ(gst_npc_counts_get_line(counts.get(), 0), first);
+  EXPECT_STREQ(first->name, "first");
+  gst_npc_counts_remove_line(counts.get(), 50);
+  EXPECT_EQ(gst_npc_counts_get_n_lines(counts.get()), 100u);
+  EXPECT_STREQ(gst_npc_counts_get_line(counts.get(), 50)->name, "l50");
+  EXPECT_EQ(gst_npc_counts_get_line(counts.get(), 0)->in, 7u);
+}
+
+TEST(Counts, HaveNumbersByTheirKeys) {
+  const Counts counts = example();
+  const auto number = [&](const char *path) {
+    guint64 number = 99;
+    const bool found = gst_npc_counts_get_number(counts.get(), path, &number);
+    return found ? std::to_string(number) : number == 0 ? "none" : "none, but a number";
+  };
+  for (const auto &[path, expected] : {
+           std::pair("seq", "48213"),
+           {"time", "1767225600000"},
+           {"interval", "2000"},
+           {"people", "3"},
+           {"people_max", "4"},
+           {"moving", "1"},
+           {"faces", "1"},
+           {"objects.car", "2"},
+           {"lines.door.in", "5"},
+           {"lines.door.out", "4"},
+           {"lines.door.in_total", "1204"},
+           {"lines.door.out_total", "1187"},
+           {"zones.queue.people", "2"},
+           {"zones.queue.people_max", "3"},
+           {"zones.queue.entered", "4"},
+           {"zones.queue.dwell", "31000"},
+       })
+    EXPECT_EQ(number(path), expected) << path;
+  for (const char *path : {"",
+                           ".",
+                           "..",
+                           "site",
+                           "version",
+                           "flags",
+                           "persons",
+                           "people.",
+                           "people.x",
+                           "objects",
+                           "objects.",
+                           "objects.dog",
+                           "objects.car.",
+                           "objects.car.count",
+                           "object.car",
+                           "lines",
+                           "lines.door",
+                           "lines.door.",
+                           "lines.door.in.",
+                           "lines.gate.in",
+                           "lines.door.people",
+                           ".door.in",
+                           "zones..people",
+                           "zones.queue.in",
+                           "zones.queue.people.x"})
+    EXPECT_EQ(number(path), "none") << path;
+}
+
+TEST(Counts, TakeNumbersByTheirKeys) {
+  const Counts counts = example();
+  for (const char *path :
+       {"people", "seq", "objects.car", "lines.door.in_total", "zones.queue.dwell"}) {
+    guint64 number = 0;
+    EXPECT_TRUE(gst_npc_counts_set_number(counts.get(), path, 77)) << path;
+    EXPECT_TRUE(gst_npc_counts_get_number(counts.get(), path, &number)) << path;
+    EXPECT_EQ(number, 77u) << path;
+  }
+  EXPECT_EQ(counts->people, 77u);
+  EXPECT_EQ(gst_npc_counts_get_line(counts.get(), 0)->in_total, 77u);
+  const std::string json = to_json(counts);
+  EXPECT_FALSE(gst_npc_counts_set_number(counts.get(), "people", guint64{G_MAXUINT} + 1));
+  EXPECT_FALSE(gst_npc_counts_set_number(counts.get(), "time", guint64{GST_NPC_TIME_MAX} + 1));
+  EXPECT_FALSE(gst_npc_counts_set_number(counts.get(), "objects.dog", 1));
+  EXPECT_FALSE(gst_npc_counts_set_number(counts.get(), "lines.door", 1));
+  EXPECT_EQ(to_json(counts), json);
 }
 
 TEST(Counts, LiveInAValue) {
@@ -307,7 +394,7 @@ TEST(Counts, LiveInAValue) {
 TEST(Counts, LiveInAMessage) {
   GstElement *source = gst_bin_new("camera");
   GstMessage *message =
-      gst_npc_counts_new_message(GST_OBJECT(source), example().get(), 1, 2, 3, 2 * GST_SECOND);
+      gst_npc_counts_to_message(example().get(), GST_OBJECT(source), 1, 2, 3, 2 * GST_SECOND);
   ASSERT_NE(message, nullptr);
   EXPECT_EQ(GST_MESSAGE_SRC(message), GST_OBJECT(source));
   const GstStructure *structure = gst_message_get_structure(message);

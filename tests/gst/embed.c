@@ -13,25 +13,27 @@
   } while (0)
 
 static gboolean read_a_message(void) {
-  g_autoptr(GstNpcCounts) counts = gst_npc_counts_new();
-  GstNpcLineCount line = {"entrance", 5, 4, 1204, 1187};
-  g_strlcpy(counts->site, "home", sizeof counts->site);
-  g_strlcpy(counts->camera, "door", sizeof counts->camera);
-  g_strlcpy(counts->boot, "5f0c", sizeof counts->boot);
+  g_autoptr(GstNpcCounts) counts = gst_npc_counts_new("home", "door", "5f0c");
+  GstNpcLineCount *added = gst_npc_counts_add_line(counts, "entrance");
+  added->in = 5;
+  added->in_total = 1204;
   counts->people = 3;
   counts->flags = GST_NPC_COUNTS_FLAG_PARTIAL;
-  g_array_append_val(counts->lines, line);
 
   g_autoptr(GstBus) bus = gst_bus_new();
-  gst_bus_post(bus, gst_npc_counts_new_message(NULL, counts, 0, 0, 0, 2 * GST_SECOND));
+  gst_bus_post(bus, gst_npc_counts_to_message(counts, NULL, 0, 0, 0, 2 * GST_SECOND));
   g_autoptr(GstMessage) message = gst_bus_pop_filtered(bus, GST_MESSAGE_ELEMENT);
   CHECK(message != NULL);
   g_autoptr(GstNpcCounts) received = gst_npc_counts_from_message(message);
   CHECK(received != NULL);
   CHECK(received->people == 3);
   CHECK(received->flags == GST_NPC_COUNTS_FLAG_PARTIAL);
-  CHECK(received->lines->len == 1);
-  CHECK(g_array_index(received->lines, GstNpcLineCount, 0).in_total == 1204);
+  CHECK(g_str_equal(received->camera, "door"));
+  CHECK(gst_npc_counts_get_n_lines(received) == 1);
+  const GstNpcLineCount *line = gst_npc_counts_get_line(received, 0);
+  CHECK(g_str_equal(line->name, "entrance") && line->in_total == 1204);
+  guint64 in = 0;
+  CHECK(gst_npc_counts_get_number(received, "lines.entrance.in", &in) && in == 5);
   return TRUE;
 }
 

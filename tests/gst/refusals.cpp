@@ -171,25 +171,26 @@ TEST(Refusals, OfJsonSpareWhatMayBeMissing) {
 }
 
 TEST(Refusals, BeginBeyondTheLongestRecord) {
-  // The longest that is taken, with its newline, and one byte more.
-  const Counts counts = example();
-  for (int i = 0; to_json(counts).size() < GST_NPC_RECORD_MAX - 200; i++)
-    add_line(counts, "line" + std::to_string(i), 1, 2, 3, 4);
-  set_name(counts->boot, "b");
-  while (to_json(counts).size() + 12 < GST_NPC_RECORD_MAX)
-    add_object(counts, "o" + std::to_string(100 + counts->objects->len), 1);
-  const size_t rest = GST_NPC_RECORD_MAX - to_json(counts).size();
+  const auto make = [](size_t boot) {
+    Counts counts = example(std::string(boot, 'b'));
+    for (int i = 0; i < 67; i++)
+      add_line(counts, "line" + std::to_string(i), 1, 2, 3, 4);
+    for (int i = 0; i < 22; i++)
+      add_object(counts, "o" + std::to_string(100 + i), 1);
+    return counts;
+  };
+  const size_t rest = GST_NPC_RECORD_MAX - to_json(make(1)).size();
   ASSERT_LT(rest, GST_NPC_NAME_MAX);
-  set_name(counts->boot, std::string(1 + rest, 'b'));
-  ASSERT_EQ(to_json(counts).size(), size_t{GST_NPC_RECORD_MAX});
-  EXPECT_TRUE(from_json(to_json(counts) + "\n").counts);
-  EXPECT_TRUE(from_structure(to_structure(counts)).counts);
+  // The longest that is taken, with its newline, and one byte more.
+  const Counts longest = make(1 + rest), longer = make(2 + rest);
+  ASSERT_EQ(to_json(longest).size(), size_t{GST_NPC_RECORD_MAX});
+  EXPECT_TRUE(from_json(to_json(longest) + "\n").counts);
+  EXPECT_TRUE(from_structure(to_structure(longest)).counts);
 
-  set_name(counts->boot, std::string(2 + rest, 'b'));
-  expect_refused(from_json(to_json(counts)), GST_NPC_ERROR_TOO_LARGE, "4096", "JSON");
-  expect_refused(from_structure(to_structure(counts)), GST_NPC_ERROR_TOO_LARGE, "4096",
+  expect_refused(from_json(to_json(longer)), GST_NPC_ERROR_TOO_LARGE, "4096", "JSON");
+  expect_refused(from_structure(to_structure(longer)), GST_NPC_ERROR_TOO_LARGE, "4096",
                  "structure");
-  expect_refused(from_lines(to_lines(counts)), GST_NPC_ERROR_TOO_LARGE, "4096", "lines");
+  expect_refused(from_lines(to_lines(longer)), GST_NPC_ERROR_TOO_LARGE, "4096", "lines");
   expect_refused(from_json(std::string(10000000, ' ')), GST_NPC_ERROR_TOO_LARGE, "4096", "blanks");
 
   // Short texts that would become long records.
@@ -455,24 +456,40 @@ TEST(Mistakes, WithNullAreWarnings) {
   EXPECT_EQ(gst_npc_counts_from_line_protocol(nullptr, 0, nullptr), nullptr);
   EXPECT_EQ(gst_npc_counts_from_structure(nullptr, nullptr), nullptr);
   EXPECT_EQ(gst_npc_counts_from_message(nullptr), nullptr);
-  EXPECT_EQ(gst_npc_counts_new_message(nullptr, nullptr, 0, 0, 0, 0), nullptr);
+  EXPECT_EQ(gst_npc_counts_to_message(nullptr, nullptr, 0, 0, 0, 0), nullptr);
   EXPECT_EQ(criticals.count(), 10);
+}
+
+TEST(Mistakes, WithNamesAndPlacesAreWarnings) {
+  const Counts counts = example();
+  const Criticals criticals;
+  EXPECT_EQ(gst_npc_counts_new("", "door", "5f0c"), nullptr);
+  EXPECT_EQ(gst_npc_counts_new("home", nullptr, "5f0c"), nullptr);
+  EXPECT_EQ(gst_npc_counts_new("home", "door", kLongName.c_str()), nullptr);
+  EXPECT_EQ(gst_npc_counts_add_object(counts.get(), "traffic light"), nullptr);
+  EXPECT_EQ(gst_npc_counts_add_object(counts.get(), "car"), nullptr);
+  EXPECT_EQ(gst_npc_counts_add_line(counts.get(), "door"), nullptr);
+  EXPECT_EQ(gst_npc_counts_add_zone(counts.get(), nullptr), nullptr);
+  EXPECT_EQ(gst_npc_counts_get_object(counts.get(), 1), nullptr);
+  EXPECT_EQ(gst_npc_counts_get_line(counts.get(), 1), nullptr);
+  EXPECT_EQ(gst_npc_counts_get_zone(counts.get(), G_MAXUINT), nullptr);
+  gst_npc_counts_remove_line(counts.get(), 1);
+  EXPECT_EQ(criticals.count(), 11);
+  EXPECT_EQ(to_json(counts), kExampleJson);
 }
 
 TEST(Mistakes, InARecordAreWarningsWhenItIsWritten) {
   const std::vector<std::function<void(const Counts &)>> mistakes = {
-      [](const Counts &c) { set_name(c->site, ""); },
-      [](const Counts &c) { set_name(c->camera, "a b"); },
-      [](const Counts &c) { memset(c->boot, 'x', sizeof c->boot); },
+      [](const Counts &c) { c->site = ""; },
+      [](const Counts &c) { c->camera = "a b"; },
+      [](const Counts &c) { c->boot = kLongName.c_str(); },
       [](const Counts &c) { c->seq = guint64{G_MAXINT64} + 1; },
       [](const Counts &c) { c->time = guint64{GST_NPC_TIME_MAX} + 1; },
       [](const Counts &c) { c->interval = G_MAXUINT64; },
-      [](const Counts &c) { g_clear_pointer(&c->lines, g_array_unref); },
-      [](const Counts &c) { add_object(c, "traffic light", 1); },
-      [](const Counts &c) { add_object(c, "car", 1); },
-      [](const Counts &c) { add_line(c, "door", 1, 1, 1, 1); },
+      [](const Counts &c) { gst_npc_counts_add_object(c.get(), "dog")->name = "traffic light"; },
+      [](const Counts &c) { gst_npc_counts_add_line(c.get(), "gate")->name = "door"; },
       [](const Counts &c) { add_line(c, "total", 1, 1, G_MAXUINT64, 1); },
-      [](const Counts &c) { add_zone(c, "", 1, 1, 1, 1); },
+      [](const Counts &c) { gst_npc_counts_add_zone(c.get(), "zone")->name = ""; },
       [](const Counts &c) { add_zone(c, "zone", 1, 1, 1, G_MAXUINT64); },
   };
   for (size_t i = 0; i < mistakes.size(); i++) {
@@ -482,7 +499,7 @@ TEST(Mistakes, InARecordAreWarningsWhenItIsWritten) {
     EXPECT_EQ(gst_npc_counts_to_json(counts.get()), nullptr) << i;
     EXPECT_EQ(gst_npc_counts_to_line_protocol(counts.get()), nullptr) << i;
     EXPECT_EQ(gst_npc_counts_to_structure(counts.get()), nullptr) << i;
-    EXPECT_EQ(gst_npc_counts_new_message(nullptr, counts.get(), 0, 0, 0, 0), nullptr) << i;
+    EXPECT_EQ(gst_npc_counts_to_message(counts.get(), nullptr, 0, 0, 0, 0), nullptr) << i;
     EXPECT_EQ(criticals.count(), 4) << i;
   }
 }

@@ -50,8 +50,8 @@ TEST_F(CounterAnalytics, CountsItsObjects) {
   });
   ASSERT_TRUE(record);
   EXPECT_EQ(record->people, 3u);
-  ASSERT_EQ(record->objects->len, 1u);
-  EXPECT_STREQ(g_array_index(record->objects, GstNpcObjectCount, 0).name, "car");
+  ASSERT_EQ(gst_npc_counts_get_n_objects(record.counts.get()), 1u);
+  EXPECT_STREQ(gst_npc_counts_get_object(record.counts.get(), 0)->name, "car");
 }
 
 TEST_F(CounterAnalytics, WhatIsWrittenBothWaysCountsOnce) {

@@ -54,8 +54,8 @@ class CounterVideo : public Counter {
 
   static std::map<std::string, guint> objects(const Record &record) {
     std::map<std::string, guint> counts;
-    for (guint i = 0; i < record->objects->len; i++) {
-      const auto &object = g_array_index(record->objects, GstNpcObjectCount, i);
+    for (guint i = 0; i < gst_npc_counts_get_n_objects(record.counts.get()); i++) {
+      const auto &object = *gst_npc_counts_get_object(record.counts.get(), i);
       counts[object.name] = object.count;
     }
     return counts;
@@ -117,7 +117,7 @@ TEST_F(CounterVideo, PeopleOfOtherClassesAreOnLinesToo) {
   while (Record record = next())
     last = std::move(record);
   ASSERT_TRUE(last);
-  EXPECT_EQ(g_array_index(last->lines, GstNpcLineCount, 0).in_total, 1u);
+  EXPECT_EQ(gst_npc_counts_get_line(last.counts.get(), 0)->in_total, 1u);
 }
 
 TEST_F(CounterVideo, BoxesMayLeaveTheFrame) {

@@ -79,42 +79,35 @@ inline Answer from_structure(const Structure &structure) {
   return answer(counts, error);
 }
 
-inline void set_name(gchar (&target)[GST_NPC_NAME_MAX + 1], const std::string &name) {
-  g_strlcpy(target, name.c_str(), sizeof target);
-}
-
 inline void add_object(const Counts &counts, const std::string &name, guint count) {
-  GstNpcObjectCount object = {};
-  set_name(object.name, name);
-  object.count = count;
-  g_array_append_val(counts->objects, object);
+  gst_npc_counts_add_object(counts.get(), name.c_str())->count = count;
 }
 
 inline void add_line(const Counts &counts, const std::string &name, guint in, guint out,
                      guint64 in_total, guint64 out_total) {
-  GstNpcLineCount line = {{}, in, out, in_total, out_total};
-  set_name(line.name, name);
-  g_array_append_val(counts->lines, line);
+  GstNpcLineCount *line = gst_npc_counts_add_line(counts.get(), name.c_str());
+  line->in = in;
+  line->out = out;
+  line->in_total = in_total;
+  line->out_total = out_total;
 }
 
 inline void add_zone(const Counts &counts, const std::string &name, guint people, guint people_max,
                      guint entered, guint64 dwell) {
-  GstNpcZoneCount zone = {{}, people, people_max, entered, dwell};
-  set_name(zone.name, name);
-  g_array_append_val(counts->zones, zone);
+  GstNpcZoneCount *zone = gst_npc_counts_add_zone(counts.get(), name.c_str());
+  zone->people = people;
+  zone->people_max = people_max;
+  zone->entered = entered;
+  zone->dwell = dwell;
 }
 
 inline Counts named(const std::string &site, const std::string &camera, const std::string &boot) {
-  Counts counts = own(gst_npc_counts_new());
-  set_name(counts->site, site);
-  set_name(counts->camera, camera);
-  set_name(counts->boot, boot);
-  return counts;
+  return own(gst_npc_counts_new(site.c_str(), camera.c_str(), boot.c_str()));
 }
 
 /// The record that the design shows.
-inline Counts example() {
-  Counts counts = named("home", "door", "5f0c");
+inline Counts example(const std::string &boot = "5f0c") {
+  Counts counts = named("home", "door", boot);
   counts->seq = 48213;
   counts->time = 1767225600000;
   counts->interval = 2000;

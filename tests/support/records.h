@@ -13,10 +13,7 @@ namespace npc::test {
 
 /// The JSON of record `seq` of a camera.
 inline std::string record_json(guint64 seq, const char *camera = "door") {
-  const Owned<GstNpcCounts> counts(gst_npc_counts_new());
-  g_strlcpy(counts->site, "home", sizeof(counts->site));
-  g_strlcpy(counts->camera, camera, sizeof(counts->camera));
-  g_strlcpy(counts->boot, "5f0c", sizeof(counts->boot));
+  const Owned<GstNpcCounts> counts(gst_npc_counts_new("home", camera, "5f0c"));
   counts->seq = seq;
   counts->time = 1767225600000 + seq * 2000;
   counts->interval = 2000;

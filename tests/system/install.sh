@@ -72,7 +72,7 @@ stage=$tmp/stage
 #include <gst/npc/npc.h>
 int main(int argc, char **argv) {
   gst_init(&argc, &argv);
-  GstNpcCounts *counts = gst_npc_counts_new();
+  GstNpcCounts *counts = gst_npc_counts_new("home", "door", "5f0c");
   g_print("%s people %u\n", GST_NPC_COUNTS_CAPS, counts->people);
   gst_npc_counts_free(counts);
   return 0;

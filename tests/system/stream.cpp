@@ -155,12 +155,10 @@ void note_stored() {
 // The text of a record before, between and after its number and its time: making it of these costs
 // next to nothing, so a benchmark measures the sink.
 void make_texts() {
-  const std::unique_ptr<GstNpcCounts, decltype(&gst_npc_counts_free)> counts(gst_npc_counts_new(),
-                                                                             gst_npc_counts_free);
-  g_strlcpy(counts->site, "home", sizeof(counts->site));
-  g_strlcpy(counts->camera, options.camera != nullptr ? options.camera : "door",
-            sizeof(counts->camera));
-  g_strlcpy(counts->boot, stream.boot.c_str(), sizeof(counts->boot));
+  const std::unique_ptr<GstNpcCounts, decltype(&gst_npc_counts_free)> counts(
+      gst_npc_counts_new("home", options.camera != nullptr ? options.camera : "door",
+                         stream.boot.c_str()),
+      gst_npc_counts_free);
   counts->seq = counts->time = GST_NPC_TIME_MAX;
   counts->interval = 2000;
   counts->people = counts->people_max = 3;
