@@ -2,8 +2,6 @@
 // Makes, starts and ends the store and the updaters of an element.
 #include "npcsink/engine.h"
 
-#include <gst/npc/npc.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -19,46 +17,7 @@ constexpr std::uint64_t kMostMemory = 16 << 20;
 // How long the way out of PAUSED waits for a slow disk, whatever the updaters do.
 constexpr auto kStorePatience = std::chrono::seconds(5);
 
-using Counts = std::unique_ptr<GstNpcCounts, decltype(&gst_npc_counts_free)>;
-using Gchar = std::unique_ptr<gchar, decltype(&g_free)>;
-
-Counts parse(std::string_view json, GError **error) {
-  return {gst_npc_counts_from_json(json.data(), static_cast<gssize>(json.size()), error),
-          gst_npc_counts_free};
-}
-
-// What updaters get of counts that are written as `json`.
-Record record_of(const GstNpcCounts &counts, std::string json) {
-  const Gchar lines(gst_npc_counts_to_line_protocol(&counts), g_free);
-  return {counts.site,
-          counts.camera,
-          std::move(json),
-          lines.get(),
-          counts.boot,
-          static_cast<std::int64_t>(counts.seq),
-          static_cast<std::int64_t>(counts.time)};
-}
-
-bool complete(Record &record) {
-  const Counts counts = parse(record.json, nullptr);
-  if (counts)
-    record = record_of(*counts, std::move(record.json));
-  return counts != nullptr;
-}
-
 }  // namespace
-
-std::optional<Record> read_record(std::string_view json, std::string *error) {
-  GError *refused = nullptr;
-  const Counts counts = parse(json, &refused);
-  if (!counts) {
-    *error = refused->message;
-    g_clear_error(&refused);
-    return {};
-  }
-  const Gchar text(gst_npc_counts_to_json(counts.get()), g_free);
-  return record_of(*counts, text.get());
-}
 
 bool SinkEngine::open(const SinkSettings &settings) {
   return make_store(settings) && make_dispatcher(settings.updaters);
@@ -94,7 +53,7 @@ bool SinkEngine::make_store(const SinkSettings &settings) {
                                         : settings.store_size;
   options.memory = kMostMemory;
   options.cache = std::min(options.cache, options.size / 4);
-  options.complete = complete;
+  options.complete = complete_record;
   std::shared_ptr<Store> made;
   try {
     made = std::make_shared<Store>(std::move(options), [this](const StoreEvent &event) {

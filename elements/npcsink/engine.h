@@ -3,22 +3,15 @@
 #pragma once
 
 #include <gst/gst.h>
-#include <gst/npc/npc.h>
 
 #include <atomic>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <string>
-#include <string_view>
 
 #include "npcsink/dispatcher.h"
 
 namespace npc {
-
-/// Reads a record, and writes it anew, so that only what we know of goes out. If it is none, `why`
-/// says so in a sentence.
-std::optional<Record> read_record(std::string_view json, std::string *error);
 
 /// What the properties of those names say.
 struct SinkSettings {

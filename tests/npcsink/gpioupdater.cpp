@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "support/numbered.h"
 #include "support/waiting.h"
 
 namespace {
@@ -60,10 +61,9 @@ struct Numbers {
 };
 
 Record record(const Numbers &numbers) {
-  Record made;
-  made.json = "{\"time\":" + std::to_string(numbers.time.count()) + ",\"interval\":2000," +
-              numbers.rest + ",\"flags\":[" + numbers.flags + "]}";
-  return made;
+  return npc::test::record_of("\"time\":" + std::to_string(numbers.time.count()) +
+                              ",\"interval\":2000," + numbers.rest + ",\"flags\":[" +
+                              numbers.flags + "]");
 }
 
 Record people(int count, milliseconds time = kNow) {
@@ -71,7 +71,7 @@ Record people(int count, milliseconds time = kNow) {
 }
 
 Record crossings(int count, milliseconds time = kNow) {
-  return record({R"("lines":{"door":{"in":)" + std::to_string(count) + "}}", time});
+  return record({R"("people":0,"lines":{"door":{"in":)" + std::to_string(count) + "}}", time});
 }
 
 class Gpio : public testing::Test {
@@ -143,7 +143,7 @@ TEST_F(Gpio, HasAHysteresis) {
 TEST_F(Gpio, TakesTwoFieldsForOnAndOff) {
   open("gpio:gpiochip0/17?on=zone.queue.people>=4&off=line.exit.out>0");
   const auto both = [](int queue, int out) {
-    return record({R"("zones":{"queue":{"people":)" + std::to_string(queue) +
+    return record({R"("people":0,"zones":{"queue":{"people":)" + std::to_string(queue) +
                    R"(}},"lines":{"exit":{"out":)" + std::to_string(out) + "}}"});
   };
   EXPECT_EQ(after({both(4, 0), both(0, 0), both(0, 1), both(5, 1)}),
@@ -183,7 +183,7 @@ TEST_F(Gpio, ReadsEachField) {
 
 TEST_F(Gpio, SaysWhatARecordDoesNotHave) {
   open("gpio:gpiochip0/17?on=zone.queue.people>0");
-  const Record queue = record({R"("zones":{"queue":{"people":1}})"});
+  const Record queue = record({R"("people":0,"zones":{"queue":{"people":1}})"});
   EXPECT_EQ(after({queue}), "+.");
   const DeliveryResult outcome = deliver({people(1)});
   ASSERT_EQ(outcome.refused.size(), 1u);
@@ -254,7 +254,7 @@ TEST_F(Gpio, SaysWhyItFails) {
 
 TEST_F(Gpio, TriesTheRecordAgainThatCouldNotBeSet) {
   open("gpio:gpiochip0/17?on=zone.queue.people>0");
-  const Record queue = record({R"("zones":{"queue":{"people":1}})"});
+  const Record queue = record({R"("people":0,"zones":{"queue":{"people":1}})"});
   log_.failure = "It was pulled out.";
   const std::vector<Record> records = {people(1), queue};
   DeliveryResult outcome = updater_->deliver(records, {});
@@ -274,7 +274,7 @@ TEST_F(Gpio, GivesOnePulseForEachCrossing) {
             "+-+-+-."
             "+-.");
   open("gpio:gpiochip0/17?on=zone.queue.entered&pulse=10ms");
-  EXPECT_EQ(after({record({R"("zones":{"queue":{"entered":2}})"})}), "+-+-.");
+  EXPECT_EQ(after({record({R"("people":0,"zones":{"queue":{"entered":2}})"})}), "+-+-.");
 }
 
 TEST_F(Gpio, PlaysNoPulsesOfABacklog) {

@@ -240,8 +240,9 @@ TEST_F(UnixUpdater, SpeaksTheClassicForm) {
   EXPECT_TRUE(updater_->live_only());
   records_.clear();
   for (int i = 0; i < 3; i++) {
-    records_.push_back({"home", "gate",
-                        "{\"people\":" + std::to_string(i) + ",\"moving\":7,\"faces\":9}", "line"});
+    records_.push_back(npc::test::record_of(
+        R"("time":0,"interval":0,"people":)" + std::to_string(i) + R"(,"moving":7,"faces":9)",
+        "gate"));
   }
   ASSERT_EQ(updater_->connect({}, {}), "");
   std::jthread delivering = deliver();

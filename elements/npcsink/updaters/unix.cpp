@@ -13,7 +13,6 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
 #include "base/descriptor.h"
 #include "base/wait.h"
@@ -129,10 +128,10 @@ DeliveryResult UnixUpdater::deliver_messages(std::span<const Record> records,
                                              std::stop_token stop) {
   DeliveryResult outcome;
   for (const Record &record : records) {
-    const auto numbers = nlohmann::json::parse(record.json, nullptr, false);
+    const GstNpcCounts &counts = *record.counts;
     std::string text = record.camera;
-    for (const char *key : {"people", "moving", "faces"})
-      text += " " + std::to_string(numbers.is_object() ? numbers.value(key, 0u) : 0u);
+    for (const guint number : {counts.people, counts.moving, counts.faces})
+      text += " " + std::to_string(number);
     if (!socket_.is_open())
       outcome.failure = connect(record, stop);
     if (outcome.failure.empty() && !stop.stop_requested())

@@ -6,7 +6,6 @@
 #include <charconv>
 #include <condition_variable>
 #include <mutex>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <stdexcept>
 #include <utility>
@@ -16,7 +15,6 @@
 namespace npc {
 namespace {
 
-using nlohmann::json;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
@@ -34,22 +32,13 @@ struct GpioSettings {
   milliseconds stale{10000};
 };
 
-milliseconds milliseconds_in(const json &record, const char *key) {
-  const auto found = record.find(key);
-  if (found == record.end() || !found->is_number_unsigned())
-    return milliseconds(0);
-  return milliseconds(std::min<std::uint64_t>(found->get<std::uint64_t>(), INT64_MAX / 2));
+milliseconds milliseconds_of(guint64 number) {
+  return milliseconds(std::min<guint64>(number, INT64_MAX / 2));
 }
 
-bool is_stalled(const json &record) {
-  const auto flags = record.find("flags");
-  return flags != record.end() &&
-         std::find(flags->begin(), flags->end(), "stalled") != flags->end();
-}
-
-std::optional<std::uint64_t> value_in(const json &record, const GpioField &field,
+std::optional<std::uint64_t> value_in(const GstNpcCounts &counts, const GpioField &field,
                                       std::string *missing) {
-  const auto value = field.in(record);
+  const auto value = field.in(counts);
   if (!value) {
     *missing = "The record has no " + field.place() + ": name one that npccount has, in the gpio " +
                "updater's on and off.";
@@ -70,10 +59,10 @@ class GpioUpdater : public Updater {
   void close() noexcept override;
 
  private:
-  bool is_fresh(const json &record) const;
-  std::optional<bool> wanted(const json &record, bool now, std::string *missing) const;
-  void follow(const json &record, bool *active, std::string *missing);
-  std::string play(const json &record, std::string *missing, std::stop_token stop);
+  bool is_fresh(const GstNpcCounts &counts) const;
+  std::optional<bool> wanted(const GstNpcCounts &counts, bool now, std::string *missing) const;
+  void follow(const GstNpcCounts &counts, bool *active, std::string *missing);
+  std::string play(const GstNpcCounts &counts, std::string *missing, std::stop_token stop);
   std::string set(bool active);
   void wait(milliseconds time, std::stop_token stop);
   std::string lose(std::string error);
@@ -107,14 +96,12 @@ DeliveryResult GpioUpdater::deliver(std::span<const Record> records, std::stop_t
   for (const Record &record : records) {
     if (stop.stop_requested())
       return outcome;
-    const json numbers = json::parse(record.json, nullptr, false);
+    const GstNpcCounts &counts = *record.counts;
     std::string missing;
-    if (!numbers.is_object())
-      missing = "The record is not JSON.";
-    else if (is_fresh(numbers) && settings_.events)
-      outcome.failure = play(numbers, &missing, stop);
-    else if (is_fresh(numbers))
-      follow(numbers, &active, &missing);
+    if (is_fresh(counts) && settings_.events)
+      outcome.failure = play(counts, &missing, stop);
+    else if (is_fresh(counts))
+      follow(counts, &active, &missing);
     if (!outcome.failure.empty() || stop.stop_requested())
       return outcome;
     if (!missing.empty())
@@ -132,21 +119,23 @@ DeliveryResult GpioUpdater::deliver(std::span<const Record> records, std::stop_t
 }
 
 // Counts of a camera that sees nothing, or of another time, say nothing about now.
-bool GpioUpdater::is_fresh(const json &record) const {
-  const milliseconds age = clock_() - milliseconds_in(record, "time");
-  return std::chrono::abs(age) <= settings_.stale && !is_stalled(record);
+bool GpioUpdater::is_fresh(const GstNpcCounts &counts) const {
+  const milliseconds age = clock_() - milliseconds_of(counts.time);
+  return std::chrono::abs(age) <= settings_.stale &&
+         (counts.flags & GST_NPC_COUNTS_FLAG_STALLED) == 0;
 }
 
-void GpioUpdater::follow(const json &record, bool *active, std::string *missing) {
-  const auto wish = wanted(record, *active, missing);
+void GpioUpdater::follow(const GstNpcCounts &counts, bool *active, std::string *missing) {
+  const auto wish = wanted(counts, *active, missing);
   *active = wish.value_or(false);
-  const milliseconds interval = std::min(milliseconds_in(record, "interval"), kMostInterval);
+  const milliseconds interval = std::min(milliseconds_of(counts.interval), kMostInterval);
   valid_until_ = clock_() + settings_.stale + kMissedRecords * interval;
 }
 
-std::optional<bool> GpioUpdater::wanted(const json &record, bool now, std::string *missing) const {
+std::optional<bool> GpioUpdater::wanted(const GstNpcCounts &counts, bool now,
+                                        std::string *missing) const {
   const auto check = [&](const GpioCondition &condition) -> std::optional<bool> {
-    const auto value = value_in(record, condition.field(), missing);
+    const auto value = value_in(counts, condition.field(), missing);
     return value ? std::optional<bool>(condition.holds(*value)) : std::nullopt;
   };
   const auto on = check(*settings_.on);
@@ -158,13 +147,14 @@ std::optional<bool> GpioUpdater::wanted(const json &record, bool now, std::strin
   return !*off && now;
 }
 
-std::string GpioUpdater::play(const json &record, std::string *missing, std::stop_token stop) {
-  const auto events = value_in(record, *settings_.events, missing);
+std::string GpioUpdater::play(const GstNpcCounts &counts, std::string *missing,
+                              std::stop_token stop) {
+  const auto events = value_in(counts, *settings_.events, missing);
   if (!events)
     return {};
   // What is left when the record has become stale is not played: a crowd must not be heard for
   // minutes after it has gone.
-  for (std::uint64_t i = 0; i < *events && is_fresh(record) && !stop.stop_requested(); i++) {
+  for (std::uint64_t i = 0; i < *events && is_fresh(counts) && !stop.stop_requested(); i++) {
     for (const bool active : {true, false}) {
       if (std::string failure = set(active); !failure.empty())
         return failure;

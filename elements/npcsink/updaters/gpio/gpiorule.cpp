@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <nlohmann/json.hpp>
 #include <span>
 #include <stdexcept>
 
@@ -13,31 +12,12 @@ namespace npc {
 namespace {
 
 constexpr std::string_view kComparisons = "<>=!";
-constexpr std::size_t kMostName = 64;
 constexpr std::array<std::string_view, 4> kCounts = {"people", "people_max", "moving", "faces"};
 constexpr std::array<std::string_view, 4> kOfLines = {"in", "out", "in_total", "out_total"};
 constexpr std::array<std::string_view, 4> kOfZones = {"people", "people_max", "entered", "dwell"};
 
 bool is_one_of(std::string_view text, std::span<const std::string_view> list) {
   return std::find(list.begin(), list.end(), text) != list.end();
-}
-
-bool is_name(std::string_view text) {
-  return !text.empty() && text.size() <= kMostName &&
-         std::all_of(text.begin(), text.end(), [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                  c == '-' || c == '_';
-         });
-}
-
-// The same in the record: "lines" holds each line, and so on.
-std::string key_of_group(const std::string &group) {
-  return group + "s";
-}
-
-std::uint64_t number_in(const nlohmann::json &object, const std::string &key) {
-  const auto found = object.find(key);
-  return found != object.end() && found->is_number_unsigned() ? found->get<std::uint64_t>() : 0;
 }
 
 }  // namespace
@@ -50,7 +30,7 @@ GpioField::GpioField(std::string_view text) {
                                   "\"; there are people, people_max, moving, faces, "
                                   "object.<class>, line.<name>.in and zone.<name>.people");
     }
-    key_ = text;
+    key_ = path_ = text;
     return;
   }
   group_ = text.substr(0, dot);
@@ -62,7 +42,7 @@ GpioField::GpioField(std::string_view text) {
     throw std::invalid_argument("\"" + group_ +
                                 ".\" means nothing; there are object., line. and zone.");
   }
-  if (!is_name(name_)) {
+  if (!gst_npc_name_is_valid(name_.c_str())) {
     throw std::invalid_argument("\"" + name_ + "\" is no name of a" +
                                 (group_ == "object" ? "n " : " ") + group_ +
                                 "; names have 1 to 64 letters, digits, _ and -");
@@ -73,22 +53,16 @@ GpioField::GpioField(std::string_view text) {
     throw std::invalid_argument(
         "a zone has people, people_max, entered and dwell, as in zone.queue.people");
   }
+  // "lines" of the record holds each line, and so on.
+  path_ = group_ + "s." + std::string(rest);
 }
 
-std::optional<std::uint64_t> GpioField::in(const nlohmann::json &record) const {
-  if (group_.empty())
-    return number_in(record, key_);
-  const auto group = record.find(key_of_group(group_));
-  const bool is_object = group_ == "object";
-  if (group == record.end() || !group->is_object())
-    return is_object ? std::optional<std::uint64_t>(0) : std::nullopt;
+std::optional<std::uint64_t> GpioField::in(const GstNpcCounts &counts) const {
+  guint64 number = 0;
   // A class that was not seen is not in the record.
-  if (is_object)
-    return number_in(*group, name_);
-  const auto found = group->find(name_);
-  if (found == group->end() || !found->is_object())
-    return std::nullopt;
-  return number_in(*found, key_);
+  if (gst_npc_counts_get_number(&counts, path_.c_str(), &number) || group_ == "object")
+    return number;
+  return std::nullopt;
 }
 
 bool GpioField::counts_events() const {

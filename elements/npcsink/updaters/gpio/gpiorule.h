@@ -2,8 +2,9 @@
 // When a line is switched: conditions on the numbers of a record.
 #pragma once
 
+#include <gst/npc/npccounts.h>
+
 #include <cstdint>
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,7 +20,7 @@ class GpioField {
   explicit GpioField(std::string_view text);
 
   /// Nothing if the record has no such line or zone.
-  std::optional<std::uint64_t> in(const nlohmann::json &record) const;
+  std::optional<std::uint64_t> in(const GstNpcCounts &counts) const;
   /// What is missing then, as in `line "door"`.
   std::string place() const { return group_ + " \"" + name_ + "\""; }
   /// Whether it is a number of events in the window.
@@ -31,6 +32,7 @@ class GpioField {
   std::string group_;  // object, line, zone, or nothing
   std::string name_;
   std::string key_;
+  std::string path_;  // in the record
 };
 
 /// `<field><comparison><number>`; comparisons are `>=`, `<=`, `>`, `<`, `=` and `!=`.

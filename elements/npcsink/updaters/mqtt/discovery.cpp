@@ -116,21 +116,6 @@ class Builder {
   Json components_ = Json::object();
 };
 
-std::vector<std::string> names_in(const Json &record, const char *table) {
-  std::vector<std::string> names;
-  const auto found = record.find(table);
-  if (found == record.end() || !found->is_object())
-    return names;
-  for (const auto &item : found->items())
-    names.push_back(item.key());
-  return names;
-}
-
-std::int64_t number_in(const Json &record, const char *key) {
-  const auto found = record.find(key);
-  return found != record.end() && found->is_number_integer() ? found->get<std::int64_t>() : 0;
-}
-
 Json parse(std::string_view text) {
   Json json = Json::parse(text, nullptr, false);
   return json.is_object() ? json : Json();
@@ -189,17 +174,13 @@ Components components_in(std::string_view config) {
 
 }  // namespace
 
-std::optional<Glance> glance_at(std::string_view record) {
-  const Json json = parse(record);
-  if (json.is_null())
-    return std::nullopt;
-  const auto flags = json.find("flags");
-  const bool partial = flags != json.end() && flags->is_array() &&
-                       std::find(flags->begin(), flags->end(), "partial") != flags->end();
-  return Glance{{names_in(json, "lines"), names_in(json, "zones")},
-                number_in(json, "time"),
-                number_in(json, "interval"),
-                partial};
+Places places_of(const GstNpcCounts &counts) {
+  Places places;
+  for (guint i = 0; i < gst_npc_counts_get_n_lines(&counts); i++)
+    places.lines.emplace_back(gst_npc_counts_get_line(&counts, i)->name);
+  for (guint i = 0; i < gst_npc_counts_get_n_zones(&counts); i++)
+    places.zones.emplace_back(gst_npc_counts_get_zone(&counts, i)->name);
+  return places;
 }
 
 std::string device_id(const std::string &site, const std::string &camera) {

@@ -2,8 +2,9 @@
 // How Home Assistant is told of a camera: its device discovery.
 #pragma once
 
+#include <gst/npc/npccounts.h>
+
 #include <chrono>
-#include <cstdint>
 #include <map>
 #include <optional>
 #include <set>
@@ -27,16 +28,7 @@ struct Places {
   bool operator==(const Places &) const = default;
 };
 
-/// What we need to know of a record's JSON.
-struct Glance {
-  Places places;
-  std::int64_t time = 0;      ///< end of its window, UTC, in ms since 1970; 0 if it has none
-  std::int64_t interval = 0;  ///< length of its window in ms; 0 if it has none
-  bool partial = false;       ///< that is not as long as the others
-};
-
-/// Nothing if `record` is no JSON object.
-std::optional<Glance> glance_at(std::string_view record);
+Places places_of(const GstNpcCounts &counts);
 
 /// The components of a device: a platform, such as `sensor`, for each key.
 using Components = std::map<std::string, std::string>;

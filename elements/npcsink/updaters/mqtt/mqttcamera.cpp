@@ -17,7 +17,7 @@ using std::chrono::steady_clock;
 // A camera is gone when so many records did not come, but not as soon as a busy device is late.
 constexpr int kSilentWindows = 3;
 constexpr seconds kLeastSilence{15};
-constexpr std::int64_t kLongestInterval = 24 * 3600 * 1000;  // ms; a record may say anything
+constexpr guint64 kLongestInterval = 24 * 3600 * 1000;  // ms; a record may say anything
 
 // Made when they are needed: a process that only looks at the plugin has no use for Paho.
 const mqtt::Properties &of_text() {
@@ -74,18 +74,19 @@ void MqttCamera::take_last(steady_clock::time_point now) {
   last_record_ = now;
   state_ = last_->json;
   state_due_ = delay_due_ = true;
+  const GstNpcCounts &counts = *last_->counts;
   last_ = nullptr;
-  if (std::optional<Glance> glance = glance_at(state_); glance.has_value()) {
-    time_ = glance->time;
-    const milliseconds interval(std::clamp<std::int64_t>(glance->interval, 0, kLongestInterval));
-    if (!glance->partial && interval != interval_) {
-      interval_ = interval;
-      state_properties_.reset();
-      discovery_due_ = true;
-    }
-    discovery_due_ = discovery_due_ || glance->places != places_;
-    places_ = std::move(glance->places);
+  time_ = static_cast<std::int64_t>(counts.time);
+  const milliseconds interval(std::min<guint64>(counts.interval, kLongestInterval));
+  const bool partial = (counts.flags & GST_NPC_COUNTS_FLAG_PARTIAL) != 0;
+  if (!partial && interval != interval_) {
+    interval_ = interval;
+    state_properties_.reset();
+    discovery_due_ = true;
   }
+  Places places = places_of(counts);
+  discovery_due_ = discovery_due_ || places != places_;
+  places_ = std::move(places);
 }
 
 seconds MqttCamera::offline_after() const {
