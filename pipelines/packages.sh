@@ -3,7 +3,7 @@
 # shellcheck shell=bash disable=SC2034
 
 build_packages=(
-  build-essential meson pkgconf libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev
+  build-essential meson pkgconf libglib2.0-dev libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev
   libopencv-dev libpaho-mqttpp-dev libpaho-mqtt-dev libssl-dev nlohmann-json3-dev libsqlite3-dev
   libcurl4-openssl-dev zlib1g-dev libgpiod-dev)
 run_packages=(
@@ -12,7 +12,8 @@ run_packages=(
 fetch_packages=(curl ca-certificates)
 test_packages=(
   libgtest-dev librapidcheck-dev clang llvm libclang-rt-dev python3-gi gir1.2-gstreamer-1.0
-  gir1.2-gst-rtsp-server-1.0 mosquitto mosquitto-clients influxdb logrotate openssl iproute2)
+  gir1.2-gst-rtsp-server-1.0 gobject-introspection libgirepository1.0-dev mosquitto mosquitto-clients
+  influxdb logrotate openssl iproute2)
 lint_packages=(clang-format-14 clang-tidy-14 shellcheck)
 
 die() {
