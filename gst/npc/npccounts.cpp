@@ -134,7 +134,7 @@ bool use_number(Whole &counts, std::string_view path, Use use) {
 
 template <typename Entry>
 Entry *copy_entry(Entry *entry) {
-  return new OwnedEntry<Entry>(*static_cast<OwnedEntry<Entry> *>(entry));
+  return new OwnedEntry<Entry>(*entry);
 }
 
 template <typename Entry>
@@ -164,7 +164,7 @@ void remove_at(Entries<Entry> &entries, guint index) {
 }  // namespace
 
 bool is_sound(const GstNpcCounts *counts) {
-  return counts != nullptr && gst_npc_name_is_valid(counts->site) &&
+  return is_record(counts) && gst_npc_name_is_valid(counts->site) &&
          gst_npc_name_is_valid(counts->camera) && gst_npc_name_is_valid(counts->boot) &&
          in_range(*counts, {kSeq, kTime, kInterval}) &&
          are_sound(whole(*counts).objects, kObjectFields) &&
@@ -205,77 +205,79 @@ GstNpcCounts *gst_npc_counts_new(const gchar *site, const gchar *camera, const g
 }
 
 GstNpcCounts *gst_npc_counts_copy(const GstNpcCounts *counts) {
-  g_return_val_if_fail(counts != nullptr, nullptr);
+  g_return_val_if_fail(npc::is_record(counts), nullptr);
   return new npc::Counts(npc::whole(*counts));
 }
 
 void gst_npc_counts_free(GstNpcCounts *counts) {
-  if (counts != nullptr)
-    delete &npc::whole(*counts);
+  if (counts == nullptr)
+    return;
+  g_return_if_fail(npc::is_record(counts));
+  delete &npc::whole(*counts);
 }
 
 guint gst_npc_counts_get_n_objects(const GstNpcCounts *counts) {
-  g_return_val_if_fail(counts != nullptr, 0);
+  g_return_val_if_fail(npc::is_record(counts), 0);
   return static_cast<guint>(npc::whole(*counts).objects.size());
 }
 
 const GstNpcObjectCount *gst_npc_counts_get_object(const GstNpcCounts *counts, guint index) {
-  g_return_val_if_fail(counts != nullptr, nullptr);
+  g_return_val_if_fail(npc::is_record(counts), nullptr);
   return npc::entry_at(npc::whole(*counts).objects, index);
 }
 
 GstNpcObjectCount *gst_npc_counts_add_object(GstNpcCounts *counts, const gchar *name) {
-  g_return_val_if_fail(counts != nullptr, nullptr);
+  g_return_val_if_fail(npc::is_record(counts), nullptr);
   return npc::append(npc::whole(*counts).objects, name);
 }
 
 void gst_npc_counts_remove_object(GstNpcCounts *counts, guint index) {
-  g_return_if_fail(counts != nullptr);
+  g_return_if_fail(npc::is_record(counts));
   npc::remove_at(npc::whole(*counts).objects, index);
 }
 
 guint gst_npc_counts_get_n_lines(const GstNpcCounts *counts) {
-  g_return_val_if_fail(counts != nullptr, 0);
+  g_return_val_if_fail(npc::is_record(counts), 0);
   return static_cast<guint>(npc::whole(*counts).lines.size());
 }
 
 const GstNpcLineCount *gst_npc_counts_get_line(const GstNpcCounts *counts, guint index) {
-  g_return_val_if_fail(counts != nullptr, nullptr);
+  g_return_val_if_fail(npc::is_record(counts), nullptr);
   return npc::entry_at(npc::whole(*counts).lines, index);
 }
 
 GstNpcLineCount *gst_npc_counts_add_line(GstNpcCounts *counts, const gchar *name) {
-  g_return_val_if_fail(counts != nullptr, nullptr);
+  g_return_val_if_fail(npc::is_record(counts), nullptr);
   return npc::append(npc::whole(*counts).lines, name);
 }
 
 void gst_npc_counts_remove_line(GstNpcCounts *counts, guint index) {
-  g_return_if_fail(counts != nullptr);
+  g_return_if_fail(npc::is_record(counts));
   npc::remove_at(npc::whole(*counts).lines, index);
 }
 
 guint gst_npc_counts_get_n_zones(const GstNpcCounts *counts) {
-  g_return_val_if_fail(counts != nullptr, 0);
+  g_return_val_if_fail(npc::is_record(counts), 0);
   return static_cast<guint>(npc::whole(*counts).zones.size());
 }
 
 const GstNpcZoneCount *gst_npc_counts_get_zone(const GstNpcCounts *counts, guint index) {
-  g_return_val_if_fail(counts != nullptr, nullptr);
+  g_return_val_if_fail(npc::is_record(counts), nullptr);
   return npc::entry_at(npc::whole(*counts).zones, index);
 }
 
 GstNpcZoneCount *gst_npc_counts_add_zone(GstNpcCounts *counts, const gchar *name) {
-  g_return_val_if_fail(counts != nullptr, nullptr);
+  g_return_val_if_fail(npc::is_record(counts), nullptr);
   return npc::append(npc::whole(*counts).zones, name);
 }
 
 void gst_npc_counts_remove_zone(GstNpcCounts *counts, guint index) {
-  g_return_if_fail(counts != nullptr);
+  g_return_if_fail(npc::is_record(counts));
   npc::remove_at(npc::whole(*counts).zones, index);
 }
 
 gboolean gst_npc_counts_get_number(const GstNpcCounts *counts, const gchar *path, guint64 *number) {
-  g_return_val_if_fail(counts != nullptr && path != nullptr && number != nullptr, FALSE);
+  g_return_val_if_fail(npc::is_record(counts) && path != nullptr && number != nullptr, FALSE);
   *number = 0;
   return npc::use_number(npc::whole(*counts), path, [&](const auto &record, const auto &field) {
     *number = field.get(record);
@@ -284,7 +286,7 @@ gboolean gst_npc_counts_get_number(const GstNpcCounts *counts, const gchar *path
 }
 
 gboolean gst_npc_counts_set_number(GstNpcCounts *counts, const gchar *path, guint64 number) {
-  g_return_val_if_fail(counts != nullptr && path != nullptr, FALSE);
+  g_return_val_if_fail(npc::is_record(counts) && path != nullptr, FALSE);
   return npc::use_number(npc::whole(*counts), path, [&](auto &record, const auto &field) {
     if (number > field.max)
       return false;

@@ -145,7 +145,8 @@ GST_NPC_API GType gst_npc_zone_count_get_type(void);
  * gst_npc_counts_get_zone().
  *
  * Only gst_npc_counts_new(), gst_npc_counts_copy() and the functions that read make records: a
- * later version may have more fields at the end, so do not assign or embed the structure.
+ * later version may have more fields at the end, so do not assign or embed the structure. One that
+ * was made in another way is answered with a critical warning.
  *
  * Numbers are at most %G_MAXINT64, the largest integer that line protocol has, and those of type
  * guint at most %G_MAXUINT. All names are names as gst_npc_name_is_valid() has them, and no two
@@ -166,6 +167,9 @@ typedef struct {
   guint moving;
   guint faces;
   GstNpcCountsFlags flags;
+
+  /*< private >*/
+  gpointer priv;
 } GstNpcCounts;
 
 #define GST_TYPE_NPC_COUNTS (gst_npc_counts_get_type())

@@ -100,9 +100,11 @@ guint flag_from_nick(std::string_view nick);
 template <typename Entry>
 struct OwnedEntry final : Entry {
   explicit OwnedEntry(std::string_view name) : Entry(), text(name) { this->name = text.c_str(); }
-  OwnedEntry(const OwnedEntry &other) : Entry(other), text(other.name) {
+  explicit OwnedEntry(const Entry &other)
+      : Entry(other), text(other.name != nullptr ? other.name : "") {
     this->name = text.c_str();
   }
+  OwnedEntry(const OwnedEntry &) = delete;
   OwnedEntry &operator=(const OwnedEntry &) = delete;
 
   const std::string text;
@@ -115,8 +117,8 @@ class Entries {
  public:
   Entries() = default;
   Entries(const Entries &other) {
-    for (const auto &entry : other.list_)
-      list_.push_back(std::make_unique<OwnedEntry<Entry>>(*entry));
+    for (const Entry &entry : other)
+      list_.push_back(std::make_unique<OwnedEntry<Entry>>(entry));
   }
   Entries &operator=(const Entries &) = delete;
 
@@ -146,20 +148,24 @@ class Entries {
   std::vector<std::unique_ptr<OwnedEntry<Entry>>> list_;
 };
 
-/// A record with what is behind its accessors. All records are such.
+/// A record with what is behind its accessors, as the library makes them.
 struct Counts final : GstNpcCounts {
-  Counts() : GstNpcCounts() { set_names("", "", ""); }
+  Counts() : GstNpcCounts() {
+    priv = this;
+    set_names("", "", "");
+  }
   Counts(const Counts &other)
       : GstNpcCounts(other), objects(other.objects), lines(other.lines), zones(other.zones) {
+    priv = this;
     set_names(other.site, other.camera, other.boot);
   }
   Counts &operator=(const Counts &) = delete;
 
   void set_names(std::string_view new_site, std::string_view new_camera,
                  std::string_view new_boot) {
-    site = (texts[0] = new_site).c_str();
-    camera = (texts[1] = new_camera).c_str();
-    boot = (texts[2] = new_boot).c_str();
+    site = (texts_[0] = new_site).c_str();
+    camera = (texts_[1] = new_camera).c_str();
+    boot = (texts_[2] = new_boot).c_str();
   }
 
   Entries<GstNpcObjectCount> objects;
@@ -167,8 +173,14 @@ struct Counts final : GstNpcCounts {
   Entries<GstNpcZoneCount> zones;
 
  private:
-  std::string texts[3];
+  std::string texts_[3];
 };
+
+/// Whether the library has made it: a structure that was assigned, or that a binding has filled
+/// with zeros, has nothing behind it.
+inline bool is_record(const GstNpcCounts *counts) {
+  return counts != nullptr && counts->priv == counts;
+}
 
 inline const Counts &whole(const GstNpcCounts &counts) {
   return static_cast<const Counts &>(counts);

@@ -478,6 +478,23 @@ TEST(Mistakes, WithNamesAndPlacesAreWarnings) {
   EXPECT_EQ(to_json(counts), kExampleJson);
 }
 
+TEST(Mistakes, WithARecordThatTheLibraryHasNotMadeAreWarnings) {
+  const Counts counts = example();
+  GstNpcCounts assigned = *counts, zeros = {};
+  guint64 number = 0;
+  for (GstNpcCounts *wrong : {&assigned, &zeros}) {
+    const Criticals criticals;
+    EXPECT_EQ(gst_npc_counts_to_json(wrong), nullptr);
+    EXPECT_EQ(gst_npc_counts_copy(wrong), nullptr);
+    EXPECT_EQ(gst_npc_counts_get_n_lines(wrong), 0u);
+    EXPECT_EQ(gst_npc_counts_add_zone(wrong, "zone"), nullptr);
+    EXPECT_FALSE(gst_npc_counts_get_number(wrong, "people", &number));
+    EXPECT_FALSE(gst_npc_counts_set_number(wrong, "people", 1));
+    gst_npc_counts_free(wrong);
+    EXPECT_EQ(criticals.count(), 7);
+  }
+}
+
 TEST(Mistakes, InARecordAreWarningsWhenItIsWritten) {
   const std::vector<std::function<void(const Counts &)>> mistakes = {
       [](const Counts &c) { c->site = ""; },
