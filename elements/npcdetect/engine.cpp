@@ -4,53 +4,16 @@
 
 #include <gst/npc/npc.h>
 
-#include <chrono>
 #include <exception>
 #include <utility>
 
 #include "gstbase/eventfilter.h"
+#include "gstbase/objectlocker.h"
 #include "gstbase/shapes.h"
+#include "npcdetect/core/stopwatch.h"
 
 GST_DEBUG_CATEGORY_EXTERN(npcdetect_debug);
 #define GST_CAT_DEFAULT npcdetect_debug
-
-namespace {
-
-// The share of `confidence` from which a detection is passed on as weak.
-constexpr double kWeakShare = 0.4;
-
-// A frame that comes early by up to this part of detection-interval is due: cameras are not exact.
-constexpr GstClockTime kEarlyShare = 8;
-
-// Frames that follow faster show nobody elsewhere: what was known a moment ago is put out again.
-constexpr GstClockTime kLookInterval = 60 * GST_MSECOND;
-
-/// Time since it was last asked, in ns.
-class Stopwatch {
- public:
-  guint64 lap() {
-    const auto before = std::exchange(last_, Clock::now());
-    return static_cast<guint64>(
-        std::chrono::duration_cast<std::chrono::nanoseconds>(last_ - before).count());
-  }
-
- private:
-  using Clock = std::chrono::steady_clock;
-  Clock::time_point last_ = Clock::now();
-};
-
-double seconds_of(GstClockTime time) {
-  return static_cast<double>(time) / GST_SECOND;
-}
-
-/// `box` of a picture of size `from` in one of size `to`.
-cv::Rect2f scaled(const cv::Rect2f &box, cv::Size from, cv::Size to) {
-  const float across = static_cast<float>(to.width) / static_cast<float>(from.width);
-  const float down = static_cast<float>(to.height) / static_cast<float>(from.height);
-  return {box.x * across, box.y * down, box.width * across, box.height * down};
-}
-
-}  // namespace
 
 void npc::DetectEngine::post(const npc::DetectorError &error) {
   switch (error.kind()) {
@@ -80,14 +43,12 @@ bool npc::DetectEngine::start() {
     if (!current.mask_error.empty())
       throw npc::DetectorError(npc::DetectorError::Kind::settings,
                                "The property mask cannot be used. " + current.mask_error);
-    detector_ = npc::make_detector(current);
-    faces_ = npc::make_faces(current);
+    analyser_ =
+        std::make_unique<npc::Analyser>(npc::make_detector(current), npc::make_faces(current));
   } catch (const npc::DetectorError &error) {
-    detector_.reset();
     post(error);
     return false;
   } catch (const std::exception &error) {
-    detector_.reset();
     post({npc::DetectorError::Kind::failed,
           std::string("OpenCV failed to make the detector: ") + error.what()});
     return false;
@@ -98,22 +59,21 @@ bool npc::DetectEngine::start() {
 void npc::DetectEngine::stop() {
   image_.wipe();
   if (!image_.mat().empty())
-    guard([this] { detector_->forget(image_.mat()); });
+    guard([this] { analyser_->forget(image_.mat()); });
   face_image_.wipe();
   if (!face_image_.mat().empty())
-    guard([this] { faces_->forget(face_image_.mat()); });
+    guard([this] { analyser_->forget_faces(face_image_.mat()); });
+  analyser_.reset();
   image_.forget();
   face_image_.forget();
-  faces_.reset();
   luma_.forget();
-  cache_.forget();
-  detector_.reset();
-  negotiated_ = warned_late_ = false;
+  frames_ = npc::Schedule();
+  negotiation_ = Negotiation::none;
+  warned_late_ = false;
   for (npc::WarningLimit *limit : {&short_frames_, &corrupted_frames_, &odd_pixels_})
     limit->reset();
   tags.forget();
   qos.reset();
-  reset_schedule();
 }
 
 GstClockTime npc::DetectEngine::time_of(const npc::FrameTimes &times) {
@@ -123,96 +83,124 @@ GstClockTime npc::DetectEngine::time_of(const npc::FrameTimes &times) {
   return GST_CLOCK_TIME_IS_VALID(running) ? running : gst_util_get_timestamp();
 }
 
-void npc::DetectEngine::reset_schedule() {
-  frames_ = analyses_ = detections_ = scans_ = npc::Schedule();
-  last_ = GST_CLOCK_TIME_NONE;
-  if (faces_)
-    faces_->reset();
-  // The next detection is a full scan.
-  confidence_ = -1;
-}
-
-/// Whether the detector may look at the frame of `time`.
-bool npc::DetectEngine::is_detection_due(GstClockTime time, const npc::DetectSettings &current) {
-  // What stands was found with other settings.
-  if (confidence_ != current.confidence || masks_ != current.masks) {
-    detections_.reset();
-    scans_.reset();
-    confidence_ = current.confidence;
-    masks_ = current.masks;
+bool npc::DetectEngine::set_caps(GstCaps *caps) {
+  negotiation_ = Negotiation::none;
+  if (!gst_video_info_from_caps(&info_, caps)) {
+    GST_ERROR_OBJECT(element_, "cannot parse caps: %s", npc::describe(caps).c_str());
+    return false;
   }
-  return detections_.is_due(time, current.detection_interval,
-                            current.detection_interval / kEarlyShare) ||
-         caps_.every_frame;
+  const int width = GST_VIDEO_INFO_WIDTH(&info_), height = GST_VIDEO_INFO_HEIGHT(&info_);
+  if (width > npc::kLargestSide || height > npc::kLargestSide) {
+    GST_ELEMENT_ERROR(element_, STREAM, FORMAT,
+                      ("Frames of %dx%d pixels are too large: npcdetect takes up to %d on a side. "
+                       "Check the caps, or put videoscale before it.",
+                       width, height, npc::kLargestSide),
+                      (nullptr));
+    return false;
+  }
+  // The lines of both fields are taken as they come, as one picture: scaled down there is little
+  // between them, and GStreamer's converter cannot tell fields of one line apart.
+  info_.interlace_mode = GST_VIDEO_INTERLACE_MODE_PROGRESSIVE;
+  GstVideoOrientationMethod wanted;
+  {
+    npc::ObjectLocker lock(element_);
+    wanted = settings.video_direction;
+  }
+  return configure(tags.resolve(wanted));
 }
 
-/// Takes what is needed out of `buffer`: cells for the cache, and the picture, if regions_ of it
-/// are to be looked at. Returns false if it is no frame as the caps have it.
-bool npc::DetectEngine::take(GstBuffer *buffer, GstClockTime time,
-                             const npc::DetectSettings &current, npc::DetectStats &spent) {
-  regions_.clear();
-  propagated_ = face_due_ = false;
+/// Follows the property, or the tags, to another way up. Returns whether frames can be analysed.
+bool npc::DetectEngine::turn_upright(GstVideoOrientationMethod wanted) {
+  const GstVideoOrientationMethod method = tags.resolve(wanted);
+  if (negotiation_ == Negotiation::done && method == view_.method)
+    return true;
+  // Upstream does not send caps again after a flush: ours are to be sent once it is over.
+  return negotiation_ != Negotiation::none && configure(method);
+}
+
+/// Frames as in info_ follow, which `method` makes upright.
+bool npc::DetectEngine::configure(GstVideoOrientationMethod method) {
+  negotiation_ = Negotiation::none;
+  view_ = npc::view_of(info_, method);
+  if (!view_.believable && odd_pixels_.ask())
+    GST_ELEMENT_WARNING(element_, STREAM, FORMAT,
+                        ("The pixel-aspect-ratio %d/%d of the frames cannot be, and is taken for "
+                         "1/1. Put capssetter or a capsfilter with the right one after the source.",
+                         GST_VIDEO_INFO_PAR_N(&info_), GST_VIDEO_INFO_PAR_D(&info_)),
+                        (nullptr));
+  if (!configure_images(method)) {
+    GST_ELEMENT_ERROR(element_, STREAM, FORMAT,
+                      ("Frames of this format cannot be converted for the detector. Put "
+                       "videoconvert before npcdetect."),
+                      ("%s of %dx%d", gst_video_format_to_string(GST_VIDEO_INFO_FORMAT(&info_)),
+                       GST_VIDEO_INFO_WIDTH(&info_), GST_VIDEO_INFO_HEIGHT(&info_)));
+    return false;
+  }
+  qos.configure(info_);
+  analyser_->configure(image_.mat().size(), face_image_.mat().size());
+  GST_INFO_OBJECT(element_, "%s frames of %dx%d, upright %dx%d, analysed as %dx%d %s",
+                  gst_video_format_to_string(GST_VIDEO_INFO_FORMAT(&info_)),
+                  GST_VIDEO_INFO_WIDTH(&info_), GST_VIDEO_INFO_HEIGHT(&info_), view_.size.width,
+                  view_.size.height, image_.mat().cols, image_.mat().rows,
+                  image_.mat().type() == CV_8UC1 ? "luma" : "BGR");
+  if (push_caps())
+    negotiation_ = Negotiation::done;
+  else if (GST_PAD_IS_FLUSHING(srcpad_))
+    negotiation_ = Negotiation::unsent;
+  frames_ = npc::Schedule();
+  return negotiation_ == Negotiation::done;
+}
+
+/// Makes the pictures that the analyser wants. Returns false if GStreamer cannot convert so.
+bool npc::DetectEngine::configure_images(GstVideoOrientationMethod method) {
+  luma_.configure(info_, method);
+  const npc::InputSpec wanted = analyser_->input_spec(view_.shape);
+  if (!image_.configure(info_, wanted.size, wanted.type, method))
+    return false;
+  const std::optional<npc::InputSpec> faces = analyser_->face_input_spec(view_.shape);
+  return !faces || face_image_.configure(info_, faces->size, faces->type, method);
+}
+
+bool npc::DetectEngine::push_caps() {
+  GstCaps *described = gst_caps_new_simple(
+      "application/x-npc-detections", "version", G_TYPE_INT, 1, "width", G_TYPE_INT,
+      view_.size.width, "height", G_TYPE_INT, view_.size.height, "framerate", GST_TYPE_FRACTION,
+      GST_VIDEO_INFO_FPS_N(&info_), GST_VIDEO_INFO_FPS_D(&info_), nullptr);
+  // Who follows people needs it for their speed.
+  if (view_.pixel.width != view_.pixel.height)
+    gst_caps_set_simple(described, "pixel-aspect-ratio", GST_TYPE_FRACTION, view_.pixel.width,
+                        view_.pixel.height, nullptr);
+  const bool sent = gst_pad_push_event(srcpad_, gst_event_new_caps(described));
+  gst_caps_unref(described);
+  return sent;
+}
+
+void npc::DetectEngine::reset_schedule() {
+  frames_ = npc::Schedule();
+  if (analyser_)
+    analyser_->reset();
+}
+
+/// Takes what the analyser needs out of `buffer`. Returns none if it is no frame as the caps have
+/// it.
+std::optional<npc::AnalysisPlan> npc::DetectEngine::take(GstBuffer *buffer, GstClockTime time,
+                                                         const npc::AnalysisSettings &current,
+                                                         npc::AnalysisStats &spent) {
   npc::MappedFrame frame(info_, buffer);
   if (!frame.good())
-    return false;
-  const bool due = is_detection_due(time, current);
-  if (!analyses_.is_due(time, kLookInterval, kLookInterval / kEarlyShare) && !due)
-    return true;
-  Stopwatch stopwatch;
-  luma_.copy(frame, current.masks);
-  const GstClockTime passed = GST_CLOCK_TIME_IS_VALID(last_) && time > last_ ? time - last_ : 0;
-  cache_.analyse(luma_.mat(), static_cast<double>(passed) / GST_SECOND);
-  last_ = time;
-  propagated_ = !due;
-  if (due && (keeps_nothing(current) || scans_.is_due(time, current.full_scan)))
-    regions_ = {cache_.whole()};
-  else if (due)
-    regions_ = cache_.plan();
-  if (is_full_scan())
-    scans_.restart(time, current.full_scan);
-  spent.gate_time = stopwatch.lap();
-  if (!regions_.empty())
+    return std::nullopt;
+  const auto cells = [&]() -> const cv::Mat & {
+    luma_.copy(frame, current.masks);
+    return luma_.mat();
+  };
+  const npc::AnalysisPlan plan = analyser_->plan(time, current, cells, spent);
+  npc::Stopwatch stopwatch;
+  if (!plan.regions.empty())
     image_.copy(frame, current.masks);
-  face_due_ = faces_ && faces_->is_due(seconds_of(time), seconds_of(current.face_interval));
-  if (face_due_)
+  if (plan.faces)
     face_image_.copy(frame, current.masks);
-  spent.convert_time = stopwatch.lap();
-  return true;
-}
-
-/// Brings what stands up to date. Returns false after an error.
-bool npc::DetectEngine::analyse(const npc::DetectSettings &current, npc::DetectStats &spent) {
-  Stopwatch stopwatch;
-  if (propagated_) {
-    cache_.propagate();
-    spent.propagate_time = stopwatch.lap();
-  }
-  if (regions_.empty())
-    return true;
-  std::vector<std::vector<npc::Detection>> found(regions_.size());
-  for (std::size_t i = 0; i < regions_.size(); ++i)
-    if (!detect(regions_[i].crop, current.confidence, found[i]))
-      return false;
-  spent.detect_time = stopwatch.lap();
-  spent.detections = 1;
-  spent.full_scans = is_full_scan() ? 1 : 0;
-  if (keeps_nothing(current))
-    cache_.replace(std::move(found.front()));
-  else
-    cache_.update(regions_, found, static_cast<float>(current.confidence));
-  spent.gate_time += stopwatch.lap();
-  return true;
-}
-
-/// Looks at `crop` of the picture; adds what is there, in pixels of the picture.
-bool npc::DetectEngine::detect(const cv::Rect &crop, double confidence,
-                               std::vector<npc::Detection> &found) {
-  const auto floor = static_cast<float>(confidence * kWeakShare);
-  if (!guard([&] { detector_->detect(image_.mat()(crop), floor, found); }))
-    return false;
-  for (npc::Detection &object : found)
-    object.box += cv::Point2f(crop.tl());
-  return true;
+  spent.convert_time += stopwatch.lap();
+  return plan;
 }
 
 /// Does what OpenCV may fail at. Returns false after an error.
@@ -228,33 +216,6 @@ bool npc::DetectEngine::guard(const std::function<void()> &work) {
     return false;
   }
   return true;
-}
-
-bool npc::DetectEngine::find_faces(GstClockTime time, double confidence, npc::DetectStats &spent) {
-  if (!faces_)
-    return true;
-  Stopwatch stopwatch;
-  std::vector<cv::Rect2f> people;
-  for (const npc::Detection &object : cache_.standing())
-    if (object.label == "person" && object.confidence >= static_cast<float>(confidence))
-      people.push_back(scaled(object.box, image_.mat().size(), face_image_.mat().size()));
-  faces_->follow(people);
-  const auto floor = static_cast<float>(confidence * kWeakShare);
-  const bool good = !std::exchange(face_due_, false) ||
-                    guard([&] { faces_->search(face_image_.mat(), seconds_of(time), floor); });
-  spent.face_time = stopwatch.lap();
-  return good;
-}
-
-/// People, things and faces, in pixels of the picture.
-std::vector<npc::Detection> npc::DetectEngine::all_standing() const {
-  std::vector<npc::Detection> all = cache_.standing();
-  if (!faces_)
-    return all;
-  for (const npc::Detection &face : faces_->standing())
-    all.push_back({scaled(face.box, face_image_.mat().size(), image_.mat().size()), face.confidence,
-                   face.label});
-  return all;
 }
 
 GstFlowReturn npc::DetectEngine::push(const npc::FrameTimes &times, double confidence,
@@ -415,28 +376,30 @@ GstFlowReturn npc::DetectEngine::chain(GstBuffer *buffer) {
     skip_corrupted(times);
     return GST_FLOW_OK;
   }
-  npc::DetectStats spent;
-  const bool good = due && take(buffer, time, current, spent);
+  npc::AnalysisStats spent;
+  std::optional<npc::AnalysisPlan> plan;
+  if (due)
+    plan = take(buffer, time, current.analysis, spent);
   // Before detection: cameras have few buffers.
   gst_buffer_unref(buffer);
-  if (!good) {
+  if (!plan) {
     skip_frame(times, due);
     return GST_FLOW_OK;
   }
-  detector_->set_time(seconds_of(time));
-  if (!analyse(current, spent) || !find_faces(time, current.confidence, spent))
+  std::vector<npc::Detection> found;
+  if (!guard([&] { found = analyser_->analyse(*plan, image_.mat(), face_image_.mat(), spent); }))
     return GST_FLOW_ERROR;
   {
     npc::ObjectLocker lock(element_);
     stats.analysed++;
-    stats.add(spent);
+    stats.analysis += spent;
   }
-  const std::vector<npc::Detection> all = all_standing();
-  GST_LOG_OBJECT(
-      element_,
-      "%zu detections at %" GST_TIME_FORMAT ", %zu windows looked at in %" G_GUINT64_FORMAT " us",
-      all.size(), GST_TIME_ARGS(times.pts), regions_.size(), spent.detect_time / GST_USECOND);
-  const GstFlowReturn flow = push(times, current.confidence, all);
+  GST_LOG_OBJECT(element_,
+                 "%zu detections at %" GST_TIME_FORMAT
+                 ", %zu regions analysed in %" G_GUINT64_FORMAT " us",
+                 found.size(), GST_TIME_ARGS(times.pts), plan->regions.size(),
+                 spent.detect_time / GST_USECOND);
+  const GstFlowReturn flow = push(times, plan->confidence, found);
   qos.looked(arrival, gst_element_get_current_running_time(element_));
   return flow;
 }
@@ -458,7 +421,7 @@ void npc::DetectEngine::set_mask(const gchar *text) {
     if (good || !running) {
       settings.mask = text != nullptr ? text : "";
       settings.mask_error = error;
-      settings.masks = std::move(masks);
+      settings.analysis.masks = std::move(masks);
       return;
     }
   }

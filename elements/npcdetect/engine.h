@@ -6,12 +6,11 @@
 
 #include <functional>
 #include <memory>
-#include <string>
+#include <optional>
 #include <vector>
 
 #include "base/warninglimit.h"
-#include "gstbase/objectlocker.h"
-#include "npcdetect/core/detectioncache.h"
+#include "npcdetect/core/analyser.h"
 #include "npcdetect/core/schedule.h"
 #include "npcdetect/qosmonitor.h"
 #include "npcdetect/settings.h"
@@ -23,18 +22,7 @@ namespace npc {
 /// Under the object lock.
 struct DetectStats {
   guint64 frames_in = 0, analysed = 0, skipped = 0, corrupted = 0, dropped = 0, lost = 0;
-  guint64 detections = 0, full_scans = 0;
-  guint64 gate_time = 0, convert_time = 0, propagate_time = 0, detect_time = 0, face_time = 0;
-
-  void add(const DetectStats &more) {
-    detections += more.detections;
-    full_scans += more.full_scans;
-    gate_time += more.gate_time;
-    convert_time += more.convert_time;
-    propagate_time += more.propagate_time;
-    detect_time += more.detect_time;
-    face_time += more.face_time;
-  }
+  AnalysisStats analysis;
 };
 
 /// What must outlive an input buffer that is given back early.
@@ -52,7 +40,8 @@ struct FrameTimes {
   guint flags;
 };
 
-/// The streaming thread owns all but `settings` and `stats`.
+/// Takes frames, and pushes what the analyser finds in them. The streaming thread owns all but
+/// `settings` and `stats`.
 class DetectEngine {
  public:
   /// The element and its pads outlive it.
@@ -65,7 +54,6 @@ class DetectEngine {
   void reset_schedule();
   GstFlowReturn chain(GstBuffer *buffer);
   void set_mask(const gchar *text);
-  void post(const DetectorError &error);
 
   QosMonitor qos;
   OrientationTags tags;
@@ -73,27 +61,24 @@ class DetectEngine {
   DetectStats stats;        // under the object lock
 
  private:
+  enum class Negotiation {
+    none,    // no caps, or none that will do
+    unsent,  // frames as in info_ come, but a flush kept our caps from going downstream
+    done,
+  };
+
+  void post(const DetectorError &error);
   bool configure(GstVideoOrientationMethod method);
+  bool configure_images(GstVideoOrientationMethod method);
+  bool push_caps();
   bool turn_upright(GstVideoOrientationMethod wanted);
   GstClockTime time_of(const FrameTimes &times);
-  bool take(GstBuffer *buffer, GstClockTime time, const DetectSettings &current,
-            DetectStats &spent);
-  bool is_detection_due(GstClockTime time, const DetectSettings &current);
-  /// Whether each look is at the whole frame, and its result all that is known.
-  bool keeps_nothing(const DetectSettings &current) const {
-    return caps_.every_frame || !current.motion_gate;
-  }
-  bool is_full_scan() const {
-    return !regions_.empty() && regions_.front().crop.size() == image_.mat().size();
-  }
-  bool analyse(const DetectSettings &current, DetectStats &spent);
-  bool detect(const cv::Rect &crop, double confidence, std::vector<Detection> &found);
+  std::optional<AnalysisPlan> take(GstBuffer *buffer, GstClockTime time,
+                                   const AnalysisSettings &current, AnalysisStats &spent);
   void report_loss(const FrameTimes &times, const Loss &loss);
   bool drop_late(const FrameTimes &times, const Arrival &arrival);
   void resynchronise(const FrameTimes &times);
   void post_qos(const FrameTimes &times, GstClockTimeDiff late);
-  bool find_faces(GstClockTime time, double confidence, DetectStats &spent);
-  std::vector<Detection> all_standing() const;
   bool guard(const std::function<void()> &work);
   void skip_frame(const FrameTimes &times, bool due);
   void skip_corrupted(const FrameTimes &times);
@@ -103,26 +88,15 @@ class DetectEngine {
 
   GstElement *const element_;
   GstPad *const sinkpad_, *const srcpad_;
-  std::unique_ptr<Detector> detector_;
-  WorkingImage image_;
-  std::unique_ptr<Faces> faces_;  // null: not looked for
-  WorkingImage face_image_;
-  bool face_due_ = false;  // face_image_ is of this frame, and is to be searched
+  std::unique_ptr<Analyser> analyser_;  // from start() to stop()
   SmallLuma luma_;
-  DetectionCache cache_;
-  DetectorCaps caps_;
-  std::vector<CropRegion> regions_;  // of image_, that are to be looked at
-  bool propagated_ = false;          // what stands is to be moved on to this frame
+  WorkingImage image_, face_image_;
+  Negotiation negotiation_ = Negotiation::none;
   GstVideoInfo info_{};
   View view_;
-  bool negotiated_ = false;
-  bool caps_unsent_ = false;  // a flush kept them from going downstream
+  Schedule frames_;           // that `interval` chooses
   bool warned_late_ = false;  // that frames are late for ever; once
   WarningLimit short_frames_, corrupted_frames_, odd_pixels_;
-  Schedule frames_, analyses_, detections_, scans_;
-  GstClockTime last_ = GST_CLOCK_TIME_NONE;  // of the frame whose cells the cache has
-  double confidence_ = -1;                   // what the last detection was made with
-  std::vector<Polygon> masks_;
 };
 
 }  // namespace npc

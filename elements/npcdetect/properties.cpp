@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "gstbase/objectlocker.h"
 #include "npcdetect/instance.h"
 
 GST_DEBUG_CATEGORY_EXTERN(npcdetect_debug);
@@ -39,10 +40,11 @@ GstStructure *structure_of(const DetectStats &stats) {
       "npc-detect-stats", "frames-in", G_TYPE_UINT64, stats.frames_in, "analysed", G_TYPE_UINT64,
       stats.analysed, "skipped", G_TYPE_UINT64, stats.skipped, "corrupted", G_TYPE_UINT64,
       stats.corrupted, "dropped", G_TYPE_UINT64, stats.dropped, "lost", G_TYPE_UINT64, stats.lost,
-      "detections", G_TYPE_UINT64, stats.detections, "full-scans", G_TYPE_UINT64, stats.full_scans,
-      "gate-time", G_TYPE_UINT64, stats.gate_time, "convert-time", G_TYPE_UINT64,
-      stats.convert_time, "carry-time", G_TYPE_UINT64, stats.propagate_time, "detect-time",
-      G_TYPE_UINT64, stats.detect_time, "face-time", G_TYPE_UINT64, stats.face_time, nullptr);
+      "detections", G_TYPE_UINT64, stats.analysis.detections, "full-scans", G_TYPE_UINT64,
+      stats.analysis.full_scans, "gate-time", G_TYPE_UINT64, stats.analysis.gate_time,
+      "convert-time", G_TYPE_UINT64, stats.analysis.convert_time, "carry-time", G_TYPE_UINT64,
+      stats.analysis.propagate_time, "detect-time", G_TYPE_UINT64, stats.analysis.detect_time,
+      "face-time", G_TYPE_UINT64, stats.analysis.face_time, nullptr);
 }
 
 }  // namespace
@@ -97,7 +99,7 @@ void set_detect_property(GObject *object, guint id, const GValue *value, GParamS
       settings.classes = text();
       break;
     case PROP_CONFIDENCE:
-      settings.confidence = g_value_get_double(value);
+      settings.analysis.confidence = g_value_get_double(value);
       break;
     case PROP_INPUT_WIDTH:
       settings.input_width = g_value_get_uint(value);
@@ -112,7 +114,7 @@ void set_detect_property(GObject *object, guint id, const GValue *value, GParamS
       settings.face_model = text();
       break;
     case PROP_FACE_INTERVAL:
-      settings.face_interval = g_value_get_uint64(value);
+      settings.analysis.face_interval = g_value_get_uint64(value);
       break;
     case PROP_MIN_SIZE:
       settings.min_size = g_value_get_double(value);
@@ -121,13 +123,13 @@ void set_detect_property(GObject *object, guint id, const GValue *value, GParamS
       settings.interval = g_value_get_uint64(value);
       break;
     case PROP_DETECTION_INTERVAL:
-      settings.detection_interval = g_value_get_uint64(value);
+      settings.analysis.detection_interval = g_value_get_uint64(value);
       break;
     case PROP_MOTION_GATE:
-      settings.motion_gate = g_value_get_boolean(value);
+      settings.analysis.motion_gate = g_value_get_boolean(value);
       break;
     case PROP_FULL_SCAN:
-      settings.full_scan = g_value_get_uint64(value);
+      settings.analysis.full_scan = g_value_get_uint64(value);
       break;
     case PROP_VIDEO_DIRECTION:
       if (g_value_get_enum(value) == GST_VIDEO_ORIENTATION_CUSTOM)
@@ -159,7 +161,7 @@ void get_detect_property(GObject *object, guint id, GValue *value, GParamSpec *p
       g_value_set_string(value, settings.classes.c_str());
       break;
     case PROP_CONFIDENCE:
-      g_value_set_double(value, settings.confidence);
+      g_value_set_double(value, settings.analysis.confidence);
       break;
     case PROP_INPUT_WIDTH:
       g_value_set_uint(value, settings.input_width);
@@ -174,7 +176,7 @@ void get_detect_property(GObject *object, guint id, GValue *value, GParamSpec *p
       g_value_set_string(value, settings.face_model.c_str());
       break;
     case PROP_FACE_INTERVAL:
-      g_value_set_uint64(value, settings.face_interval);
+      g_value_set_uint64(value, settings.analysis.face_interval);
       break;
     case PROP_MIN_SIZE:
       g_value_set_double(value, settings.min_size);
@@ -183,13 +185,13 @@ void get_detect_property(GObject *object, guint id, GValue *value, GParamSpec *p
       g_value_set_uint64(value, settings.interval);
       break;
     case PROP_DETECTION_INTERVAL:
-      g_value_set_uint64(value, settings.detection_interval);
+      g_value_set_uint64(value, settings.analysis.detection_interval);
       break;
     case PROP_MOTION_GATE:
-      g_value_set_boolean(value, settings.motion_gate);
+      g_value_set_boolean(value, settings.analysis.motion_gate);
       break;
     case PROP_FULL_SCAN:
-      g_value_set_uint64(value, settings.full_scan);
+      g_value_set_uint64(value, settings.analysis.full_scan);
       break;
     case PROP_VIDEO_DIRECTION:
       g_value_set_enum(value, settings.video_direction);
@@ -242,7 +244,7 @@ void install_detector(GObjectClass *klass) {
       g_param_spec_double("confidence", "Confidence",
                           "Confidence from which a detection can begin a track, 0 to 1; from two "
                           "fifths of it on, it can extend one",
-                          0.0, 1.0, kDefaultConfidence, kPlaying));
+                          0.0, 1.0, AnalysisSettings().confidence, kPlaying));
   g_object_class_install_property(
       klass, PROP_INPUT_WIDTH,
       g_param_spec_uint(
@@ -333,7 +335,7 @@ void install_faces(GObjectClass *klass) {
       g_param_spec_uint64("face-interval", "Face interval",
                           "Time between searches of the whole frame for large faces in ns; people "
                           "are searched four times a second. 0: every frame",
-                          0, G_MAXINT64, GST_SECOND, kPlaying));
+                          0, G_MAXINT64, AnalysisSettings().face_interval, kPlaying));
 }
 
 void install_times(GObjectClass *klass) {
@@ -362,7 +364,7 @@ void install_times(GObjectClass *klass) {
                           "Least time between two looks of the detector in ns; for frames in "
                           "between, what was found is moved along by optical flow. 0: each "
                           "analysed frame is looked at",
-                          0, G_MAXINT64, kDefaultDetectionInterval, kPlaying));
+                          0, G_MAXINT64, AnalysisSettings().detection_interval, kPlaying));
   /**
    * GstNpcDetect:motion-gate:
    *
@@ -387,7 +389,7 @@ void install_times(GObjectClass *klass) {
       g_param_spec_uint64("full-scan", "Full scan",
                           "Most time between two looks at the whole frame in ns, if motion-gate is "
                           "TRUE. 0: each look is at the whole frame",
-                          0, G_MAXINT64, kDefaultFullScan, kPlaying));
+                          0, G_MAXINT64, AnalysisSettings().full_scan, kPlaying));
 }
 
 void install_picture(GObjectClass *klass) {

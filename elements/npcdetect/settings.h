@@ -6,11 +6,10 @@
 
 #include <memory>
 #include <string>
-#include <vector>
 
+#include "npcdetect/core/analyser.h"
 #include "npcdetect/core/faces.h"
 #include "npcdetect/detectors/detector.h"
-#include "npcdetect/workingimage.h"
 
 typedef enum {
   GST_NPC_DETECT_DETECTOR_AUTO,
@@ -27,28 +26,19 @@ typedef enum {
 
 namespace npc {
 
-constexpr double kDefaultConfidence = 0.5;
-constexpr GstClockTime kDefaultDetectionInterval = 125 * GST_MSECOND;
-constexpr GstClockTime kDefaultFullScan = 60 * GST_SECOND;
-
 /// The properties, as they were set. Under the object lock.
 struct DetectSettings {
   GstNpcDetectDetector detector = GST_NPC_DETECT_DETECTOR_AUTO;
   std::string model, labels, classes = "person";
-  double confidence = kDefaultConfidence;
   guint input_width = 0, input_height = 0;
   GstNpcDetectFaces faces = GST_NPC_DETECT_FACES_OFF;
   std::string face_model;
-  GstClockTime face_interval = GST_SECOND;
   double min_size = DetectorSettings().least_size;
   GstClockTime interval = 0;
-  GstClockTime detection_interval = kDefaultDetectionInterval;
-  bool motion_gate = true;
-  GstClockTime full_scan = kDefaultFullScan;
+  AnalysisSettings analysis;
   GstVideoOrientationMethod video_direction = GST_VIDEO_ORIENTATION_AUTO;  // never custom
   std::string mask;
   std::string mask_error;  // why `mask` cannot be used; empty if it can
-  std::vector<Polygon> masks;
 };
 
 /// The detector that `settings` ask for. Throws DetectorError.

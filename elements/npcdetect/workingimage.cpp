@@ -17,17 +17,6 @@ constexpr int kRowsOfCell = 2;
 // A length that compilers turn into a few instructions.
 constexpr int kChunk = 16;
 
-void blacken(cv::Mat &mat, const std::vector<Polygon> &masks) {
-  for (const Polygon &mask : masks) {
-    std::vector<cv::Point> corners;
-    for (const cv::Point2f &corner : mask)
-      corners.emplace_back(cvRound(corner.x * mat.cols), cvRound(corner.y * mat.rows));
-    cv::fillPoly(mat, corners, cv::Scalar::all(0));
-    // Scaling has mixed the pixels at the edge with their neighbours.
-    cv::polylines(mat, corners, true, cv::Scalar::all(0), 3);
-  }
-}
-
 /// Adds the bytes of a row to the sums of their columns.
 void add_row(const guint8 *row, std::vector<uint16_t> &sums) {
   uint16_t *sum = sums.data();

@@ -7,12 +7,10 @@
 #include <opencv2/core.hpp>
 #include <vector>
 
+#include "npcdetect/core/mask.h"
 #include "npcdetect/view.h"
 
 namespace npc {
-
-/// A corner of a polygon, in fractions of the upright frame.
-using Polygon = std::vector<cv::Point2f>;
 
 /// A buffer whose pixels can be read for as long as this lives.
 class MappedFrame {
