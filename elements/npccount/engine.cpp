@@ -1,19 +1,16 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// npccount: its settings, and what the streaming thread does.
+// npccount: what the streaming thread does.
 #include "npccount/engine.h"
 
-#include <sys/random.h>
-
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
-#include <memory>
 #include <utility>
 
 #include "base/pixels.h"
 #include "gstbase/eventfilter.h"
+#include "gstbase/objectlocker.h"
 #include "npccount/core/clocksync.h"
-#include "npccount/ruleparser.h"
+#include "npccount/neighbours.h"
 
 GST_DEBUG_CATEGORY_EXTERN(npccount_debug);
 #define GST_CAT_DEFAULT npccount_debug
@@ -25,14 +22,6 @@ using npc::count::Time;
 // No stream runs for 146 years: times beyond are mistakes, and sums of them would overflow.
 constexpr GstClockTime kLatest = G_MAXINT64 / 2;
 
-// The system's clock is followed when it is set, not when it is nudged: windows stay evenly spaced.
-constexpr gint64 kClockStep = 100 * GST_MSECOND;
-
-// Video in which nothing was ever found for this long may have no detector.
-constexpr Time kLongSearch = std::chrono::seconds(10);
-
-constexpr const char *kNameRule = "a name has 1 to 64 letters, digits, _ or -";
-
 Time time_from(GstClockTime time) {
   return Time(static_cast<Time::rep>(time));
 }
@@ -41,79 +30,31 @@ GstClockTime time_to(Time time) {
   return static_cast<GstClockTime>(time.count());
 }
 
-std::string new_boot() {
-  guint64 number;
-  if (getrandom(&number, sizeof number, 0) != static_cast<ssize_t>(sizeof number))
-    number = static_cast<guint64>(g_random_int()) << 32 | g_random_int();
-  g_autofree gchar *text = g_strdup_printf("%016" G_GINT64_MODIFIER "x", number);
-  return text;
-}
-
-// Text from a user, fit for a message.
-std::string in_quotes(const std::string &text) {
-  g_autofree gchar *valid = g_utf8_make_valid(text.c_str(), -1);
-  return '"' + std::string(valid) + '"';
-}
-
-void add_rules(GstNpcCounts *counts, const npc::count::RuleCounts &rules) {
-  for (const auto &[name, in, out, totals] : rules.lines) {
-    GstNpcLineCount *line = gst_npc_counts_add_line(counts, name.c_str());
-    line->in = in;
-    line->out = out;
-    line->in_total = totals.in;
-    line->out_total = totals.out;
-  }
-  for (const auto &[name, seen] : rules.zones) {
-    GstNpcZoneCount *zone = gst_npc_counts_add_zone(counts, name.c_str());
-    zone->people = seen.people;
-    zone->people_max = seen.most_people;
-    zone->entered = seen.entered;
-    zone->dwell = gst_util_uint64_scale_round(time_to(seen.dwell), 1, GST_MSECOND);
-  }
-}
-
-// What no reader would take counts for nothing: with many long names, the last classes give way.
-void shorten(GstNpcCounts *counts) {
-  while (const guint objects = gst_npc_counts_get_n_objects(counts)) {
-    g_autofree gchar *json = gst_npc_counts_to_json(counts);
-    g_autofree gchar *lines = gst_npc_counts_to_line_protocol(counts);
-    if (std::max(strlen(json), strlen(lines)) <= GST_NPC_RECORD_MAX)
-      return;
-    gst_npc_counts_remove_object(counts, objects - 1);
-  }
-}
-
 }  // namespace
 
 npc::CountEngine::CountEngine(GstElement *element, GstPad *sinkpad, GstPad *srcpad)
     : element_(element),
       sinkpad_(sinkpad),
       srcpad_(srcpad),
-      boot_(new_boot()),
       window_(time_from(settings.interval)),
-      timer_(element, [this] { return watch(); }) {
+      watchdog_(
+          element, sinkpad, [this] { return check_activity(); },
+          [this](GstEvent *event) { handle_event(event); }) {
   gst_segment_init(&segment_, GST_FORMAT_TIME);
 }
 
 bool npc::CountEngine::start() {
   const npc::CountSettings current = copy_settings();
-  for (const auto &[property, name] :
-       {std::pair{"site", &current.site}, std::pair{"camera", &current.camera}}) {
-    if (!name->refused)
-      continue;
-    GST_ELEMENT_ERROR(element_, RESOURCE, SETTINGS,
-                      ("The property %s cannot be %s: %s.", property,
-                       in_quotes(*name->refused).c_str(), kNameRule),
-                      (nullptr));
+  const std::string error = current.rules.error();
+  if (!error.empty()) {
+    GST_ELEMENT_ERROR(element_, RESOURCE, SETTINGS, ("%s", error.c_str()), (nullptr));
     return false;
   }
-  if (refuse_to_start(current))
-    return false;
   window_ = npc::count::Window(time_from(current.interval));
   apply_definitions(current);
   load_totals(current);
   apply_resets();
-  if (!timer_.start()) {
+  if (!watchdog_.start()) {
     GST_ELEMENT_ERROR(element_, RESOURCE, FAILED,
                       ("npccount cannot make a thread: end other programs, or raise the limit of "
                        "processes (ulimit -u)."),
@@ -124,18 +65,22 @@ bool npc::CountEngine::start() {
 }
 
 void npc::CountEngine::stop() {
+  watchdog_.stop();
   flush();
   apply_resets();
   save_totals(copy_settings());
   negotiated_ = false;
-  utc_base_.reset();
+  utc_clock_.reset();
+}
+
+void npc::CountEngine::play() {
+  watchdog_.play(time_to(npc::count::ActivityMonitor::kTimeout));
 }
 
 void npc::CountEngine::flush() {
   forget();
   gst_segment_init(&segment_, GST_FORMAT_TIME);
-  streaming_ = false;
-  live_.reset();
+  stream_ = Stream::closed;
 }
 
 void npc::CountEngine::forget() {
@@ -144,8 +89,8 @@ void npc::CountEngine::forget() {
   rules_.forget();
   stream_clock_.reset();
   last_.reset();
-  active_at_.reset();
-  searching_since_.reset();
+  activity_.forget_stream();
+  search_.restart();
 }
 
 bool npc::CountEngine::set_caps(GstCaps *caps) {
@@ -171,8 +116,12 @@ bool npc::CountEngine::set_caps(GstCaps *caps) {
   frame_duration_ = numerator > 0
                         ? time_from(gst_util_uint64_scale_int(GST_SECOND, denominator, numerator))
                         : Time::zero();
-  if (!negotiated_)
-    searching_ = gst_structure_has_name(structure, "video/x-raw");
+  if (!negotiated_) {
+    if (gst_structure_has_name(structure, "video/x-raw"))
+      search_.begin();
+    else
+      search_.end();
+  }
   GstCaps *counts = gst_caps_from_string(GST_NPC_COUNTS_CAPS);
   negotiated_ = gst_pad_push_event(srcpad_, gst_event_new_caps(counts));
   gst_caps_unref(counts);
@@ -191,8 +140,9 @@ bool npc::CountEngine::set_segment(const GstSegment *segment) {
     forget();
     gst_segment_copy_into(segment, &segment_);
   }
-  streaming_ = true;
-  note_activity();
+  if (stream_ == Stream::closed)
+    stream_ = Stream::unknown;
+  note_activity({});
   return true;
 }
 
@@ -216,12 +166,17 @@ std::optional<Time> npc::CountEngine::running_time(GstClockTime pts) {
   return running <= kLatest ? std::optional(time_from(running)) : std::nullopt;
 }
 
+GstClockTime npc::CountEngine::timestamp_of(Time running) const {
+  return gst_segment_position_from_running_time(&segment_, GST_FORMAT_TIME, time_to(running));
+}
+
 Time npc::CountEngine::duration_of(GstClockTime duration) const {
   return GST_CLOCK_TIME_IS_VALID(duration) ? time_from(std::min(duration, kLatest))
                                            : frame_duration_;
 }
 
 GstFlowReturn npc::CountEngine::chain(GstBuffer *buffer) {
+  watchdog_.await();
   const npc::CountSettings current = copy_settings();
   npc::read_detections(buffer, frame_, pixel_width_, current.people_classes, detections_);
   const GstClockTime pts = GST_BUFFER_PTS(buffer), duration = GST_BUFFER_DURATION(buffer);
@@ -236,37 +191,27 @@ GstFlowReturn npc::CountEngine::chain(GstBuffer *buffer) {
     return GST_FLOW_OK;
   }
   const Time now = advance_clock(*running, current);
-  miss_detector(now);
+  if (search_.note(now, !detections_.empty()))
+    GST_ELEMENT_WARNING(
+        element_, STREAM, FORMAT,
+        ("No detections have come with the video. If nobody is there all is well; "
+         "else put a detector before npccount, such as npcdetect."),
+        ("neither GstVideoRegionOfInterestMeta nor GstAnalyticsODMtd on any frame"));
   const GstFlowReturn flow = advance_window(now, false, current);
-  active_length_ = duration_of(duration);
+  const Time length = duration_of(duration);
   // Now, not before: while downstream blocks, frames cannot come.
-  note_activity();
+  note_activity(length);
   if (flow != GST_FLOW_OK)
     return flow;
   apply_definitions(current);
   tracker_.update(now, detections_);
   post(rules_.update(now, tracker_.tracks(), frame_), pts, now, current);
   const npc::count::FrameCounts counts = npc::count::count_tracks(tracker_.tracks());
-  window_.add(now, active_length_, counts);
+  window_.add(now, length, counts);
   GST_LOG_OBJECT(element_, "%zu detections at %" GST_TIME_FORMAT ": %u people, %u moving, %u faces",
                  detections_.size(), GST_TIME_ARGS(time_to(now)), counts.people, counts.moving,
                  counts.faces);
   return GST_FLOW_OK;
-}
-
-// Pictures without a detector before them look like an empty room.
-void npc::CountEngine::miss_detector(Time now) {
-  if (!searching_)
-    return;
-  if (!searching_since_)
-    searching_since_ = now;
-  searching_ = detections_.empty() && now - *searching_since_ < kLongSearch;
-  if (searching_ || !detections_.empty())
-    return;
-  GST_ELEMENT_WARNING(element_, STREAM, FORMAT,
-                      ("No detections have come with the video. If nobody is there all is well; "
-                       "else put a detector before npccount, such as npcdetect."),
-                      ("neither GstVideoRegionOfInterestMeta nor GstAnalyticsODMtd on any frame"));
 }
 
 GstFlowReturn npc::CountEngine::gap(GstClockTime pts, GstClockTime duration, bool lost) {
@@ -278,7 +223,7 @@ GstFlowReturn npc::CountEngine::gap(GstClockTime pts, GstClockTime duration, boo
   const Time start = advance_clock(*running, current), length = duration_of(duration);
   Time end = start + length;
   // What lies ahead of the clock may come all the same.
-  if (const std::optional<Time> now = clock_time(); now && live_.value_or(false))
+  if (const std::optional<Time> now = clock_time(); now && stream_ == Stream::live)
     end = std::min(end, std::max(start, *now + time_from(current.interval)));
   if (lost) {
     GST_DEBUG_OBJECT(element_, "frames were lost at %" GST_TIME_FORMAT, GST_TIME_ARGS(pts));
@@ -287,15 +232,14 @@ GstFlowReturn npc::CountEngine::gap(GstClockTime pts, GstClockTime duration, boo
     return advance_window(end, true, current);
   }
   const GstFlowReturn flow = advance_window(end, false, current);
-  active_length_ = length;
-  note_activity();
+  note_activity(length);
   return flow;
 }
 
 // A frame or a gap begins at `running`. Returns the time to go by.
 Time npc::CountEngine::advance_clock(Time running, const npc::CountSettings &current) {
   Time time = running;
-  if (const std::optional<Time> now = clock_time(); now && live_.value_or(false)) {
+  if (const std::optional<Time> now = clock_time(); now && stream_ == Stream::live) {
     const Time shift = stream_clock_.shift();
     time = stream_clock_.map(running, *now, time_from(current.interval));
     if (std::chrono::abs(stream_clock_.shift() - shift) > npc::count::StreamClock::kOutOfOrder)
@@ -325,7 +269,36 @@ void npc::CountEngine::finish() {
   if (const auto closed = window_.finish())
     emit(*closed, copy_settings());
   forget();
-  streaming_ = false;
+  stream_ = Stream::closed;
+}
+
+// There was a sign of life, which lasts for `length`, or as long as the last one.
+void npc::CountEngine::note_activity(std::optional<Time> length) {
+  if (stream_ == Stream::unknown)
+    if (const std::optional<bool> live = npc::is_live(sinkpad_))
+      stream_ = *live ? Stream::live : Stream::file;
+  activity_.note(clock_time(), last_, length);
+}
+
+// Nothing may come any more. Returns when to check again.
+GstClockTime npc::CountEngine::check_activity() {
+  const std::optional<Time> now = clock_time();
+  if (!now)
+    return GST_CLOCK_TIME_NONE;
+  const auto silence = activity_.check(*now);
+  // A file is not silent but slow, and what is counted in it must not depend on how slow.
+  if (stream_ != Stream::live || !negotiated_ || GST_PAD_IS_FLUSHING(sinkpad_))
+    return time_to(*now + npc::count::ActivityMonitor::kTimeout);
+  if (!silence)
+    return time_to(activity_.due());
+  const npc::CountSettings current = copy_settings();
+  if (!window_.is_stalled())
+    GST_WARNING_OBJECT(element_, "nothing has come for %" GST_TIME_FORMAT,
+                       GST_TIME_ARGS(time_to(silence->length)));
+  window_.stall(silence->since);
+  advance_window(silence->reached, true, current);
+  return time_to(*now +
+                 std::max(window_.end() - silence->reached, Time(std::chrono::milliseconds(1))));
 }
 
 // UTC in ns at the end of a window.
@@ -336,61 +309,21 @@ gint64 npc::CountEngine::utc_of(const npc::count::WindowCounts &window) {
   // A pipeline that prerolls has no clock yet: running time begins when it plays.
   if (!now)
     return GST_STATE(element_) < GST_STATE_PLAYING ? utc + running.count() : utc;
-  const gint64 base = utc - now->count();
-  if (!utc_base_ || std::abs(base - *utc_base_) > kClockStep)
-    utc_base_ = base;
-  const gint64 time = std::max<gint64>(*utc_base_ + running.count(), 0);
-  return live_.value_or(false) ? std::min(time, utc + window.length.count()) : time;
-}
-
-// Whether a push that ended with `flow` was refused at the door. Else somebody may have the buffer:
-// a tee says that one branch is flushing after it has served another.
-bool npc::CountEngine::nobody_took(GstFlowReturn flow) const {
-  if (flow != GST_FLOW_FLUSHING && flow != GST_FLOW_EOS)
-    return flow == GST_FLOW_NOT_LINKED;
-  const auto is_closed = [](GstPad *pad) {
-    return GST_PAD_IS_FLUSHING(pad) || GST_PAD_IS_EOS(pad);
-  };
-  if (is_closed(srcpad_))
-    return true;
-  g_autoptr(GstPad) peer = gst_pad_get_peer(srcpad_);
-  // Where a bin ends, it is the pad on its other side.
-  while (peer != nullptr && GST_IS_PROXY_PAD(peer)) {
-    g_autoptr(GstProxyPad) other = gst_proxy_pad_get_internal(GST_PROXY_PAD(peer));
-    GstPad *next = other != nullptr ? gst_pad_get_peer(GST_PAD(other)) : nullptr;
-    gst_object_unref(peer);
-    peer = next;
-  }
-  return peer == nullptr || is_closed(peer);
+  const gint64 time = utc_clock_.at(running, *now, utc);
+  return stream_ == Stream::live ? std::min(time, utc + window.length.count()) : time;
 }
 
 GstFlowReturn npc::CountEngine::emit(const npc::count::WindowCounts &window,
                                      const npc::CountSettings &current) {
-  const auto counts = std::unique_ptr<GstNpcCounts, decltype(&gst_npc_counts_free)>(
-      gst_npc_counts_new(current.site.value.c_str(), current.camera.value.c_str(), boot_.c_str()),
-      gst_npc_counts_free);
-  counts->seq = seq_;
-  counts->time = utc_of(window) / GST_MSECOND;
-  counts->interval = gst_util_uint64_scale_round(time_to(window.length), 1, GST_MSECOND);
-  counts->people = window.people;
-  counts->people_max = window.most_people;
-  counts->moving = window.moving;
-  counts->faces = window.faces;
-  for (const auto &[name, count] : window.objects)
-    gst_npc_counts_add_object(counts.get(), name.c_str())->count = count;
-  add_rules(counts.get(), rules_.close());
-  counts->flags = static_cast<GstNpcCountsFlags>(
-      (window.partial ? GST_NPC_COUNTS_FLAG_PARTIAL : 0) |
-      (window.degraded ? GST_NPC_COUNTS_FLAG_DEGRADED : 0) |
-      (window.stalled ? GST_NPC_COUNTS_FLAG_STALLED : 0) |
-      (npc::count::system_clock_is_unsynced() ? GST_NPC_COUNTS_FLAG_CLOCK_UNSYNCED : 0));
-  shorten(counts.get());
-  // Before anybody hears of them: totals that were told never fall.
+  const npc::CountsPtr counts =
+      records_.build(window, rules_.close(),
+                     {current.rules.site(), current.rules.camera(), utc_of(window),
+                      npc::count::system_clock_is_unsynced()});
+  // Before they are published: totals that somebody knows never fall.
   save_totals(current);
 
   const GstClockTime running = time_to(window.start), length = time_to(window.length);
-  const GstClockTime pts =
-      gst_segment_position_from_running_time(&segment_, GST_FORMAT_TIME, running);
+  const GstClockTime pts = timestamp_of(window.start);
   const GstClockTime stream_time = gst_segment_to_stream_time(&segment_, GST_FORMAT_TIME, pts);
   g_autofree gchar *json = gst_npc_counts_to_json(counts.get());
   GST_DEBUG_OBJECT(element_, "%s", json);
@@ -401,12 +334,12 @@ GstFlowReturn npc::CountEngine::emit(const npc::count::WindowCounts &window,
 
   const GstFlowReturn flow = gst_pad_push(srcpad_, buffer);
   // Who finds a number missing takes it for a loss, so a record that a flush or a change of state
-  // kept from leaving has none, and nobody hears of it.
-  if (nobody_took(flow)) {
+  // kept from leaving has none, and no message.
+  if (npc::was_refused(srcpad_, flow)) {
     GST_DEBUG_OBJECT(element_, "nobody takes the record: %s", gst_flow_get_name(flow));
     return flow;
   }
-  seq_++;
+  records_.advance();
   if (current.post_messages)
     gst_element_post_message(
         element_, gst_npc_counts_to_message(counts.get(), GST_OBJECT(element_), pts, stream_time,
@@ -414,36 +347,120 @@ GstFlowReturn npc::CountEngine::emit(const npc::count::WindowCounts &window,
   return flow;
 }
 
-void npc::CountEngine::set_name(npc::NameSetting npc::CountSettings::*which, const char *property,
-                                const gchar *name) {
-  const std::string text = name != nullptr ? name : "";
-  std::string kept;
-  const char *rule = kNameRule;
+void npc::CountEngine::set_rule(npc::RuleSettings::Property property, const gchar *text) {
+  std::string error;
   {
     npc::ObjectLocker lock(element_);
-    npc::NameSetting &setting = settings.*which;
-    const bool running = GST_STATE(element_) >= GST_STATE_PAUSED;
-    bool good = gst_npc_name_is_valid(text.c_str());
-    kept = setting.value;
-    if (good)
-      setting = {text, std::nullopt};
-    else if (!running)
-      setting.refused = text;
-    if (good && running &&
-        !npc::does_record_fit(settings.site.value, settings.camera.value, *settings.definitions)) {
-      setting.value = kept;
-      rule = npc::kRecordRule;
-      good = false;
-    }
-    if (good || !running)
-      return;
+    error = settings.rules.set(property, text, GST_STATE(element_) >= GST_STATE_PAUSED);
   }
+  if (!error.empty())
+    GST_ELEMENT_WARNING(element_, RESOURCE, SETTINGS, ("%s", error.c_str()), (nullptr));
+}
+
+void npc::CountEngine::apply_definitions(const npc::CountSettings &current) {
+  if (applied_ == current.rules.definitions())
+    return;
+  applied_ = current.rules.definitions();
+  rules_.define(*applied_);
+}
+
+void npc::CountEngine::reset(const gchar *name) {
+  const std::string text = name != nullptr ? name : "";
+  {
+    npc::ObjectLocker lock(element_);
+    bool known = text.empty();
+    for (const npc::count::LineDefinition &line : settings.rules.definitions()->lines)
+      known |= line.name == text;
+    if (known) {
+      resets.insert(text);
+      return;
+    }
+  }
+  g_autofree gchar *shown = g_utf8_make_valid(text.c_str(), -1);
   GST_ELEMENT_WARNING(element_, RESOURCE, SETTINGS,
-                      ("The property %s cannot be %s: %s. It stays %s.", property,
-                       in_quotes(text).c_str(), rule, in_quotes(kept).c_str()),
+                      ("There is no line \"%s\", so no totals were reset. The property lines names "
+                       "those there are.",
+                       shown),
                       (nullptr));
 }
 
+void npc::CountEngine::apply_resets() {
+  std::set<std::string> names;
+  {
+    npc::ObjectLocker lock(element_);
+    names.swap(resets);
+  }
+  for (const std::string &name : names)
+    rules_.reset_totals(name);
+  if (!names.empty())
+    totals_file_.note_change();
+}
+
+void npc::CountEngine::load_totals(const npc::CountSettings &current) {
+  if (current.state_file.empty())
+    return;
+  std::string error;
+  if (auto totals = totals_file_.load(current.state_file, error))
+    rules_.set_totals(std::move(*totals));
+  if (!error.empty())
+    GST_ELEMENT_WARNING(element_, RESOURCE, READ, ("%s", error.c_str()), (nullptr));
+}
+
+void npc::CountEngine::save_totals(const npc::CountSettings &current) {
+  if (current.state_file.empty())
+    return;
+  const auto failure = totals_file_.save(current.state_file, rules_.totals());
+  if (failure && failure->warn)
+    GST_ELEMENT_WARNING(element_, RESOURCE, WRITE, ("%s", failure->error.c_str()), (nullptr));
+  else if (failure)
+    GST_DEBUG_OBJECT(element_, "%s", failure->error.c_str());
+}
+
+void npc::CountEngine::post(const npc::count::Events &events, GstClockTime pts, Time running,
+                            const npc::CountSettings &current) {
+  for (const npc::count::Crossing &crossing : events.crossings) {
+    totals_file_.note_change();
+    GST_DEBUG_OBJECT(element_, "line %s: one more %s", crossing.line.c_str(),
+                     crossing.in ? "in" : "out");
+    post(crossing, pts, time_to(running), current);
+  }
+  for (const npc::count::Alarm &alarm : events.alarms) {
+    GST_DEBUG_OBJECT(element_, "threshold %s: %s, with %u", alarm.threshold.c_str(),
+                     alarm.above ? "above" : "below", alarm.people);
+    const Time since = running - alarm.held;
+    post(alarm, timestamp_of(since), time_to(since), current);
+  }
+}
+
+template <typename Event>
+void npc::CountEngine::post(const Event &event, GstClockTime pts, GstClockTime running,
+                            const npc::CountSettings &current) {
+  if (!current.post_messages)
+    return;
+  const npc::EventTimes times = {pts, gst_segment_to_stream_time(&segment_, GST_FORMAT_TIME, pts),
+                                 running};
+  gst_element_post_message(
+      element_, gst_message_new_element(GST_OBJECT(element_),
+                                        npc::structure_of_event(event, times, current.rules)));
+}
+
+gboolean npc::CountEngine::take_event(GstEvent *event) {
+  switch (GST_EVENT_TYPE(event)) {
+    // What makes records or ends them waits, as frames do.
+    case GST_EVENT_GAP:
+    case GST_EVENT_EOS:
+    case GST_EVENT_FLUSH_STOP:
+      watchdog_.await();
+      break;
+    default:
+      if ((gst_event_type_get_flags(GST_EVENT_TYPE(event)) & GST_EVENT_TYPE_SERIALIZED) != 0 &&
+          watchdog_.defer(event))
+        return TRUE;
+  }
+  return handle_event(event);
+}
+
+// Acts on an event, of which it takes the reference, and passes it on.
 gboolean npc::CountEngine::handle_event(GstEvent *event) {
   switch (GST_EVENT_TYPE(event)) {
     case GST_EVENT_CAPS: {

@@ -216,30 +216,15 @@ G_DEFINE_TYPE(GstNpcCount, gst_npc_count, GST_TYPE_ELEMENT)
 GST_ELEMENT_REGISTER_DEFINE(npccount, "npccount", GST_RANK_NONE, GST_TYPE_NPC_COUNT)
 
 static GstFlowReturn gst_npc_count_chain(GstPad *, GstObject *parent, GstBuffer *buffer) {
-  npc::CountEngine *engine = GST_NPC_COUNT(parent)->engine;
-  engine->await_watchdog();
-  return engine->chain(buffer);
+  return GST_NPC_COUNT(parent)->engine->chain(buffer);
 }
 
 static gboolean gst_npc_count_sink_event(GstPad *, GstObject *parent, GstEvent *event) {
-  GstNpcCount *self = GST_NPC_COUNT(parent);
   if (!npc::is_well_formed(event)) {
     gst_event_unref(event);
     return FALSE;
   }
-  switch (GST_EVENT_TYPE(event)) {
-    // What makes records or ends them waits, as frames do.
-    case GST_EVENT_GAP:
-    case GST_EVENT_EOS:
-    case GST_EVENT_FLUSH_STOP:
-      self->engine->await_watchdog();
-      break;
-    default:
-      if ((gst_event_type_get_flags(GST_EVENT_TYPE(event)) & GST_EVENT_TYPE_SERIALIZED) != 0 &&
-          self->engine->defer(event))
-        return TRUE;
-  }
-  return self->engine->handle_event(event);
+  return GST_NPC_COUNT(parent)->engine->take_event(event);
 }
 
 static GstStateChangeReturn gst_npc_count_change_state(GstElement *element,
@@ -254,10 +239,8 @@ static GstStateChangeReturn gst_npc_count_change_state(GstElement *element,
   if (transition == GST_STATE_CHANGE_PAUSED_TO_PLAYING && result != GST_STATE_CHANGE_FAILURE)
     engine->play();
   if (transition == GST_STATE_CHANGE_PAUSED_TO_READY ||
-      (transition == GST_STATE_CHANGE_READY_TO_PAUSED && result == GST_STATE_CHANGE_FAILURE)) {
-    engine->stop_timer();
+      (transition == GST_STATE_CHANGE_READY_TO_PAUSED && result == GST_STATE_CHANGE_FAILURE))
     engine->stop();
-  }
   return result;
 }
 

@@ -4,9 +4,12 @@
 
 #include <utility>
 
+#include "gstbase/objectlocker.h"
 #include "npccount/instance.h"
 
 namespace {
+
+using Rule = npc::RuleSettings::Property;
 
 enum Property {
   PROP_0,
@@ -31,10 +34,10 @@ static void gst_npc_count_set_property(GObject *object, guint id, const GValue *
   npc::CountEngine *engine = GST_NPC_COUNT(object)->engine;
   switch (id) {
     case PROP_SITE:
-      engine->set_name(&npc::CountSettings::site, "site", g_value_get_string(value));
+      engine->set_rule(Rule::site, g_value_get_string(value));
       break;
     case PROP_CAMERA:
-      engine->set_name(&npc::CountSettings::camera, "camera", g_value_get_string(value));
+      engine->set_rule(Rule::camera, g_value_get_string(value));
       break;
     case PROP_INTERVAL: {
       npc::ObjectLocker lock(object);
@@ -53,13 +56,13 @@ static void gst_npc_count_set_property(GObject *object, guint id, const GValue *
       break;
     }
     case PROP_LINES:
-      engine->set_lines(g_value_get_string(value));
+      engine->set_rule(Rule::lines, g_value_get_string(value));
       break;
     case PROP_ZONES:
-      engine->set_zones(g_value_get_string(value));
+      engine->set_rule(Rule::zones, g_value_get_string(value));
       break;
     case PROP_THRESHOLDS:
-      engine->set_thresholds(g_value_get_string(value));
+      engine->set_rule(Rule::thresholds, g_value_get_string(value));
       break;
     case PROP_STATE_FILE: {
       const gchar *path = g_value_get_string(value);
@@ -77,15 +80,12 @@ static void gst_npc_count_get_property(GObject *object, guint id, GValue *value,
                                        GParamSpec *pspec) {
   npc::ObjectLocker lock(object);
   const npc::CountSettings &settings = GST_NPC_COUNT(object)->engine->settings;
-  auto set_name = [value](const npc::NameSetting &name) {
-    g_value_set_string(value, name.refused.value_or(name.value).c_str());
-  };
   switch (id) {
     case PROP_SITE:
-      set_name(settings.site);
+      g_value_set_string(value, settings.rules.text(Rule::site).c_str());
       break;
     case PROP_CAMERA:
-      set_name(settings.camera);
+      g_value_set_string(value, settings.rules.text(Rule::camera).c_str());
       break;
     case PROP_INTERVAL:
       g_value_set_uint64(value, settings.interval);
@@ -97,13 +97,13 @@ static void gst_npc_count_get_property(GObject *object, guint id, GValue *value,
       g_value_set_string(value, settings.people_classes.text().c_str());
       break;
     case PROP_LINES:
-      g_value_set_string(value, settings.lines.text.c_str());
+      g_value_set_string(value, settings.rules.text(Rule::lines).c_str());
       break;
     case PROP_ZONES:
-      g_value_set_string(value, settings.zones.text.c_str());
+      g_value_set_string(value, settings.rules.text(Rule::zones).c_str());
       break;
     case PROP_THRESHOLDS:
-      g_value_set_string(value, settings.thresholds.text.c_str());
+      g_value_set_string(value, settings.rules.text(Rule::thresholds).c_str());
       break;
     case PROP_STATE_FILE:
       g_value_set_string(value, settings.state_file.c_str());
@@ -239,7 +239,7 @@ void gst_npc_count_install_properties(GObjectClass *klass) {
       g_param_spec_string("site", "Site",
                           "Where the camera is, in 1 to 64 letters, digits, _ or -: part of every "
                           "record, of MQTT topics and of database tags",
-                          initial.site.value.c_str(), kPlaying));
+                          initial.rules.site().c_str(), kPlaying));
   /**
    * GstNpcCount:camera:
    *
@@ -250,7 +250,7 @@ void gst_npc_count_install_properties(GObjectClass *klass) {
       g_param_spec_string("camera", "Camera",
                           "Which camera of the site it is, in 1 to 64 letters, digits, _ or -: "
                           "give each camera of a site its own",
-                          initial.camera.value.c_str(), kPlaying));
+                          initial.rules.camera().c_str(), kPlaying));
   /**
    * GstNpcCount:interval:
    *

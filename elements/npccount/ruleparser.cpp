@@ -6,8 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
-#include <memory>
+#include <utility>
 
 #include "gstbase/shapes.h"
 
@@ -210,30 +209,6 @@ bool read_thresholds(const char *text, std::vector<count::ThresholdDefinition> &
                add(thresholds, threshold, what, error);
       },
       error);
-}
-
-bool does_record_fit(const std::string &site, const std::string &camera,
-                     const count::Definitions &definitions) {
-  const std::unique_ptr<GstNpcCounts, decltype(&gst_npc_counts_free)> widest(
-      gst_npc_counts_new(site.c_str(), camera.c_str(), std::string(16, '0').c_str()),
-      gst_npc_counts_free);
-  widest->seq = widest->interval = G_MAXINT64;
-  widest->time = GST_NPC_TIME_MAX;
-  widest->people = widest->people_max = widest->moving = widest->faces = G_MAXUINT;
-  widest->flags = static_cast<GstNpcCountsFlags>(2 * GST_NPC_COUNTS_FLAG_REPLAYED - 1);  // all
-  for (const count::LineDefinition &definition : definitions.lines) {
-    GstNpcLineCount *line = gst_npc_counts_add_line(widest.get(), definition.name.c_str());
-    line->in = line->out = G_MAXUINT;
-    line->in_total = line->out_total = G_MAXINT64;
-  }
-  for (const count::ZoneDefinition &definition : definitions.zones) {
-    GstNpcZoneCount *zone = gst_npc_counts_add_zone(widest.get(), definition.name.c_str());
-    zone->people = zone->people_max = zone->entered = G_MAXUINT;
-    zone->dwell = G_MAXINT64;
-  }
-  g_autofree gchar *json = gst_npc_counts_to_json(widest.get());
-  g_autofree gchar *lines = gst_npc_counts_to_line_protocol(widest.get());
-  return std::max(strlen(json), strlen(lines)) <= GST_NPC_RECORD_MAX;
 }
 
 }  // namespace npc

@@ -10,7 +10,7 @@
 namespace npc {
 
 /// Reads `door,x1=0.5,y1=0,x2=0.5,y2=1; exit,...`, with the options class, band and settle. An
-/// empty or null text has none. Returns false with `fault` set to a sentence for the user.
+/// empty or null text has none. Returns false with `error` set to a sentence for the user.
 bool read_lines(const char *text, std::vector<count::LineDefinition> &lines, std::string &error);
 
 /// Reads `queue,points=<0.1,0.1,0.4,0.1,0.4,0.6>; ...`, with the options of a line.
@@ -20,10 +20,5 @@ bool read_zones(const char *text, std::vector<count::ZoneDefinition> &zones, std
 /// Whether there are such zones is for error_in().
 bool read_thresholds(const char *text, std::vector<count::ThresholdDefinition> &thresholds,
                      std::string &error);
-
-/// Whether a record with these names fits into GST_NPC_RECORD_MAX in each of its forms, whatever
-/// its numbers are. Other classes than people give way in it, lines and zones do not.
-bool does_record_fit(const std::string &site, const std::string &camera,
-                     const count::Definitions &definitions);
 
 }  // namespace npc

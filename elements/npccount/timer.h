@@ -6,8 +6,10 @@
 
 #include <condition_variable>
 #include <functional>
-#include <mutex>
+#include <stop_token>
 #include <thread>
+
+#include "base/mutex.h"
 
 namespace npc {
 
@@ -16,38 +18,37 @@ class Timer {
  public:
   /// What is called, on the timer's thread with no lock held.
   /// @return the running time at which it wants to be called next; none: not before play()
-  using Look = std::function<GstClockTime()>;
+  using Callback = std::function<GstClockTime()>;
 
-  Timer(GstElement *element, Look look) : element_(element), look_(std::move(look)) {}
+  Timer(GstElement *element, Callback callback)
+      : element_(element), callback_(std::move(callback)) {}
   ~Timer() { stop(); }
 
   /// Makes the thread. @return whether that went well
   bool start();
-  /// Calls look() after `delay`, and goes on from there. Without a clock there is nothing to wait
-  /// for.
-  void play(GstClockTime delay);
-  /// Does not wait for a look() that is going on: it may be blocked until the element stops.
-  void pause();
-  /// Ends the thread. What look() may be blocked in must have been unblocked before.
-  void stop();
+  /// Makes the first call after `delay`. Without a clock there is nothing to wait for.
+  void play(GstClockTime delay) NPC_EXCLUDES(mutex_);
+  /// Does not wait for a call that is going on: it may be blocked until the element stops.
+  void pause() NPC_EXCLUDES(mutex_);
+  /// Ends the thread. What a call may be blocked in must have been unblocked before.
+  void stop() NPC_EXCLUDES(mutex_);
 
  private:
-  void run();
-  GstClockReturn wait(std::unique_lock<std::mutex> &lock);
-  void let_go();
+  void run(const std::stop_token &stop) NPC_EXCLUDES(mutex_);
+  GstClockReturn wait() NPC_REQUIRES(mutex_);
+  void release_clock() NPC_REQUIRES(mutex_);
 
-  GstElement *element_;
-  Look look_;
-  std::thread thread_;
+  GstElement *const element_;
+  const Callback callback_;
 
   // Innermost: nothing is called with it held that takes a lock of GStreamer's, but the clock's.
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  bool quit_ = false;
-  GstClock *clock_ = nullptr;  // null: paused
-  GstClockTime base_ = 0;
-  GstClockTime next_ = 0;  // running time
-  GstClockID waiting_ = nullptr;
+  Mutex mutex_;
+  std::condition_variable_any wake_;
+  GstClock *clock_ NPC_GUARDED_BY(mutex_) = nullptr;  // null: paused
+  GstClockTime base_ NPC_GUARDED_BY(mutex_) = 0;
+  GstClockTime next_ NPC_GUARDED_BY(mutex_) = 0;  // running time; none: not before play()
+  GstClockID waiting_ NPC_GUARDED_BY(mutex_) = nullptr;
+  std::jthread thread_;  // asked to stop under the mutex only
 };
 
 }  // namespace npc

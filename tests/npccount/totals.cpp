@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The file that keeps totals, and what may be wrong with it.
-#include "npccount/core/totals.h"
+#include "npccount/core/totalsfile.h"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -150,6 +150,41 @@ TEST_F(StateFile, WhereNothingCanBeWrittenIsASentence) {
                         "/none/state.json: No such file or directory. Counting goes on; they are "
                         "lost when the process ends. Set state-file to a path that can be written "
                         "to.");
+}
+
+TEST_F(StateFile, IsReadOnceAndWrittenWhenTotalsChanged) {
+  TotalsFile file;
+  EXPECT_EQ(file.load(path_, fault_), Totals());
+  EXPECT_FALSE(file.save(path_, {{"door", {1, 0}}}));
+  EXPECT_FALSE(fs::exists(path_)) << "nothing has changed";
+  file.note_change();
+  EXPECT_FALSE(file.save(path_, {{"door", {1, 0}}}));
+  EXPECT_EQ(load_totals(path_, fault_), (Totals{{"door", {1, 0}}}));
+  EXPECT_FALSE(file.load(path_, fault_)) << "what was counted since is newer";
+  EXPECT_EQ(TotalsFile().load(path_, fault_), (Totals{{"door", {1, 0}}}));
+}
+
+TEST_F(StateFile, IsTriedAgainAndComplainedOfOnce) {
+  TotalsFile file;
+  const fs::path nowhere = folder_ / "nowhere" / "state.json";
+  file.note_change();
+  auto failure = file.save(nowhere, {{"door", {1, 0}}});
+  ASSERT_TRUE(failure);
+  EXPECT_TRUE(failure->warn);
+  EXPECT_NE(failure->error, "");
+  file.note_change();
+  failure = file.save(nowhere, {{"door", {2, 0}}});
+  ASSERT_TRUE(failure);
+  EXPECT_FALSE(failure->warn);
+  fs::create_directory(nowhere.parent_path());
+  EXPECT_FALSE(file.save(nowhere, {{"door", {2, 0}}}));
+  EXPECT_EQ(load_totals(nowhere, fault_), (Totals{{"door", {2, 0}}}));
+  // One that comes and goes is no news within a minute.
+  fs::remove_all(nowhere.parent_path());
+  file.note_change();
+  failure = file.save(nowhere, {{"door", {3, 0}}});
+  ASSERT_TRUE(failure);
+  EXPECT_FALSE(failure->warn);
 }
 
 TEST(RuleTotals, OutliveTheirLines) {

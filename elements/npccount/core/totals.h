@@ -25,11 +25,11 @@ inline constexpr std::size_t kMostTotals = 500;
 ///
 /// A file that cannot be read or is not of that kind is renamed to `<path>.bad`, so that nothing of
 /// it is lost.
-/// @param fault set to a sentence for the user if anything was wrong; the totals are then empty
+/// @param error set to a sentence for the user if anything was wrong; the totals are then empty
 Totals load_totals(const std::string &path, std::string &error);
 
 /// Writes the totals so that after a power cut there is either the old file or the new one.
-/// @param fault set to a sentence for the user if that failed
+/// @param error set to a sentence for the user if that failed
 /// @return whether they are written
 bool save_totals(const std::string &path, const Totals &totals, std::string &error);
 
