@@ -32,8 +32,8 @@ TEST(Contributing, TheUpdaterOfThePageIsMadeByItsUriAndDelivers) {
   const auto updater = registry.make("syslog:npc");
   EXPECT_EQ(updater->target(), "the system's log, as npc");
   const std::vector<npc::Record> records(3);
-  EXPECT_EQ(updater->connect(records.front(), {}), "");
-  EXPECT_EQ(updater->deliver(records, {}).confirmed, 3u);
+  EXPECT_EQ(updater->connect({}, {}).error(), "");
+  EXPECT_EQ(updater->deliver(records, {}, {}).confirmed, 3u);
   updater->close();
   EXPECT_THROW(registry.make("syslog://host/npc"), npc::UriError);
   EXPECT_THROW(registry.make("syslog:npc?x=1"), npc::UriError);

@@ -4,51 +4,74 @@
 
 #include <condition_variable>
 #include <exception>
-#include <mutex>
 #include <thread>
 #include <utility>
 
+#include "base/mutex.h"
+#include "base/wait.h"
+
 namespace npc {
 
-struct BackgroundCall::Wait {
-  std::mutex mutex;
-  std::condition_variable_any finished;
-  bool done = false;
-  std::string failure;
+class BackgroundCall::Wait {
+ public:
+  void finish(Status result) {
+    {
+      Lock lock(mutex_);
+      result_ = std::move(result);
+      done_ = true;
+    }
+    finished_.notify_all();
+  }
+  /// Waits until it is finished; fails with `late`.
+  Status await(std::chrono::steady_clock::time_point until, const std::string &late,
+               const std::stop_token &stop) {
+    Lock lock(mutex_);
+    const auto done = [this]() NPC_REQUIRES(mutex_) { return done_; };
+    switch (wait_until(finished_, lock, stop, until, done)) {
+      case Waited::kStopped:
+        return Status::stopped();
+      case Waited::kTimeout:
+        return Status::failed(late);
+      default:
+        return {};
+    }
+  }
+  Status result() {
+    Lock lock(mutex_);
+    return result_;
+  }
+
+ private:
+  Mutex mutex_;
+  std::condition_variable_any finished_;
+  bool done_ NPC_GUARDED_BY(mutex_) = false;
+  Status result_ NPC_GUARDED_BY(mutex_);
 };
 
-std::string BackgroundCall::run(std::function<std::string()> call, std::chrono::milliseconds most,
-                                std::string late, std::stop_token stop) {
+Status BackgroundCall::run(std::function<Status()> call, std::chrono::milliseconds most,
+                           const std::string &late, const std::stop_token &stop) {
   const auto until = std::chrono::steady_clock::now() + most;
-  const auto await = [&](const std::shared_ptr<Wait> &wait) {
-    std::unique_lock lock(wait->mutex);
-    return wait->finished.wait_until(lock, stop, until, [&] { return wait->done; });
-  };
-  if (wait_ && !await(wait_))
-    return stop.stop_requested() ? std::string() : late;
-
+  if (wait_) {
+    if (Status earlier = wait_->await(until, late, stop); !earlier.is_ok())
+      return earlier;
+  }
   const auto wait = std::make_shared<Wait>();
   std::thread([call = std::move(call), wait]() mutable {
-    std::string failure;
+    Status result;
     try {
-      failure = call();
+      result = call();
     } catch (const std::exception &error) {
-      failure = "The attempt failed: " + std::string(error.what()) + ".";
+      result = Status::failed("The attempt failed: " + std::string(error.what()) + ".");
     }
     // What it owns must go before somebody learns that it is done.
     call = nullptr;
-    {
-      std::lock_guard lock(wait->mutex);
-      wait->failure = std::move(failure);
-      wait->done = true;
-    }
-    wait->finished.notify_all();
+    wait->finish(std::move(result));
   }).detach();
   // Only now: one that never began would be waited for for ever.
   wait_ = wait;
-  if (!await(wait_))
-    return stop.stop_requested() ? std::string() : late;
-  return std::exchange(wait_, nullptr)->failure;
+  if (Status now = wait_->await(until, late, stop); !now.is_ok())
+    return now;
+  return std::exchange(wait_, nullptr)->result();
 }
 
 }  // namespace npc

@@ -8,20 +8,21 @@
 #include <stop_token>
 #include <string>
 
+#include "base/status.h"
+
 namespace npc {
 
 /// Waits for one such call at a time, on a thread of its own.
 class BackgroundCall {
  public:
-  /// Runs `call`, which returns why it failed, as a sentence, or nothing. Returns `late` if that
-  /// takes longer than `most`, also while an earlier call still runs: it is left to its end, so
-  /// `call` must own what it uses. After a stop request there may be no failure though nothing was
-  /// done. Throws std::system_error if there can be no more threads.
-  std::string run(std::function<std::string()> call, std::chrono::milliseconds most,
-                  std::string late, std::stop_token stop);
+  /// Runs `call` and returns what it does. Fails with `late` if that takes longer than `most`, also
+  /// while an earlier call still runs. A call that is not waited for any more is left to its end,
+  /// so `call` must own what it uses. Throws std::system_error if there can be no more threads.
+  Status run(std::function<Status()> call, std::chrono::milliseconds most, const std::string &late,
+             const std::stop_token &stop);
 
  private:
-  struct Wait;
+  class Wait;
   std::shared_ptr<Wait> wait_;
 };
 

@@ -18,51 +18,53 @@ std::string named_file(std::string_view what, const std::string &path) {
   return std::string(what) + " \"" + path + "\"";
 }
 
-std::string error_in(const Opened &opened, std::string_view what, const std::string &path) {
+Status status_of(const Opened &opened, std::string_view what, const std::string &path) {
   if (opened.is_other)
-    return named_file(what, path) + " is not a file, but a directory, a pipe or a device.";
+    return Status::failed(named_file(what, path) +
+                          " is not a file, but a directory, a pipe or a device.");
   if (opened.error != 0)
-    return named_file(what, path) + " cannot be read: " + message_of(opened.error) + ".";
+    return Status::failed(named_file(what, path) + " cannot be read: " + message_of(opened.error) +
+                          ".");
   return {};
 }
 
-std::string fault_of_secret(const Opened &opened, std::string_view what, const std::string &path) {
-  if (std::string failure = error_in(opened, what, path); !failure.empty())
-    return failure;
-  struct stat status = {};
-  if (fstat(opened.file.get(), &status) != 0 || (status.st_mode & (S_IROTH | S_IWOTH)) != 0)
-    return named_file(what, path) + " is open to everybody on this machine: run chmod o-rwx " +
-           path + ".";
+Status status_of_secret(const Opened &opened, std::string_view what, const std::string &path) {
+  if (Status status = status_of(opened, what, path); !status.is_ok())
+    return status;
+  struct stat mode = {};
+  if (fstat(opened.file.get(), &mode) != 0 || (mode.st_mode & (S_IROTH | S_IWOTH)) != 0)
+    return Status::failed(named_file(what, path) +
+                          " is open to everybody on this machine: run chmod o-rwx " + path + ".");
   return {};
 }
 
 }  // namespace
 
-std::string check_file(std::string_view what, const std::string &path) {
-  return error_in(open_file(path, O_RDONLY), what, path);
+Status check_file(std::string_view what, const std::string &path) {
+  return status_of(open_file(path, O_RDONLY), what, path);
 }
 
-std::string check_secret_file(std::string_view what, const std::string &path) {
-  return fault_of_secret(open_file(path, O_RDONLY), what, path);
+Status check_secret_file(std::string_view what, const std::string &path) {
+  return status_of_secret(open_file(path, O_RDONLY), what, path);
 }
 
-std::string read_secret(const std::string &path, std::string_view what, std::string *secret) {
+Status read_secret(const std::string &path, std::string_view what, std::string *secret) {
   const std::string kind = "The " + std::string(what) + " file";
   const Opened opened = open_file(path, O_RDONLY);
-  if (std::string failure = fault_of_secret(opened, kind, path); !failure.empty())
-    return failure;
+  if (Status status = status_of_secret(opened, kind, path); !status.is_ok())
+    return status;
   const std::string named = named_file(kind, path);
   std::optional<std::string> read = read_whole(opened.file, kMostSecret);
   if (!read)
-    return named + " cannot be read: " + message_of(errno) + ".";
+    return Status::failed(named + " cannot be read: " + message_of(errno) + ".");
   std::string &text = *read;
   // Editors end a file with a newline, which is not part of the secret.
   text.erase(std::min(text.find_first_of("\r\n"), text.size()));
   const bool clean =
       std::none_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
   if (text.empty() || text.size() > kMostSecret || !clean) {
-    return named + " must hold a " + std::string(what) +
-           " of 1 to 4096 bytes, without control characters, in its first line.";
+    return Status::failed(named + " must hold a " + std::string(what) +
+                          " of 1 to 4096 bytes, without control characters, in its first line.");
   }
   *secret = std::move(text);
   return {};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Waits for a file descriptor that a stop request ends at once.
+// Waits that a stop request ends at once.
 #include "base/wait.h"
 
 #include <poll.h>
@@ -43,6 +43,14 @@ Waited wait_fd(int file, short events, int bell, Clock::time_point until) {
     if (count == 0 && Clock::now() >= until)
       return Waited::kTimeout;
   }
+}
+
+bool sleep_for(milliseconds time, const std::stop_token &stop) {
+  Mutex mutex;
+  std::condition_variable_any never;
+  Lock lock(mutex);
+  return wait_until(never, lock, stop, Clock::now() + time, [] { return false; }) ==
+         Waited::kTimeout;
 }
 
 }  // namespace npc

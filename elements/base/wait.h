@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Waits for a file descriptor that a stop request ends at once.
+// Waits that a stop request ends at once.
 #pragma once
 
 #include <chrono>
+#include <condition_variable>
 #include <functional>
 #include <stop_token>
 
 #include "base/descriptor.h"
+#include "base/mutex.h"
 
 namespace npc {
 
@@ -41,6 +43,18 @@ enum class Waited { kReady, kStopped, kTimeout };
 /// `bell` can be read, which comes first if both are; or until `until`. A negative `file` is never
 /// ready.
 Waited wait_fd(int file, short events, int bell, std::chrono::steady_clock::time_point until);
+
+/// Waits until `holds`, which `changed` says that it may, until a stop request, or until `until`.
+template <typename Condition>
+Waited wait_until(std::condition_variable_any &changed, Lock &lock, const std::stop_token &stop,
+                  std::chrono::steady_clock::time_point until, Condition holds) {
+  if (changed.wait_until(lock, stop, until, holds))
+    return Waited::kReady;
+  return stop.stop_requested() ? Waited::kStopped : Waited::kTimeout;
+}
+
+/// Waits for so long. Returns false if a stop request came before the end of it.
+bool sleep_for(std::chrono::milliseconds time, const std::stop_token &stop);
 
 /// What poll() is to be given to wait until then, -1 for ever if that is time_point::max().
 int milliseconds_until(std::chrono::steady_clock::time_point until);

@@ -2,13 +2,11 @@
 // From one store to many updaters.
 #include "npcsink/dispatcher.h"
 
-#include <chrono>
-#include <condition_variable>
 #include <map>
-#include <mutex>
 #include <sstream>
 
 #include "base/threads.h"
+#include "base/wait.h"
 
 namespace npc {
 
@@ -27,11 +25,9 @@ Dispatcher::Dispatcher(std::string_view updaters, const Registry &registry,
     made.emplace_back(text, std::move(updater));
   }
   // Only now: a list that is refused leaves no cursor behind.
-  for (auto &[text, updater] : made) {
-    updater->set_retention(std::chrono::duration_cast<std::chrono::seconds>(store_->retention()));
+  for (auto &[text, updater] : made)
     workers_.push_back(
         std::make_unique<Worker>(redact(text), std::move(updater), store_, options, listener));
-  }
 }
 
 Dispatcher::~Dispatcher() {
@@ -63,12 +59,7 @@ void Dispatcher::stop() {
 
 // An updater that is stuck cannot say so itself.
 void Dispatcher::watch(std::stop_token stop) {
-  std::mutex mutex;
-  std::condition_variable_any never;
-  std::unique_lock lock(mutex);
-  while (!never.wait_for(lock, stop, watch_interval_, [&] { return stop.stop_requested(); })) {
-    if (stop.stop_requested())
-      return;
+  while (sleep_for(watch_interval_, stop)) {
     for (auto &worker : workers_)
       worker->watch();
   }

@@ -7,6 +7,7 @@
 
 #include "base/threads.h"
 #include "base/uri.h"
+#include "base/wait.h"
 
 namespace npc {
 
@@ -19,6 +20,7 @@ Worker::Worker(std::string name, std::unique_ptr<Updater> updater, std::shared_p
       updater_(std::move(updater)),
       options_(options),
       listener_(std::move(listener)),
+      retention_(std::chrono::duration_cast<std::chrono::seconds>(store->retention())),
       cursor_(std::move(store), updater_->target(), updater_->live_only()),
       random_(std::random_device{}()) {}
 
@@ -79,13 +81,13 @@ void Worker::run(std::stop_token stop) {
     try {
       outcome = step(stop);
     } catch (const std::exception &error) {
-      outcome.failure = "The updater failed: " + std::string(error.what()) + ".";
+      outcome.status = Status::failed("The updater failed: " + std::string(error.what()) + ".");
     }
     watch();
-    if (!outcome.failure.empty())
+    if (outcome.status.is_failed())
       failed(outcome, stop);
     else if (outcome.pause.count() > 0)
-      rest(outcome.pause, stop);
+      sleep_for(outcome.pause, stop);
   }
   updater_->close();
   open_ = false;
@@ -96,31 +98,31 @@ void Worker::run(std::stop_token stop) {
 DeliveryResult Worker::step(std::stop_token stop) {
   const std::vector<Record> batch = cursor_.take(updater_->batch(), options_.idle, stop);
   DeliveryResult outcome;
-  if (stop.stop_requested() || (batch.empty() && !first_))
+  if (stop.stop_requested() || (batch.empty() && !context_))
     return outcome;
-  if (!first_)
-    first_ = batch.front();
+  if (!context_)
+    context_ = UpdaterContext{batch.front(), retention_, {}};
   const std::uint64_t pending = cursor_.pending();
-  updater_->set_backlog(
-      {pending - std::min<std::uint64_t>(pending, batch.size()), cursor_.dropped(), ended()});
+  context_->backlog = {pending - std::min<std::uint64_t>(pending, batch.size()), cursor_.dropped(),
+                       ended()};
 
   if (!open_) {
-    outcome.failure = updater_->connect(*first_, stop);
-    open_ = outcome.failure.empty() && !stop.stop_requested();
+    outcome.status = updater_->connect(*context_, stop);
+    open_ = outcome.status.is_ok();
   }
   // A full disk lets a file be opened again and again: after a failure that is no news yet.
   if (open_ && !in_doubt_)
     connected();
   if (open_ && batch.empty())
-    outcome.failure = updater_->idle();
+    outcome.status = updater_->idle(*context_, stop);
   else if (open_)
     outcome = deliver(batch, stop);
   acknowledge(batch.size(), outcome);
   if (!open_)
     return outcome;
-  if (outcome.failure.empty())
+  if (!outcome.status.is_failed())
     failures_in_a_row_ = 0;
-  if (outcome.confirmed > 0 || (outcome.failure.empty() && !stop.stop_requested())) {
+  if (outcome.confirmed > 0 || outcome.status.is_ok()) {
     in_doubt_ = false;
     connected();
   }
@@ -138,7 +140,7 @@ DeliveryResult Worker::deliver(std::span<const Record> batch, std::stop_token st
     Worker *const worker;
   };
   const Note note(this);
-  return updater_->deliver(batch, std::move(stop));
+  return updater_->deliver(batch, *context_, std::move(stop));
 }
 
 void Worker::acknowledge(std::size_t taken, const DeliveryResult &outcome) {
@@ -188,9 +190,9 @@ void Worker::failed(const DeliveryResult &outcome, std::stop_token stop) {
   {
     std::lock_guard lock(mutex_);
     failed_++;
-    last_error_ = outcome.failure;
+    last_error_ = outcome.status.error();
   }
-  disconnected(outcome.failure);
+  disconnected(outcome.status.error());
 
   const unsigned doublings = std::min(failures_in_a_row_++, 16u);
   const auto pause = std::min(options_.retry_last, options_.retry_first * (1 << doublings));
@@ -198,19 +200,14 @@ void Worker::failed(const DeliveryResult &outcome, std::stop_token stop) {
   std::uniform_real_distribution<double> jitter(0.5, 1.0);
   const milliseconds shortened(
       static_cast<std::int64_t>(static_cast<double>(pause.count()) * jitter(random_)));
+  // The remote has asked for it.
   if (outcome.pause.count() > 0)
-    rest(outcome.pause, stop);
+    sleep_for(outcome.pause, stop);
   std::unique_lock lock(mutex_);
   if (woken_.wait_for(lock, stop, std::max(shortened - outcome.pause, milliseconds(0)),
                       [this] { return retry_now_; }))
     failures_in_a_row_ = 0;
   retry_now_ = false;
-}
-
-// The remote has asked for it.
-void Worker::rest(milliseconds pause, std::stop_token stop) {
-  std::unique_lock lock(mutex_);
-  woken_.wait_for(lock, stop, pause, [] { return false; });
 }
 
 bool Worker::is_behind(const UpdaterStats &now) const {

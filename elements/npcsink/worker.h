@@ -93,16 +93,16 @@ class Worker {
   void disconnected(const std::string &reason);
   void failed(const DeliveryResult &outcome, std::stop_token stop);
   bool is_behind(const UpdaterStats &now) const;
-  void rest(std::chrono::milliseconds pause, std::stop_token stop);
 
   const std::string name_;
   const std::unique_ptr<Updater> updater_;
   const WorkerOptions options_;
   const Listener listener_;
+  const std::chrono::seconds retention_;
   Cursor cursor_;
 
   // Used by the worker's thread only.
-  std::optional<Record> first_;
+  std::optional<UpdaterContext> context_;  // none before the first record
   bool open_ = false;
   bool in_doubt_ = false;  // an open way failed, and none has worked since
   unsigned failures_in_a_row_ = 0;
@@ -111,7 +111,8 @@ class Worker {
 
   // Outermost lock: held while the listener is called, so that it hears things in their order.
   std::mutex watching_;
-  std::uint64_t backlog_said_ = 0, dropped_said_ = 0;
+  std::uint64_t backlog_said_ = 0;
+  std::uint64_t dropped_said_ = 0;
 
   // Innermost lock: nothing is called while it is held.
   mutable std::mutex mutex_;
@@ -120,7 +121,9 @@ class Worker {
   bool ended_ = false;
   bool connected_ = false;
   std::optional<std::chrono::steady_clock::time_point> delivering_since_;
-  std::uint64_t delivered_ = 0, refused_ = 0, failed_ = 0;
+  std::uint64_t delivered_ = 0;
+  std::uint64_t refused_ = 0;
+  std::uint64_t failed_ = 0;
   std::string last_error_;
 
   std::jthread thread_;  // Last, so that it ends before what it uses.

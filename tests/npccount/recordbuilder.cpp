@@ -35,8 +35,8 @@ TEST(RecordBuilder, SaysWhatTheWindowShowed) {
   EXPECT_EQ(record->people_max, 5u);
   EXPECT_EQ(record->moving, 2u);
   EXPECT_EQ(record->faces, 1u);
-  ASSERT_EQ(record->objects->len, 2u);
-  const GstNpcObjectCount bag = g_array_index(record->objects, GstNpcObjectCount, 0);
+  ASSERT_EQ(gst_npc_counts_get_n_objects(record.get()), 2u);
+  const GstNpcObjectCount &bag = *gst_npc_counts_get_object(record.get(), 0);
   EXPECT_STREQ(bag.name, "bag");
   EXPECT_EQ(bag.count, 2u);
   EXPECT_EQ(record->flags, 0);
@@ -47,15 +47,15 @@ TEST(RecordBuilder, SaysWhatTheRulesCounted) {
   rules.lines = {{"exit", 1, 2, {30, 40}}};
   rules.zones = {{"queue", {4, 6, 1, 1500600us}}};
   const CountsPtr record = RecordBuilder().build(window(), rules, kContext);
-  ASSERT_EQ(record->lines->len, 1u);
-  const GstNpcLineCount line = g_array_index(record->lines, GstNpcLineCount, 0);
+  ASSERT_EQ(gst_npc_counts_get_n_lines(record.get()), 1u);
+  const GstNpcLineCount &line = *gst_npc_counts_get_line(record.get(), 0);
   EXPECT_STREQ(line.name, "exit");
   EXPECT_EQ(line.in, 1u);
   EXPECT_EQ(line.out, 2u);
   EXPECT_EQ(line.in_total, 30u);
   EXPECT_EQ(line.out_total, 40u);
-  ASSERT_EQ(record->zones->len, 1u);
-  const GstNpcZoneCount zone = g_array_index(record->zones, GstNpcZoneCount, 0);
+  ASSERT_EQ(gst_npc_counts_get_n_zones(record.get()), 1u);
+  const GstNpcZoneCount &zone = *gst_npc_counts_get_zone(record.get(), 0);
   EXPECT_STREQ(zone.name, "queue");
   EXPECT_EQ(zone.people, 4u);
   EXPECT_EQ(zone.people_max, 6u);
@@ -99,9 +99,9 @@ TEST(RecordBuilder, OtherClassesGiveWayInALongRecord) {
   for (int i = 10; i < 30; ++i)
     rules.lines.push_back({std::to_string(i) + std::string(40, 'l'), 0, 0, {}});
   const CountsPtr record = RecordBuilder().build(many, rules, kContext);
-  EXPECT_EQ(record->lines->len, 20u);
-  EXPECT_GT(record->objects->len, 0u);
-  EXPECT_LT(record->objects->len, 32u);
+  EXPECT_EQ(gst_npc_counts_get_n_lines(record.get()), 20u);
+  EXPECT_GT(gst_npc_counts_get_n_objects(record.get()), 0u);
+  EXPECT_LT(gst_npc_counts_get_n_objects(record.get()), 32u);
   g_autofree gchar *json = gst_npc_counts_to_json(record.get());
   EXPECT_LE(std::strlen(json), static_cast<std::size_t>(GST_NPC_RECORD_MAX));
 }

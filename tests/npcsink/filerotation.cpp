@@ -56,13 +56,13 @@ class FileRotation : public testing::Test {
 
   void open(const std::string &query = {}) {
     updater_ = npc::Registry::standard().make("file:" + path_ + query);
-    ASSERT_EQ(updater_->connect({}, {}), "");
+    ASSERT_EQ(updater_->connect({}, {}).error(), "");
   }
   DeliveryResult write(int from, int to) {
     std::vector<Record> records;
     for (int i = from; i < to; i++)
       records.push_back(numbered(i));
-    return updater_->deliver(records, {});
+    return updater_->deliver(records, {}, {});
   }
   static std::string lines(int from, int to) {
     std::string text;
@@ -106,9 +106,9 @@ TEST_F(FileRotation, TakesTheFileThatWasMadeForIt) {
 TEST_F(FileRotation, LetsGoOfAMovedFileWithoutARecord) {
   open();
   EXPECT_EQ(write(0, 3).confirmed, 3u);
-  EXPECT_EQ(updater_->idle(), "");
+  EXPECT_EQ(updater_->idle({}, {}).error(), "");
   fs::remove(path_);
-  EXPECT_EQ(updater_->idle(), "");
+  EXPECT_EQ(updater_->idle({}, {}).error(), "");
   EXPECT_TRUE(fs::exists(path_));
 }
 
@@ -127,11 +127,10 @@ TEST_F(FileRotation, SaysThatThereCanBeNoNewFile) {
   const std::string why = "Cannot open \"" + path_ +
                           "\": its directory does not exist. Create the directory, or choose "
                           "another path.";
-  EXPECT_EQ(updater_->idle(), why);
-  const DeliveryResult outcome = DeliveryResult{0, updater_->connect({}, {})};
-  EXPECT_EQ(outcome.failure, why);
+  EXPECT_EQ(updater_->idle({}, {}).error(), why);
+  EXPECT_EQ(updater_->connect({}, {}).error(), why);
   fs::rename(directory_ + ".old", directory_);
-  EXPECT_EQ(updater_->connect({}, {}), "");
+  EXPECT_EQ(updater_->connect({}, {}).error(), "");
   EXPECT_EQ(write(3, 5).confirmed, 2u);
   EXPECT_EQ(content(), lines(0, 5));
 }
@@ -144,9 +143,10 @@ TEST_F(FileRotation, ConfirmsWhatIsOnTheDisk) {
   sync_fails = true;
   const DeliveryResult outcome = write(100, 200);
   EXPECT_EQ(outcome.confirmed, 0u);
-  EXPECT_EQ(outcome.failure, "Cannot bring \"" + path_ + "\" to the disk: Input/output error.");
+  EXPECT_EQ(outcome.status.error(),
+            "Cannot bring \"" + path_ + "\" to the disk: Input/output error.");
   sync_fails = false;
-  ASSERT_EQ(updater_->connect({}, {}), "");
+  ASSERT_EQ(updater_->connect({}, {}).error(), "");
   EXPECT_EQ(write(100, 200).confirmed, 100u);
   EXPECT_TRUE(content().ends_with(lines(100, 200)));
 }
@@ -159,7 +159,8 @@ TEST_F(FileRotation, DoesNotWaitForTheDiskUnasked) {
 
 TEST_F(FileRotation, SaysWhatHasNoDisk) {
   updater_ = npc::Registry::standard().make("file:/dev/null?fsync=1");
-  EXPECT_EQ(updater_->connect({}, {}), "There is no disk behind \"/dev/null\": leave fsync out.");
+  EXPECT_EQ(updater_->connect({}, {}).error(),
+            "There is no disk behind \"/dev/null\": leave fsync out.");
 }
 
 }  // namespace

@@ -260,23 +260,23 @@ TEST_F(FileUpdater, BeginsALineAnewAfterOneThatAStopCut) {
   ASSERT_GE(reader, 0);
   ASSERT_GE(fcntl(reader, F_SETPIPE_SZ, 4096), 4096);
   const auto updater = npc::Registry::standard().make("file:" + path("pipe"));
-  ASSERT_EQ(updater->connect({}, {}), "");
+  ASSERT_EQ(updater->connect({}, {}).error(), "");
   npc::Record longest = numbered(0);
   longest.json.resize(4096, ' ');
   {
     std::jthread delivering([&](std::stop_token stop) {
-      EXPECT_EQ(updater->deliver(std::span(&longest, 1), stop).confirmed, 0u);
+      EXPECT_EQ(updater->deliver(std::span(&longest, 1), {}, stop).confirmed, 0u);
     });
     int in_it = 0;
     EXPECT_TRUE(eventually([&] { return ioctl(reader, FIONREAD, &in_it) == 0 && in_it == 4096; }));
   }
   updater->close();
   EXPECT_EQ(read_from(reader, 4096), longest.json);
-  ASSERT_EQ(updater->connect({}, {}), "");
+  ASSERT_EQ(updater->connect({}, {}).error(), "");
   const npc::Record next = numbered(1);
   // Only once.
   for (const std::string before : {"\n", ""}) {
-    EXPECT_EQ(updater->deliver(std::span(&next, 1), {}).confirmed, 1u);
+    EXPECT_EQ(updater->deliver(std::span(&next, 1), {}, {}).confirmed, 1u);
     EXPECT_EQ(read_from(reader, 10000), before + next.json + "\n");
   }
   close(reader);

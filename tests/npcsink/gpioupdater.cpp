@@ -18,6 +18,7 @@ using npc::DeliveryResult;
 using npc::GpioLine;
 using npc::GpioLineId;
 using npc::Record;
+using npc::Status;
 using npc::test::eventually;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
@@ -31,6 +32,7 @@ struct Log {
   std::string failure;  // of the next open or set
   GpioLineId place;
 
+  bool fails() const { return !failure.empty(); }
   void add(const std::string &part) {
     std::lock_guard lock(mutex);
     text += part;
@@ -45,9 +47,9 @@ class FakeLine : public GpioLine {
  public:
   explicit FakeLine(Log &log) : log_(log) {}
   ~FakeLine() override { log_.add(" close"); }
-  std::string set(bool active) override {
+  Status set(bool active) override {
     log_.add(active ? "+" : "-");
-    return std::exchange(log_.failure, {});
+    return log_.fails() ? Status::failed(std::exchange(log_.failure, {})) : Status();
   }
 
  private:
@@ -79,26 +81,25 @@ class Gpio : public testing::Test {
   void make(const std::string &uri) {
     updater_ = npc::make_gpio_updater(
         npc::parse_uri(uri),
-        [this](const GpioLineId &place, std::string *failure) -> std::unique_ptr<GpioLine> {
+        [this](const GpioLineId &place, std::unique_ptr<GpioLine> *line) {
           log_.place = place;
-          if (!log_.failure.empty()) {
-            *failure = std::exchange(log_.failure, {});
-            return nullptr;
-          }
+          if (log_.fails())
+            return Status::failed(std::exchange(log_.failure, {}));
           log_.add("open ");
-          return std::make_unique<FakeLine>(log_);
+          *line = std::make_unique<FakeLine>(log_);
+          return Status();
         },
         [this] { return now_.load(); });
     EXPECT_TRUE(updater_->live_only());
   }
   void open(const std::string &uri) {
     make(uri);
-    ASSERT_EQ(updater_->connect({}, {}), "");
+    ASSERT_EQ(updater_->connect({}, {}).error(), "");
     log_.text.clear();
   }
   DeliveryResult deliver(const std::vector<Record> &records) {
-    const DeliveryResult outcome = updater_->deliver(records, {});
-    EXPECT_EQ(outcome.failure, "");
+    const DeliveryResult outcome = updater_->deliver(records, {}, {});
+    EXPECT_EQ(outcome.status.error(), "");
     EXPECT_EQ(outcome.confirmed, records.size());
     return outcome;
   }
@@ -214,11 +215,11 @@ TEST_F(Gpio, IsSafeWhenNoRecordsCome) {
   EXPECT_EQ(after({people(1)}), "+.");
   // Two intervals of 2 s and what is stale.
   now_ = kNow + milliseconds(13999);
-  EXPECT_EQ(updater_->idle(), "");
+  EXPECT_EQ(updater_->idle({}, {}).error(), "");
   EXPECT_EQ(log_.read(), "+.");
   now_ = kNow + seconds(14);
-  EXPECT_EQ(updater_->idle(), "");
-  EXPECT_EQ(updater_->idle(), "");
+  EXPECT_EQ(updater_->idle({}, {}).error(), "");
+  EXPECT_EQ(updater_->idle({}, {}).error(), "");
   EXPECT_EQ(log_.read(), "+.-");
   EXPECT_EQ(after({people(1, kNow + seconds(14))}), "+.");
   // Nor when only stalled ones come.
@@ -234,21 +235,21 @@ TEST_F(Gpio, IsSafeWhenItStops) {
   updater_->close();
   EXPECT_EQ(log_.read(), "+.- close");
   // And on again with the next record after that.
-  ASSERT_EQ(updater_->connect({}, {}), "");
+  ASSERT_EQ(updater_->connect({}, {}).error(), "");
   EXPECT_EQ(after({people(1)}), "+.");
 }
 
 TEST_F(Gpio, SaysWhyItFails) {
   make("gpio:gpiochip0/17?on=people>0&active=low");
   log_.failure = "There is no chip.";
-  EXPECT_EQ(updater_->connect({}, {}), "There is no chip.");
-  EXPECT_EQ(updater_->connect({}, {}), "");
+  EXPECT_EQ(updater_->connect({}, {}).error(), "There is no chip.");
+  EXPECT_EQ(updater_->connect({}, {}).error(), "");
   EXPECT_EQ(log_.place.chip, "gpiochip0");
   EXPECT_EQ(log_.place.line, 17u);
   EXPECT_TRUE(log_.place.active_low);
   log_.failure = "It was pulled out.";
-  const DeliveryResult outcome = updater_->deliver(std::vector<Record>{people(1)}, {});
-  EXPECT_EQ(outcome.failure, "It was pulled out.");
+  const DeliveryResult outcome = updater_->deliver(std::vector<Record>{people(1)}, {}, {});
+  EXPECT_EQ(outcome.status.error(), "It was pulled out.");
   EXPECT_EQ(log_.read(), "open + close");
 }
 
@@ -257,11 +258,11 @@ TEST_F(Gpio, TriesTheRecordAgainThatCouldNotBeSet) {
   const Record queue = record({R"("people":0,"zones":{"queue":{"people":1}})"});
   log_.failure = "It was pulled out.";
   const std::vector<Record> records = {people(1), queue};
-  DeliveryResult outcome = updater_->deliver(records, {});
-  EXPECT_EQ(outcome.failure, "It was pulled out.");
+  DeliveryResult outcome = updater_->deliver(records, {}, {});
+  EXPECT_EQ(outcome.status.error(), "It was pulled out.");
   EXPECT_EQ(outcome.confirmed, 0u);
   EXPECT_TRUE(outcome.refused.empty());
-  ASSERT_EQ(updater_->connect({}, {}), "");
+  ASSERT_EQ(updater_->connect({}, {}).error(), "");
   outcome = deliver(records);
   EXPECT_EQ(outcome.refused.size(), 1u);
   EXPECT_TRUE(log_.read().ends_with("open +")) << log_.read();
@@ -304,26 +305,25 @@ TEST_F(Gpio, EndsAPulseWhenItStops) {
   DeliveryResult outcome;
   {
     std::jthread delivering([&](std::stop_token stop) {
-      outcome = updater_->deliver(std::vector<Record>{crossings(1000)}, stop);
+      outcome = updater_->deliver(std::vector<Record>{crossings(1000)}, {}, stop);
     });
     ASSERT_TRUE(eventually([&] { return log_.read() == "+"; }));
   }
   EXPECT_EQ(log_.read(), "+-");
   EXPECT_EQ(outcome.confirmed, 0u);
-  EXPECT_EQ(outcome.failure, "");
+  EXPECT_TRUE(outcome.status.is_stopped());
 }
 
 // The real libgpiod: there is no such chip on any machine, and here perhaps none at all.
 TEST(GpioLines, ThatAreNotThereAreSaid) {
-  std::string failure;
-  EXPECT_EQ(npc::open_gpio_line({"no-such-chip", 3, false}, &failure), nullptr);
-  EXPECT_EQ(failure,
+  std::unique_ptr<GpioLine> line;
+  EXPECT_EQ(npc::open_gpio_line({"no-such-chip", 3, false}, &line).error(),
             "There is no GPIO chip \"no-such-chip\": gpiodetect lists the chips, each "
             "with name and label.");
   for (const char *path : {"/dev/no-such-chip", "/dev/null"}) {
-    EXPECT_EQ(npc::open_gpio_line({path, 3, false}, &failure), nullptr);
-    EXPECT_EQ(failure, "There is no GPIO chip \"" + std::string(path) +
-                           "\": gpiodetect lists the chips, each with name and label.");
+    EXPECT_EQ(npc::open_gpio_line({path, 3, false}, &line).error(),
+              "There is no GPIO chip \"" + std::string(path) +
+                  "\": gpiodetect lists the chips, each with name and label.");
   }
 }
 

@@ -80,14 +80,13 @@ class InfluxLinesTest : public testing::Test {
   }
 
   DeliveryResult write(const std::vector<Record> &records) {
-    return lines_.write(
-        records, [this](std::string_view text) { return take(text); }, stop_.get_token());
+    return lines_.write(records, [this](std::string_view text) { return take(text); });
   }
 
   void expect_all_but(const std::vector<Record> &records, const DeliveryResult &outcome,
                       const std::set<std::size_t> &refused) {
     EXPECT_EQ(outcome.confirmed, records.size());
-    EXPECT_EQ(outcome.failure, "");
+    EXPECT_EQ(outcome.status.error(), "");
     std::set<std::size_t> indices;
     for (const auto &one : outcome.refused)
       indices.insert(one.index);
@@ -102,7 +101,6 @@ class InfluxLinesTest : public testing::Test {
   }
 
   InfluxLines lines_;
-  std::stop_source stop_;
   std::set<std::string> bad_;
   bool names_them_ = false;
   std::size_t limit_ = 100000;
@@ -178,7 +176,7 @@ TEST_F(InfluxLinesTest, FailsIfOneRecordIsTooLarge) {
   limit_ = 0;
   const DeliveryResult outcome = write(records(3));
   EXPECT_EQ(outcome.confirmed, 0u);
-  EXPECT_EQ(outcome.failure, "Too large.");
+  EXPECT_EQ(outcome.status.error(), "Too large.");
   EXPECT_TRUE(outcome.refused.empty());
 }
 
@@ -189,23 +187,19 @@ TEST_F(InfluxLinesTest, KeepsWhatWasTakenBeforeAFailure) {
   fail_at_ = 4;  // The second try of the second 5000.
   const DeliveryResult outcome = write(all);
   EXPECT_EQ(outcome.confirmed, 5000u);
-  EXPECT_EQ(outcome.failure, "Lost.");
+  EXPECT_EQ(outcome.status.error(), "Lost.");
   EXPECT_EQ(outcome.pause, seconds(7));
   ASSERT_EQ(outcome.refused.size(), 1u);
   EXPECT_EQ(outcome.refused[0].index, 10u);
 }
 
-TEST_F(InfluxLinesTest, StopsBetweenRequests) {
+TEST_F(InfluxLinesTest, EndsAtARequestThatIsStopped) {
   const auto all = records(10001);
-  const DeliveryResult outcome = lines_.write(
-      all,
-      [this](std::string_view text) {
-        stop_.request_stop();
-        return take(text);
-      },
-      stop_.get_token());
+  const DeliveryResult outcome = lines_.write(all, [this](std::string_view text) {
+    return requests_ == 1 ? InfluxVerdict{Kind::kStopped, {}} : take(text);
+  });
   EXPECT_EQ(outcome.confirmed, 5000u);
-  EXPECT_EQ(outcome.failure, "");
+  EXPECT_TRUE(outcome.status.is_stopped());
 }
 
 HttpAnswer answer(long status, const std::string &body = {}, seconds retry_after = seconds(0)) {
@@ -242,7 +236,7 @@ HttpAnswer redirect(const std::string &to) {
 
 HttpAnswer no_answer(const std::string &why) {
   HttpAnswer made;
-  made.failure = why;
+  made.result = npc::Status::failed(why);
   return made;
 }
 

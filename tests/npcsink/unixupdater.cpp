@@ -90,7 +90,7 @@ class UnixUpdater : public testing::Test {
 
   std::jthread deliver() {
     return std::jthread(
-        [this](std::stop_token stop) { outcome_ = updater_->deliver(records_, stop); });
+        [this](std::stop_token stop) { outcome_ = updater_->deliver(records_, {}, stop); });
   }
 
   std::string directory_, path_;
@@ -104,15 +104,15 @@ TEST_F(UnixUpdater, WritesLinesOverOneConnection) {
   listen();
   make();
   EXPECT_FALSE(updater_->live_only());
-  ASSERT_EQ(updater_->connect({}, {}), "");
+  ASSERT_EQ(updater_->connect({}, {}).error(), "");
   const Descriptor reader = accept();
   for (int i = 0; i < 3; i++) {
     std::jthread delivering = deliver();
     EXPECT_EQ(read_from(reader, lines().size()), lines());
     delivering.join();
     EXPECT_EQ(outcome_.confirmed, records_.size());
-    EXPECT_EQ(outcome_.failure, "");
-    EXPECT_EQ(updater_->idle(), "");
+    EXPECT_EQ(outcome_.status.error(), "");
+    EXPECT_EQ(updater_->idle({}, {}).error(), "");
   }
   updater_->close();
   EXPECT_EQ(read_from(reader), "");
@@ -121,7 +121,7 @@ TEST_F(UnixUpdater, WritesLinesOverOneConnection) {
 TEST_F(UnixUpdater, ConfirmsNothingThatWasNotRead) {
   listen();
   make();
-  ASSERT_EQ(updater_->connect({}, {}), "");
+  ASSERT_EQ(updater_->connect({}, {}).error(), "");
   Descriptor reader = accept();
   std::jthread delivering = deliver();
   // Within the second line; the rest is in the socket and dies with the reader.
@@ -129,10 +129,11 @@ TEST_F(UnixUpdater, ConfirmsNothingThatWasNotRead) {
   reader = Descriptor();
   delivering.join();
   EXPECT_EQ(outcome_.confirmed, 0u);
-  EXPECT_EQ(outcome_.failure, "The reader of \"" + path_ + "\" has gone before it had read all.");
+  EXPECT_EQ(outcome_.status.error(),
+            "The reader of \"" + path_ + "\" has gone before it had read all.");
 
   // Again, from the first byte of a line.
-  ASSERT_EQ(updater_->connect({}, {}), "");
+  ASSERT_EQ(updater_->connect({}, {}).error(), "");
   reader = accept();
   delivering = deliver();
   EXPECT_EQ(read_from(reader, lines().size()), lines());
@@ -143,25 +144,26 @@ TEST_F(UnixUpdater, ConfirmsNothingThatWasNotRead) {
 TEST_F(UnixUpdater, ConfirmsWhatAReaderTookBeforeItClosed) {
   listen();
   make();
-  ASSERT_EQ(updater_->connect({}, {}), "");
+  ASSERT_EQ(updater_->connect({}, {}).error(), "");
   Descriptor reader = accept();
   std::jthread delivering = deliver();
   EXPECT_EQ(read_from(reader, lines().size()), lines());
   reader = Descriptor();
   delivering.join();
   EXPECT_EQ(outcome_.confirmed, records_.size());
-  EXPECT_EQ(updater_->idle(), "The reader of \"" + path_ + "\" has gone.");
-  ASSERT_EQ(updater_->connect({}, {}), "");
+  EXPECT_EQ(updater_->idle({}, {}).error(), "The reader of \"" + path_ + "\" has gone.");
+  ASSERT_EQ(updater_->connect({}, {}).error(), "");
   reader = accept();
   reader = Descriptor();
-  EXPECT_EQ(updater_->deliver(records_, {}).failure, "The reader of \"" + path_ + "\" has gone.");
+  EXPECT_EQ(updater_->deliver(records_, {}, {}).status.error(),
+            "The reader of \"" + path_ + "\" has gone.");
 }
 
 TEST_F(UnixUpdater, WaitsForASlowReader) {
   listen();
   make();
   make_records_large();
-  ASSERT_EQ(updater_->connect({}, {}), "");
+  ASSERT_EQ(updater_->connect({}, {}).error(), "");
   const Descriptor reader = accept();
   std::jthread delivering = deliver();
   std::string text;
@@ -177,15 +179,15 @@ TEST_F(UnixUpdater, WaitsForASlowReader) {
 TEST_F(UnixUpdater, LosesPatienceWithAReaderThatDoesNotRead) {
   listen();
   make("", milliseconds(100));
-  ASSERT_EQ(updater_->connect({}, {}), "");
-  DeliveryResult outcome = updater_->deliver(records_, {});
+  ASSERT_EQ(updater_->connect({}, {}).error(), "");
+  DeliveryResult outcome = updater_->deliver(records_, {}, {});
   EXPECT_EQ(outcome.confirmed, 0u);
-  EXPECT_EQ(outcome.failure, "The reader of \"" + path_ + "\" does not read: it may hang.");
+  EXPECT_EQ(outcome.status.error(), "The reader of \"" + path_ + "\" does not read: it may hang.");
   make_records_large();
-  ASSERT_EQ(updater_->connect({}, {}), "");
-  outcome = updater_->deliver(records_, {});
+  ASSERT_EQ(updater_->connect({}, {}).error(), "");
+  outcome = updater_->deliver(records_, {}, {});
   EXPECT_EQ(outcome.confirmed, 0u);
-  EXPECT_EQ(outcome.failure,
+  EXPECT_EQ(outcome.status.error(),
             "The reader of \"" + path_ + "\" does not read, and its buffer is full.");
 }
 
@@ -195,7 +197,7 @@ TEST_F(UnixUpdater, LosesPatienceWithAListenerThatDoesNotAccept) {
   std::vector<std::unique_ptr<npc::Updater>> waiting;
   for (int i = 0; i < 5 && failure.empty(); i++) {
     make("", milliseconds(100));
-    failure = updater_->connect({}, {});
+    failure = updater_->connect({}, {}).error();
     waiting.push_back(std::move(updater_));
   }
   EXPECT_EQ(failure, "The reader of \"" + path_ + "\" takes no more connections: it may hang.");
@@ -205,32 +207,32 @@ TEST_F(UnixUpdater, DoesNotHoldUpAStop) {
   listen();
   make();
   for (int round = 0; round < 2; round++) {
-    ASSERT_EQ(updater_->connect({}, {}), "");
+    ASSERT_EQ(updater_->connect({}, {}).error(), "");
     {
       std::jthread delivering = deliver();
       std::this_thread::sleep_for(milliseconds(50));
     }
     EXPECT_EQ(outcome_.confirmed, 0u);
-    EXPECT_EQ(outcome_.failure, "");
+    EXPECT_TRUE(outcome_.status.is_stopped());
     make_records_large();  // So that writing does not end either.
   }
 }
 
 TEST_F(UnixUpdater, SaysWhoIsNotThere) {
   make();
-  EXPECT_EQ(updater_->connect({}, {}),
+  EXPECT_EQ(updater_->connect({}, {}).error(),
             "Nobody listens at \"" + path_ + "\": start the reader, or check the path.");
   listen();
   listener_ = Descriptor();
-  EXPECT_EQ(updater_->connect({}, {}),
+  EXPECT_EQ(updater_->connect({}, {}).error(),
             "Nobody listens at \"" + path_ + "\" any more: start the reader.");
   listen(SOCK_DGRAM);
   EXPECT_EQ(
-      updater_->connect({}, {}),
+      updater_->connect({}, {}).error(),
       "\"" + path_ + "\" is not a stream socket: its reader must listen on one (SOCK_STREAM).");
   std::filesystem::remove(path_);
   std::ofstream(path_) << "a file\n";
-  EXPECT_EQ(updater_->connect({}, {}),
+  EXPECT_EQ(updater_->connect({}, {}).error(),
             "\"" + path_ + "\" is not a socket: give the path at which the reader listens.");
 }
 
@@ -244,16 +246,16 @@ TEST_F(UnixUpdater, SpeaksTheClassicForm) {
         R"("time":0,"interval":0,"people":)" + std::to_string(i) + R"(,"moving":7,"faces":9)",
         "gate"));
   }
-  ASSERT_EQ(updater_->connect({}, {}), "");
+  ASSERT_EQ(updater_->connect({}, {}).error(), "");
   std::jthread delivering = deliver();
   for (const char *expected : {"gate 0 7 9", "gate 1 7 9", "gate 2 7 9"})
     EXPECT_EQ(read_from(accept()), expected);
   delivering.join();
   EXPECT_EQ(outcome_.confirmed, 3u);
-  EXPECT_EQ(updater_->idle(), "");
+  EXPECT_EQ(updater_->idle({}, {}).error(), "");
 
   // Another reader goes with the second message unread.
-  ASSERT_EQ(updater_->connect({}, {}), "");
+  ASSERT_EQ(updater_->connect({}, {}).error(), "");
   delivering = deliver();
   EXPECT_EQ(read_from(accept()), "gate 0 7 9");
   Descriptor unread = accept();
@@ -262,7 +264,8 @@ TEST_F(UnixUpdater, SpeaksTheClassicForm) {
   unread = Descriptor();
   delivering.join();
   EXPECT_EQ(outcome_.confirmed, 1u);
-  EXPECT_EQ(outcome_.failure, "The reader of \"" + path_ + "\" has gone before it had read all.");
+  EXPECT_EQ(outcome_.status.error(),
+            "The reader of \"" + path_ + "\" has gone before it had read all.");
 }
 
 }  // namespace

@@ -18,6 +18,7 @@ namespace {
 
 using npc::DeliveryResult;
 using npc::Drained;
+using npc::Status;
 using npc::test::eventually;
 using npc::test::numbered;
 using State = npc::UpdaterEvent::State;
@@ -198,8 +199,9 @@ TEST_F(UpdaterBacklog, AccountForEachRecord) {
   store_options_.cache = 0;
   one_.batch = 7;
   for (int i = 0; i < 2000; i++)
-    one_.outcomes.push_back(i % 3 == 0 ? DeliveryResult{1, {}}
-                                       : DeliveryResult{0, i % 3 == 1 ? "" : "Lost."});
+    one_.outcomes.push_back(
+        i % 3 == 0 ? DeliveryResult{1, {}}
+                   : DeliveryResult{0, i % 3 == 1 ? Status() : Status::failed("Lost.")});
   make("one:a");
   delivery_->start();
   std::atomic<bool> done = false;

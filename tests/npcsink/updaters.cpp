@@ -16,6 +16,7 @@ namespace {
 
 using npc::DeliveryResult;
 using npc::Drained;
+using npc::Status;
 using npc::test::eventually;
 using npc::test::numbered;
 using npc::test::Updaters;
@@ -79,7 +80,7 @@ TEST_F(Updaters, TryAgainForEver) {
 
 // As a full disk, which takes the opening of a file but no line, or a database that is overloaded.
 TEST_F(Updaters, SayOnceThatAnOpenWayTakesNothing) {
-  one_.outcomes.assign(10, {0, "The disk is full."});
+  one_.outcomes.assign(10, {0, Status::failed("The disk is full.")});
   make("one:a");
   delivery_->start();
   push(0, 10);
@@ -96,7 +97,9 @@ TEST_F(Updaters, SayOnceThatAnOpenWayTakesNothing) {
 }
 
 TEST_F(Updaters, KeepWhatWasNotConfirmed) {
-  one_.outcomes = {{2, "Lost."}, {0, "Lost again."}, {1, "Lost once more."}};
+  one_.outcomes = {{2, Status::failed("Lost.")},
+                   {0, Status::failed("Lost again.")},
+                   {1, Status::failed("Lost once more.")}};
   make("one:a");
   push(0, 6);
   delivery_->start();
@@ -163,7 +166,7 @@ TEST_F(Updaters, DoNotHoldUpEachOther) {
 TEST_F(Updaters, WaitAsLongAsTheFarSideAsks) {
   options_.retry_first = options_.retry_last = milliseconds(0);
   DeliveryResult busy;
-  busy.failure = "Too many requests.";
+  busy.status = Status::failed("Too many requests.");
   busy.pause = hours(1);
   one_.outcomes = {busy};
   make("one:a");

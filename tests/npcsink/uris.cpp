@@ -364,7 +364,7 @@ TEST(Secrets, AreReadFromFilesOnly) {
   for (const std::string &path : {pipe, std::string("/dev"), std::string("/dev/zero")}) {
     std::string secret;
     EXPECT_EQ(
-        npc::read_secret(path, "password", &secret),
+        npc::read_secret(path, "password", &secret).error(),
         "The password file \"" + path + "\" is not a file, but a directory, a pipe or a device.");
   }
   unlink(pipe.c_str());

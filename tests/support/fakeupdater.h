@@ -29,7 +29,7 @@ struct Script {
   bool live_only = false;
   std::size_t batch = 250;
   std::vector<std::string> delivered;
-  std::vector<std::uint64_t> backlogs;  // that it was told of
+  std::vector<std::uint64_t> backlogs;  // that it was told of, each once in a row
   bool ended = false;                   // what it was told last
   std::string first;
   int connects = 0;
@@ -63,19 +63,22 @@ class FakeUpdater : public Updater {
 
   std::string target() const override { return target_; }
 
-  std::string connect(const Record &first, std::stop_token) override {
+  Status connect(const UpdaterContext &context, std::stop_token) override {
     std::lock_guard lock(script_.mutex);
-    script_.first = first.json;
+    note(context.backlog);
+    script_.first = context.first.json;
     script_.connects++;
     if (script_.throws)
       throw std::runtime_error("out of luck");
-    return script_.connect_failures.empty() ? std::string() : next(script_.connect_failures);
+    return next_status(script_.connect_failures);
   }
 
-  DeliveryResult deliver(std::span<const Record> records, std::stop_token stop) override {
+  DeliveryResult deliver(std::span<const Record> records, const UpdaterContext &context,
+                         std::stop_token stop) override {
     std::unique_lock lock(script_.mutex);
+    note(context.backlog);
     if (script_.stuck && !script_.changed.wait(lock, stop, [this] { return !script_.stuck; }))
-      return {};
+      return {0, Status::stopped()};
     DeliveryResult outcome =
         script_.outcomes.empty() ? DeliveryResult{records.size(), {}} : next(script_.outcomes);
     outcome.confirmed = std::min(outcome.confirmed, records.size());
@@ -91,15 +94,10 @@ class FakeUpdater : public Updater {
 
   bool live_only() const override { return script_.live_only; }
 
-  void set_backlog(const Backlog &backlog) override {
+  Status idle(const UpdaterContext &context, std::stop_token) override {
     std::lock_guard lock(script_.mutex);
-    script_.backlogs.push_back(backlog.pending);
-    script_.ended = backlog.ended;
-  }
-
-  std::string idle() override {
-    std::lock_guard lock(script_.mutex);
-    return script_.idle_failures.empty() ? std::string() : next(script_.idle_failures);
+    note(context.backlog);
+    return next_status(script_.idle_failures);
   }
 
   void close() noexcept override {
@@ -108,6 +106,16 @@ class FakeUpdater : public Updater {
   }
 
  private:
+  void note(const Backlog &backlog) {
+    if (script_.backlogs.empty() || script_.backlogs.back() != backlog.pending)
+      script_.backlogs.push_back(backlog.pending);
+    script_.ended = backlog.ended;
+  }
+
+  static Status next_status(std::deque<std::string> &failures) {
+    return failures.empty() ? Status() : Status::failed(next(failures));
+  }
+
   const std::string target_;
   Script &script_;
 };

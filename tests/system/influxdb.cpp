@@ -161,9 +161,9 @@ TEST_F(Influx, IsNotVersion2) {
   std::ofstream(influxd.directory() / "token") << "token\n";
   const auto updater = make("influxdb://" + influxd.host() +
                             "/?org=o&bucket=b&token-file=" + (influxd.directory() / "token"));
-  EXPECT_EQ(updater->connect({}, {}), "What is at " + influxd.host() +
-                                          " is not InfluxDB 2: for InfluxDB 1 write "
-                                          "influxdb://host/database.");
+  EXPECT_EQ(updater->connect({}, {}).error(), "What is at " + influxd.host() +
+                                                  " is not InfluxDB 2: for InfluxDB 1 write "
+                                                  "influxdb://host/database.");
 }
 
 TEST_F(Influx, RefusesWrongCredentialsAndTakesTheRightOnes) {
@@ -175,7 +175,7 @@ TEST_F(Influx, RefusesWrongCredentialsAndTakesTheRightOnes) {
   influxd.query("CREATE USER me WITH PASSWORD 'right:secret'", admin);
 
   const std::string base = "influxdb://" + influxd.host() + "/npc";
-  EXPECT_EQ(make(base)->connect({}, {}),
+  EXPECT_EQ(make(base)->connect({}, {}).error(),
             "InfluxDB at " + influxd.host() +
                 " wants a user name and a password: write "
                 "influxdb://user@host/database?password-file=/path/to/file.");
@@ -183,13 +183,13 @@ TEST_F(Influx, RefusesWrongCredentialsAndTakesTheRightOnes) {
   const std::string password = influxd.directory() / "password";
   const std::string uri = "influxdb://me@" + influxd.host() + "/npc?password-file=" + password;
   const auto updater = make(uri);
-  EXPECT_EQ(updater->connect({}, {}),
+  EXPECT_EQ(updater->connect({}, {}).error(),
             "The password file \"" + password + "\" cannot be read: No such file or directory.");
   std::ofstream(password) << "wrong\n";
   const std::string refused = "InfluxDB at " + influxd.host() +
                               " refused the user name or the password: check the user in the URI "
                               "and what is in the password file.";
-  EXPECT_EQ(updater->connect({}, {}), refused);
+  EXPECT_EQ(updater->connect({}, {}).error(), refused);
   // The same password is not tried again for a minute: the server does not hear of it.
   const auto asked = [&] {
     std::size_t count = 0;
@@ -199,11 +199,11 @@ TEST_F(Influx, RefusesWrongCredentialsAndTakesTheRightOnes) {
     return count;
   };
   ASSERT_TRUE(eventually([&] { return asked() == 2; })) << influxd.log();
-  EXPECT_EQ(updater->connect({}, {}), refused);
+  EXPECT_EQ(updater->connect({}, {}).error(), refused);
   EXPECT_EQ(asked(), 2u);
 
   std::ofstream(password) << "right:secret\n";
-  EXPECT_EQ(updater->connect({}, {}),
+  EXPECT_EQ(updater->connect({}, {}).error(),
             "The user \"me\" may not write to the database \"npc\" of "
             "InfluxDB at " +
                 influxd.host() +
@@ -225,10 +225,10 @@ TEST_F(Influx, SetsABadLineAmong5000Aside) {
   records[1717].line_protocol = "npc,camera=door,site=home people=,seq=1717i 1";
   records[4000].line_protocol =
       "npc,camera=door,site=home people=1.5,seq=4000i 1767225604000000000";
-  ASSERT_EQ(updater->connect({}, {}), "");
-  const DeliveryResult outcome = updater->deliver(records, {});
+  ASSERT_EQ(updater->connect({}, {}).error(), "");
+  const DeliveryResult outcome = updater->deliver(records, {}, {});
   EXPECT_EQ(outcome.confirmed, 5000u);
-  EXPECT_EQ(outcome.failure, "");
+  EXPECT_EQ(outcome.status.error(), "");
   ASSERT_EQ(outcome.refused.size(), 2u);
   EXPECT_EQ(outcome.refused[0].index, 1717u);
   EXPECT_EQ(outcome.refused[0].error,
@@ -247,8 +247,8 @@ TEST_F(Influx, SetsAsideWhatIsOlderThanItsRetention) {
   influxd.query("CREATE DATABASE npc WITH DURATION 1d NAME short");
   const auto updater = make("influxdb://" + influxd.host() + "/npc");
   const auto records = plain_records(1000);
-  ASSERT_EQ(updater->connect({}, {}), "");
-  const DeliveryResult outcome = updater->deliver(records, {});
+  ASSERT_EQ(updater->connect({}, {}).error(), "");
+  const DeliveryResult outcome = updater->deliver(records, {}, {});
   EXPECT_EQ(outcome.confirmed, 1000u);
   EXPECT_EQ(outcome.refused.size(), 1000u);
 }
@@ -258,8 +258,8 @@ TEST_F(Influx, SplitsWhatIsTooLarge) {
   ASSERT_TRUE(start(influxd));
   const auto updater = make("influxdb://" + influxd.host() + "/npc");
   const auto records = plain_records(1000);
-  ASSERT_EQ(updater->connect({}, {}), "");
-  EXPECT_EQ(updater->deliver(records, {}).confirmed, 1000u);
+  ASSERT_EQ(updater->connect({}, {}).error(), "");
+  EXPECT_EQ(updater->deliver(records, {}, {}).confirmed, 1000u);
   EXPECT_EQ(influxd.sequence(), numbers(1000));
 }
 
@@ -268,17 +268,17 @@ TEST_F(Influx, DoesNotHoldUpAStopWhenItIsFrozen) {
   ASSERT_TRUE(start(influxd));
   const auto updater = make("influxdb://" + influxd.host() + "/npc");
   const auto records = plain_records(10);
-  ASSERT_EQ(updater->connect({}, {}), "");
+  ASSERT_EQ(updater->connect({}, {}).error(), "");
   influxd.signal(SIGSTOP);
   DeliveryResult outcome;
   {
     std::jthread delivering(
-        [&](std::stop_token stop) { outcome = updater->deliver(records, stop); });
+        [&](std::stop_token stop) { outcome = updater->deliver(records, {}, stop); });
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
   }
   influxd.signal(SIGCONT);
   EXPECT_EQ(outcome.confirmed, 0u);
-  EXPECT_EQ(outcome.failure, "");  // Without the stop it would say that nobody answers.
+  EXPECT_TRUE(outcome.status.is_stopped());
 }
 
 TEST_F(Influx, IsWaitedForWhileItIsFrozen) {
@@ -308,7 +308,7 @@ class InfluxTls : public Influx {
     EXPECT_TRUE(start(*influxd));
     return influxd;
   }
-  static std::string connect(const std::string &uri) { return make(uri)->connect({}, {}); }
+  static std::string connect(const std::string &uri) { return make(uri)->connect({}, {}).error(); }
 
   Authority authority_;
 };

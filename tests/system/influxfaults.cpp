@@ -42,7 +42,7 @@ class InfluxFaults : public testing::Test {
       records_.push_back(numbered(i));
   }
 
-  DeliveryResult deliver() { return updater_->deliver(records_, {}); }
+  DeliveryResult deliver() { return updater_->deliver(records_, {}, {}); }
 
   // What the requests were, without their connection.
   std::vector<std::string> requests() const {
@@ -58,7 +58,7 @@ class InfluxFaults : public testing::Test {
 };
 
 TEST_F(InfluxFaults, DoNotComeBetweenUsAndARightServer) {
-  ASSERT_EQ(updater_->connect({}, {}), "");
+  ASSERT_EQ(updater_->connect({}, {}).error(), "");
   for (int i = 0; i < 3; i++)
     EXPECT_EQ(deliver().confirmed, 100u);
   EXPECT_EQ(fake_.lines().size(), 300u);
@@ -80,28 +80,29 @@ TEST_F(InfluxFaults, OfTheTokenAreSaid) {
   const std::string other =
       "influxdb://" + fake_.host() +
       "/?org=my%20home&bucket=npc&token-file=" + (fake_.directory() / "other");
-  EXPECT_EQ(npc::Registry::standard().make(other)->connect({}, {}),
+  EXPECT_EQ(npc::Registry::standard().make(other)->connect({}, {}).error(),
             "InfluxDB at " + fake_.host() +
                 " refused the token: check what is in the token file, and that the token may write "
                 "to the bucket \"npc\" of the organization \"my home\".");
 
   // While it runs.
-  ASSERT_EQ(updater_->connect({}, {}), "");
+  ASSERT_EQ(updater_->connect({}, {}).error(), "");
   std::ofstream(fake_.token_file()) << "changed\n";
   const DeliveryResult outcome = deliver();
   EXPECT_EQ(outcome.confirmed, 0u);
   EXPECT_EQ(outcome.pause, seconds(60));
-  EXPECT_TRUE(outcome.failure.starts_with("InfluxDB at " + fake_.host() + " refused the token"))
-      << outcome.failure;
+  EXPECT_TRUE(
+      outcome.status.error().starts_with("InfluxDB at " + fake_.host() + " refused the token"))
+      << outcome.status.error();
   // The file is read anew, and a new token is tried at once.
-  EXPECT_EQ(updater_->connect({}, {}), "");
+  EXPECT_EQ(updater_->connect({}, {}).error(), "");
   EXPECT_EQ(deliver().confirmed, 100u);
 }
 
 TEST_F(InfluxFaults, OfTheBucketAreSaid) {
   const std::string other = "influxdb://" + fake_.host() +
                             "/?org=my%20home&bucket=birds&token-file=" + fake_.token_file();
-  EXPECT_EQ(npc::Registry::standard().make(other)->connect({}, {}),
+  EXPECT_EQ(npc::Registry::standard().make(other)->connect({}, {}).error(),
             "InfluxDB at " + fake_.host() +
                 " has not the bucket \"birds\" of the organization \"my home\": check the names "
                 "(bucket not found), or create it: influx bucket create --org 'my home' --name "
@@ -109,31 +110,31 @@ TEST_F(InfluxFaults, OfTheBucketAreSaid) {
 }
 
 TEST_F(InfluxFaults, AskForAPause) {
-  ASSERT_EQ(updater_->connect({}, {}), "");
+  ASSERT_EQ(updater_->connect({}, {}).error(), "");
   fake_.tell({R"({"status":429,"headers":{"Retry-After":"17"}})"});
   DeliveryResult outcome = deliver();
   EXPECT_EQ(outcome.confirmed, 0u);
-  EXPECT_EQ(outcome.failure, "InfluxDB at " + fake_.host() + " asks for fewer requests.");
+  EXPECT_EQ(outcome.status.error(), "InfluxDB at " + fake_.host() + " asks for fewer requests.");
   EXPECT_EQ(outcome.pause, seconds(17));
   // Even if somebody is in a hurry.
-  EXPECT_EQ(updater_->connect({}, {}), outcome.failure);
+  EXPECT_EQ(updater_->connect({}, {}).error(), outcome.status.error());
   EXPECT_EQ(requests().size(), 1u);
 }
 
 TEST_F(InfluxFaults, AskForAPauseUntilADate) {
-  ASSERT_EQ(updater_->connect({}, {}), "");
+  ASSERT_EQ(updater_->connect({}, {}).error(), "");
   const std::time_t then = std::time(nullptr) + 1000;
   char date[64];
   std::strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S GMT", std::gmtime(&then));
   fake_.tell({std::string(R"({"status":503,"headers":{"Retry-After":")") + date + "\"}}"});
   const DeliveryResult outcome = deliver();
-  EXPECT_EQ(outcome.failure, "InfluxDB at " + fake_.host() + " is overloaded or starts.");
+  EXPECT_EQ(outcome.status.error(), "InfluxDB at " + fake_.host() + " is overloaded or starts.");
   EXPECT_GT(outcome.pause, seconds(900));
   EXPECT_LE(outcome.pause, seconds(1000));
 }
 
 TEST_F(InfluxFaults, WithoutAPauseAreTriedAgain) {
-  ASSERT_EQ(updater_->connect({}, {}), "");
+  ASSERT_EQ(updater_->connect({}, {}).error(), "");
   fake_.tell({R"({"status":500,"body":"{\"code\":\"internal error\",\"message\":\"timeout\"}"})",
               R"({"status":503,"headers":{"Retry-After":"soon"}})",
               R"({"status":307,"headers":{"Location":"http://127.0.0.1:1/elsewhere"}})"});
@@ -145,15 +146,15 @@ TEST_F(InfluxFaults, WithoutAPauseAreTriedAgain) {
             "right one."}) {
     const DeliveryResult outcome = deliver();
     EXPECT_EQ(outcome.confirmed, 0u);
-    EXPECT_EQ(outcome.failure, why);
+    EXPECT_EQ(outcome.status.error(), why);
     EXPECT_EQ(outcome.pause, milliseconds(0));
-    ASSERT_EQ(updater_->connect({}, {}), "");
+    ASSERT_EQ(updater_->connect({}, {}).error(), "");
   }
   EXPECT_EQ(deliver().confirmed, 100u);
 }
 
 TEST_F(InfluxFaults, OfSizeAreSplit) {
-  ASSERT_EQ(updater_->connect({}, {}), "");
+  ASSERT_EQ(updater_->connect({}, {}).error(), "");
   fake_.tell({R"({"status":413})", R"({"status":413})"});
   EXPECT_EQ(deliver().confirmed, 100u);
   EXPECT_EQ(requests(),
@@ -163,7 +164,7 @@ TEST_F(InfluxFaults, OfSizeAreSplit) {
 }
 
 TEST_F(InfluxFaults, OfALineAreSetAside) {
-  ASSERT_EQ(updater_->connect({}, {}), "");
+  ASSERT_EQ(updater_->connect({}, {}).error(), "");
   fake_.tell({R"({"status":400,"body":"{\"code\":\"invalid\",\"message\":\"unable to parse ')" +
               records_[7].line_protocol + R"(': bad timestamp\"}"})"});
   const DeliveryResult outcome = deliver();
@@ -189,34 +190,36 @@ TEST_F(InfluxFaults, OfAServerThatDripsEnd) {
   npc::HttpAnswer answer = client.post(url, lines, true, {});
   EXPECT_EQ(answer.status, 0);
   EXPECT_TRUE(answer.slow);
-  EXPECT_EQ(answer.failure, "What is at " + fake_.host() +
-                                " is too slow: a request was not answered in time, so smaller ones "
-                                "follow.");
+  EXPECT_EQ(answer.result.error(),
+            "What is at " + fake_.host() +
+                " is too slow: a request was not answered in time, so smaller ones "
+                "follow.");
 }
 
 TEST_F(InfluxFaults, OfAServerThatHangsDoNotHoldUpAStop) {
-  ASSERT_EQ(updater_->connect({}, {}), "");
+  ASSERT_EQ(updater_->connect({}, {}).error(), "");
   fake_.tell({R"({"hang":true})"});
   DeliveryResult outcome;
   {
     std::jthread delivering(
-        [&](std::stop_token stop) { outcome = updater_->deliver(records_, stop); });
+        [&](std::stop_token stop) { outcome = updater_->deliver(records_, {}, stop); });
     ASSERT_TRUE(eventually([&] { return !requests().empty(); }));
   }
   EXPECT_EQ(outcome.confirmed, 0u);
-  EXPECT_EQ(outcome.failure, "");
+  EXPECT_TRUE(outcome.status.is_stopped());
 }
 
 TEST(InfluxHosts, ThatNobodyAnswersForDoNotHoldUpAStop) {
   // An address that is for documentation only.
   const auto updater = npc::Registry::standard().make("influxdb://192.0.2.1/npc");
-  std::string why = "not called";
+  npc::Status status;
   {
-    std::jthread connecting([&](std::stop_token stop) { why = updater->connect({}, stop); });
+    std::jthread connecting([&](std::stop_token stop) { status = updater->connect({}, stop); });
     std::this_thread::sleep_for(milliseconds(50));
   }
   // Without a route it fails at once.
-  EXPECT_TRUE(why.empty() || why.starts_with("There is nothing to reach")) << why;
+  EXPECT_TRUE(status.is_stopped() || status.error().starts_with("There is nothing to reach"))
+      << status.error();
 }
 
 // Not a test: what the next one runs in a process of its own.

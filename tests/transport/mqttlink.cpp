@@ -28,6 +28,7 @@
 
 namespace {
 
+using npc::Waited;
 using npc::mqtt::Connection;
 using npc::mqtt::Link;
 using npc::mqtt::Login;
@@ -64,7 +65,7 @@ TEST(PahoThread, RunsWhatItIsGivenUnderPahosLock) {
     std::this_thread::sleep_for(std::chrono::milliseconds(200));
     while_running = answered;
   };
-  ASSERT_TRUE(npc::mqtt::run_on_paho(task, seconds(20)));
+  ASSERT_EQ(npc::mqtt::run_on_paho(task, seconds(20)), Waited::kReady);
   EXPECT_FALSE(while_running);
   EXPECT_TRUE(eventually([&] { return answered.load(); }));
 }
@@ -72,15 +73,18 @@ TEST(PahoThread, RunsWhatItIsGivenUnderPahosLock) {
 TEST(PahoThread, IsOneAndRunsEverything) {
   constexpr int kCallers = 8, kCalls = 200;
   std::atomic<std::thread::id> thread;
-  ASSERT_TRUE(npc::mqtt::run_on_paho([&] { thread = std::this_thread::get_id(); }, seconds(20)));
+  ASSERT_EQ(npc::mqtt::run_on_paho([&] { thread = std::this_thread::get_id(); }, seconds(20)),
+            Waited::kReady);
   int ran = 0;  // on one thread, and so without a lock
   std::vector<std::jthread> callers;
   for (int i = 0; i < kCallers; i++) {
     callers.emplace_back([&] {
       for (int k = 0; k < kCalls; k++) {
-        EXPECT_TRUE(npc::mqtt::run_on_paho(
-            [&] { ran += std::this_thread::get_id() == thread.load() ? 1 : kCallers * kCalls; },
-            seconds(20)));
+        EXPECT_EQ(
+            npc::mqtt::run_on_paho(
+                [&] { ran += std::this_thread::get_id() == thread.load() ? 1 : kCallers * kCalls; },
+                seconds(20)),
+            Waited::kReady);
       }
     });
   }
@@ -98,7 +102,7 @@ std::string name_of(int file) {
 TEST(PahoThread, ComesBackWhenItsConnectionIsLost) {
   std::thread::id thread;
   const auto note = [&] { thread = std::this_thread::get_id(); };
-  ASSERT_TRUE(npc::mqtt::run_on_paho(note, seconds(20)));
+  ASSERT_EQ(npc::mqtt::run_on_paho(note, seconds(20)), Waited::kReady);
   const std::thread::id before = thread;
   std::set<std::string> shut;
   for (int file = 3; file < 1024; file++) {
@@ -119,7 +123,7 @@ TEST(PahoThread, ComesBackWhenItsConnectionIsLost) {
       left += shut.contains(name_of(file)) ? 1 : 0;
     return left == 0;
   }));
-  ASSERT_TRUE(npc::mqtt::run_on_paho(note, seconds(60)));
+  ASSERT_EQ(npc::mqtt::run_on_paho(note, seconds(60)), Waited::kReady);
   EXPECT_EQ(thread, before);
 }
 
@@ -139,11 +143,11 @@ TEST(PahoThread, AStopEndsTheWaitForIt) {
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
     source.request_stop();
   });
-  EXPECT_FALSE(
-      npc::mqtt::run_on_paho([&] { ran = true; }, std::chrono::hours(1), source.get_token()));
+  EXPECT_EQ(npc::mqtt::run_on_paho([&] { ran = true; }, std::chrono::hours(1), source.get_token()),
+            Waited::kStopped);
   freed = true;
   freed.notify_all();
-  ASSERT_TRUE(npc::mqtt::run_on_paho([] {}, seconds(60)));
+  ASSERT_EQ(npc::mqtt::run_on_paho([] {}, seconds(60)), Waited::kReady);
   EXPECT_FALSE(ran);
 }
 
@@ -203,7 +207,8 @@ class MqttTunnel : public testing::Test {
     close(far_);
     Connection connection(broker_.host(), std::nullopt);
     EXPECT_EQ(
-        connection.open({"127.0.0.1"}, static_cast<std::uint16_t>(broker_.port()), seconds(10), {}),
+        connection.open({"127.0.0.1"}, static_cast<std::uint16_t>(broker_.port()), seconds(10), {})
+            .error(),
         "");
     tunnel_ = std::make_unique<Tunnel>(std::move(connection), [] {});
     far_ = broker_.accept();
@@ -333,7 +338,7 @@ TEST(MqttLink, SaysThatThereAreTooFewDescriptors) {
     GTEST_SKIP() << "mosquitto is not installed";
   npc::test::Mosquitto broker;
   ASSERT_TRUE(broker.start());
-  ASSERT_TRUE(npc::mqtt::run_on_paho([] {}, seconds(20)));
+  ASSERT_EQ(npc::mqtt::run_on_paho([] {}, seconds(20)), Waited::kReady);
   npc::BackgroundCall background;
   int said = 0;
   bool opened = false;
@@ -345,16 +350,17 @@ TEST(MqttLink, SaysThatThereAreTooFewDescriptors) {
     login.client_id = "few";
     login.will_topic = "test/status";
     Link link(std::move(login));
-    std::string failure;
+    npc::Status status;
     {
       const FewDescriptors left(few);
       try {
-        failure = link.open(background, {});
+        status = link.open(background, {});
       } catch (const std::system_error &) {
         continue;
       }
     }
-    opened = failure.empty();
+    opened = status.is_ok();
+    const std::string &failure = status.error();
     EXPECT_EQ(link.version(), npc::mqtt::Version::k5) << few << " " << failure;
     EXPECT_EQ(failure.find("ended the connection"), std::string::npos) << few << " " << failure;
     EXPECT_EQ(failure.find("whether it hangs"), std::string::npos) << few << " " << failure;
@@ -380,18 +386,18 @@ TEST(MqttLink, KeepsNoMoreOfStrangersThanADeviceCan) {
     login.client_id = id;
     login.will_topic = "test/status";
     auto link = std::make_unique<Link>(std::move(login));
-    EXPECT_EQ(link->open(background, {}), "");
+    EXPECT_EQ(link->open(background, {}).error(), "");
     return link;
   };
   const auto stranger = link_named("stranger");
   const auto ours = link_named("ours");
   const std::vector<std::string> filters = {"homeassistant/status", "test/end"};
-  ASSERT_EQ(ours->subscribe(filters, {}), "");
+  ASSERT_EQ(ours->subscribe(filters, {}).error(), "");
   const std::string large(200 * 1024, 'x');
   const std::vector<Message> flood(60, Message{"homeassistant/status", large});
-  ASSERT_EQ(stranger->publish(flood, seconds(60), seconds(60), {}).failure, "");
+  ASSERT_EQ(stranger->publish(flood, seconds(60), seconds(60), {}).status.error(), "");
   // They come in their order: the answer to this comes after them.
-  ASSERT_EQ(ours->subscribe(filters, {}), "");
+  ASSERT_EQ(ours->subscribe(filters, {}).error(), "");
   std::size_t size = 0;
   for (const npc::mqtt::Arrived &arrived : ours->take_arrived())
     size += arrived.payload.size();
@@ -399,7 +405,7 @@ TEST(MqttLink, KeepsNoMoreOfStrangersThanADeviceCan) {
   EXPECT_LE(size, 1024u * 1024u);
   // What comes later is taken again.
   const std::vector<Message> one = {{"test/end", "end"}};
-  ASSERT_EQ(stranger->publish(one, seconds(60), seconds(60), {}).failure, "");
+  ASSERT_EQ(stranger->publish(one, seconds(60), seconds(60), {}).status.error(), "");
   EXPECT_TRUE(eventually([&] { return !ours->take_arrived().empty(); }));
 }
 

@@ -28,22 +28,24 @@ class FileUpdater : public Updater {
   FileUpdater(std::string path, bool sync) : path_(std::move(path)), sync_(sync) {}
 
   std::string target() const override { return "file:" + path_; }
-  std::string connect(const Record &first, std::stop_token stop) override;
-  DeliveryResult deliver(std::span<const Record> records, std::stop_token stop) override;
-  std::string idle() override;
+  Status connect(const UpdaterContext &, std::stop_token) override { return open(); }
+  DeliveryResult deliver(std::span<const Record> records, const UpdaterContext &context,
+                         std::stop_token stop) override;
+  Status idle(const UpdaterContext &, std::stop_token) override { return follow(); }
   void close() noexcept override { file_ = Descriptor(); }
 
  private:
+  Status open();
   Descriptor open_file() const;
-  std::string open_error(int error) const;
-  std::string write_error(int error) const;
+  Status open_error(int error) const;
+  Status write_error(int error) const;
   bool ends_within_a_line() const;
   bool was_moved() const;
-  std::string sync_directory() const;
-  std::string follow(std::stop_token stop);
-  DeliveryResult write_lines(std::span<const Record> records, std::stop_token stop);
-  DeliveryResult write_regular(std::string_view line);
-  DeliveryResult write_stream(std::string_view line, std::stop_token stop);
+  Status sync_directory() const;
+  Status follow();
+  DeliveryResult write_lines(std::span<const Record> records, const std::stop_token &stop);
+  Status write_regular(std::string_view line);
+  Status write_stream(std::string_view line, const std::stop_token &stop);
   void take_back(off_t count);
 
   const std::string path_;
@@ -75,44 +77,40 @@ Descriptor FileUpdater::open_file() const {
   return terminal.is_open() ? std::move(terminal) : Descriptor(fcntl(stream, F_DUPFD_CLOEXEC, 3));
 }
 
-std::string FileUpdater::connect(const Record &, std::stop_token) {
+Status FileUpdater::open() {
   close();
   Descriptor file = open_file();
   struct stat status;
   if (file.get() < 0 || fstat(file.get(), &status) < 0)
     return open_error(errno);
   if (S_ISBLK(status.st_mode))
-    return "Will not write to \"" + path_ + "\": it is a disk, not a file. Choose another path.";
+    return Status::failed("Will not write to \"" + path_ +
+                          "\": it is a disk, not a file. Choose another path.");
   if (sync_ && !S_ISREG(status.st_mode))
-    return "There is no disk behind \"" + path_ + "\": leave fsync out.";
+    return Status::failed("There is no disk behind \"" + path_ + "\": leave fsync out.");
   file_ = std::move(file);
   regular_ = S_ISREG(status.st_mode);
   socket_ = S_ISSOCK(status.st_mode);
   named_ = regular_ && standard_stream(path_) < 0;
   torn_ = torn_ && !regular_;
-  if (named_ && sync_) {
-    if (std::string failure = sync_directory(); !failure.empty()) {
-      close();
-      return failure;
-    }
-  }
-  if (named_ && ends_within_a_line()) {
-    // Left by a power cut: the next line must not be glued to it.
-    DeliveryResult written = write_regular("\n");
-    if (written.confirmed == 0)
-      close();
-    return std::move(written.failure);
-  }
-  return {};
+  Status result;
+  if (named_ && sync_)
+    result = sync_directory();
+  // Left by a power cut: the next line must not be glued to it.
+  if (result.is_ok() && named_ && ends_within_a_line())
+    result = write_regular("\n");
+  if (!result.is_ok())
+    close();
+  return result;
 }
 
 // A file that has just been made is only there after a power cut if its directory says so.
-std::string FileUpdater::sync_directory() const {
+Status FileUpdater::sync_directory() const {
   const int error = sync_folder_of(path_);
   if (error == 0)
     return {};
-  return "Cannot bring \"" + std::filesystem::path(path_).parent_path().string() +
-         "\" to the disk: " + message_of(error) + ".";
+  return Status::failed("Cannot bring \"" + std::filesystem::path(path_).parent_path().string() +
+                        "\" to the disk: " + message_of(error) + ".");
 }
 
 bool FileUpdater::was_moved() const {
@@ -123,42 +121,41 @@ bool FileUpdater::was_moved() const {
 }
 
 // Goes on in a new file if somebody, as logrotate does, has moved ours away.
-std::string FileUpdater::follow(std::stop_token stop) {
-  return was_moved() ? connect({}, stop) : std::string();
+Status FileUpdater::follow() {
+  return was_moved() ? open() : Status();
 }
 
-std::string FileUpdater::idle() {
-  return follow({});
-}
-
-DeliveryResult FileUpdater::deliver(std::span<const Record> records, std::stop_token stop) {
-  if (std::string failure = follow(stop); !failure.empty())
-    return {0, std::move(failure)};
+DeliveryResult FileUpdater::deliver(std::span<const Record> records, const UpdaterContext &,
+                                    std::stop_token stop) {
+  if (Status status = follow(); !status.is_ok())
+    return {0, std::move(status)};
   DeliveryResult outcome = write_lines(records, stop);
   if (sync_ && outcome.confirmed > 0 && fdatasync(file_.get()) != 0)
-    outcome = {0, "Cannot bring \"" + path_ + "\" to the disk: " + message_of(errno) + "."};
-  if (!outcome.failure.empty())
+    outcome = {0, Status::failed("Cannot bring \"" + path_ +
+                                 "\" to the disk: " + message_of(errno) + ".")};
+  if (outcome.status.is_failed())
     close();
   return outcome;
 }
 
-DeliveryResult FileUpdater::write_lines(std::span<const Record> records, std::stop_token stop) {
+DeliveryResult FileUpdater::write_lines(std::span<const Record> records,
+                                        const std::stop_token &stop) {
   DeliveryResult outcome;
   for (const Record &record : records) {
-    if (stop.stop_requested())
-      break;
-    const std::string line = (torn_ ? "\n" : "") + record.json + '\n';
-    DeliveryResult written = regular_ ? write_regular(line) : write_stream(line, stop);
-    outcome.confirmed += written.confirmed;
-    if (written.confirmed == 0) {
-      outcome.failure = std::move(written.failure);
+    if (stop.stop_requested()) {
+      outcome.status = Status::stopped();
       break;
     }
+    const std::string line = (torn_ ? "\n" : "") + record.json + '\n';
+    outcome.status = regular_ ? write_regular(line) : write_stream(line, stop);
+    if (!outcome.status.is_ok())
+      break;
+    outcome.confirmed++;
   }
   return outcome;
 }
 
-DeliveryResult FileUpdater::write_regular(std::string_view line) {
+Status FileUpdater::write_regular(std::string_view line) {
   std::size_t done = 0;
   while (done < line.size()) {
     const ssize_t count = write(file_.get(), line.data() + done, line.size() - done);
@@ -167,10 +164,10 @@ DeliveryResult FileUpdater::write_regular(std::string_view line) {
     } else if (errno != EINTR) {
       const int error = errno;
       take_back(static_cast<off_t>(done));
-      return {0, write_error(error)};
+      return write_error(error);
     }
   }
-  return {1, {}};
+  return {};
 }
 
 // Cuts off the last `count` bytes that were written, unless another process wrote after them.
@@ -183,11 +180,11 @@ void FileUpdater::take_back(off_t count) {
     lseek(file_.get(), end - count, SEEK_SET);
 }
 
-DeliveryResult FileUpdater::write_stream(std::string_view line, std::stop_token stop) {
+Status FileUpdater::write_stream(std::string_view line, const std::stop_token &stop) {
   const StopBell stopped(stop);
-  while (!line.empty() && !stop.stop_requested()) {
+  while (!line.empty()) {
     if (wait_fd(file_.get(), POLLOUT, stopped.get(), Clock::time_point::max()) != Waited::kReady)
-      continue;
+      return Status::stopped();
     // Up to PIPE_BUF bytes a pipe that is ready takes whole and at once.
     const std::size_t most = std::min<std::size_t>(line.size(), PIPE_BUF);
     const ssize_t count = socket_ ? send(file_.get(), line.data(), most, MSG_DONTWAIT)
@@ -201,10 +198,10 @@ DeliveryResult FileUpdater::write_stream(std::string_view line, std::stop_token 
     } else if (errno != EINTR) {
       const int error = errno;
       torn_ = torn_ && error != EPIPE;  // Which the reader has taken with it.
-      return {0, write_error(error)};
+      return write_error(error);
     }
   }
-  return {line.empty() ? 1u : 0u, {}};
+  return {};
 }
 
 bool FileUpdater::ends_within_a_line() const {
@@ -215,22 +212,23 @@ bool FileUpdater::ends_within_a_line() const {
   return last != '\n';
 }
 
-std::string FileUpdater::open_error(int error) const {
+Status FileUpdater::open_error(int error) const {
   struct stat status;
   const bool there = stat(path_.c_str(), &status) == 0;
   if (error == ENXIO && there && S_ISFIFO(status.st_mode))
-    return "Nobody reads the pipe \"" + path_ + "\".";
+    return Status::failed("Nobody reads the pipe \"" + path_ + "\".");
   if (error == ENOENT) {
-    return "Cannot open \"" + path_ +
-           "\": its directory does not exist. Create the directory, or choose another path.";
+    return Status::failed(
+        "Cannot open \"" + path_ +
+        "\": its directory does not exist. Create the directory, or choose another path.");
   }
-  return "Cannot open \"" + path_ + "\" for writing: " + message_of(error) + ".";
+  return Status::failed("Cannot open \"" + path_ + "\" for writing: " + message_of(error) + ".");
 }
 
-std::string FileUpdater::write_error(int error) const {
+Status FileUpdater::write_error(int error) const {
   if (error == EPIPE)
-    return "Nobody reads \"" + path_ + "\" any more.";
-  return "Cannot write to \"" + path_ + "\": " + message_of(error) + ".";
+    return Status::failed("Nobody reads \"" + path_ + "\" any more.");
+  return Status::failed("Cannot write to \"" + path_ + "\": " + message_of(error) + ".");
 }
 
 }  // namespace

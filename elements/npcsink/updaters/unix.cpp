@@ -57,21 +57,23 @@ class UnixUpdater : public Updater {
       : path_(std::move(path)), classic_(classic), timeout_(timeout) {}
 
   std::string target() const override { return "unix:" + path_; }
-  std::string connect(const Record &first, std::stop_token stop) override;
-  DeliveryResult deliver(std::span<const Record> records, std::stop_token stop) override;
+  Status connect(const UpdaterContext &, std::stop_token stop) override { return open(stop); }
+  DeliveryResult deliver(std::span<const Record> records, const UpdaterContext &context,
+                         std::stop_token stop) override;
   // Its messages bear no time: a reader takes an old one for a new one.
   bool live_only() const override { return classic_; }
-  std::string idle() override;
+  Status idle(const UpdaterContext &context, std::stop_token stop) override;
   void close() noexcept override { socket_ = Descriptor(); }
 
  private:
-  DeliveryResult deliver_lines(std::span<const Record> records, std::stop_token stop);
-  DeliveryResult deliver_messages(std::span<const Record> records, std::stop_token stop);
-  std::string send_and_await(std::string_view text, std::stop_token stop);
-  std::string send_all(std::string_view text, std::stop_token stop);
-  std::string await_reader(std::stop_token stop);
+  Status open(const std::stop_token &stop);
+  DeliveryResult deliver_lines(std::span<const Record> records, const std::stop_token &stop);
+  DeliveryResult deliver_messages(std::span<const Record> records, const std::stop_token &stop);
+  Status send_and_await(std::string_view text, const std::stop_token &stop);
+  Status send_all(std::string_view text, const StopBell &stop);
+  Status await_reader(const StopBell &stop);
   std::string open_error(int error) const;
-  std::string gone() const { return "The reader of \"" + path_ + "\" has gone."; }
+  Status gone() const { return Status::failed("The reader of \"" + path_ + "\" has gone."); }
 
   const std::string path_;
   const bool classic_;
@@ -79,14 +81,14 @@ class UnixUpdater : public Updater {
   Descriptor socket_;
 };
 
-std::string UnixUpdater::connect(const Record &, std::stop_token stop) {
+Status UnixUpdater::open(const std::stop_token &stop) {
   close();
   sockaddr_un address = {};
   address.sun_family = AF_UNIX;
   std::memcpy(address.sun_path, path_.data(), path_.size());
   Descriptor made(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!made.is_open())
-    return "There can be no more sockets: " + message_of(errno) + ".";
+    return Status::failed("There can be no more sockets: " + message_of(errno) + ".");
   const StopBell stopped(stop);
   Deadline deadline(timeout_);
   while (::connect(made.get(), reinterpret_cast<const sockaddr *>(&address), sizeof(address)) !=
@@ -94,18 +96,19 @@ std::string UnixUpdater::connect(const Record &, std::stop_token stop) {
     if (errno == EINTR)
       continue;
     if (errno != EAGAIN)
-      return open_error(errno);
-    if (stop.stop_requested())
-      return {};
+      return Status::failed(open_error(errno));
     if (deadline.is_over())
-      return "The reader of \"" + path_ + "\" takes no more connections: it may hang.";
-    wait_fd(-1, 0, stopped.get(), Clock::now() + deadline.next());
+      return Status::failed("The reader of \"" + path_ +
+                            "\" takes no more connections: it may hang.");
+    if (wait_fd(-1, 0, stopped.get(), Clock::now() + deadline.next()) == Waited::kStopped)
+      return Status::stopped();
   }
   socket_ = std::move(made);
   return {};
 }
 
-DeliveryResult UnixUpdater::deliver(std::span<const Record> records, std::stop_token stop) {
+DeliveryResult UnixUpdater::deliver(std::span<const Record> records, const UpdaterContext &,
+                                    std::stop_token stop) {
   DeliveryResult outcome =
       classic_ ? deliver_messages(records, stop) : deliver_lines(records, stop);
   // The reader must not take the rest of a line that was cut short for the next one.
@@ -115,17 +118,17 @@ DeliveryResult UnixUpdater::deliver(std::span<const Record> records, std::stop_t
 }
 
 // The kernel does not say which of them were read, so it is all or none.
-DeliveryResult UnixUpdater::deliver_lines(std::span<const Record> records, std::stop_token stop) {
+DeliveryResult UnixUpdater::deliver_lines(std::span<const Record> records,
+                                          const std::stop_token &stop) {
   std::string text;
   for (const Record &record : records)
     text.append(record.json).append("\n");
-  std::string failure = send_and_await(text, stop);
-  const bool done = failure.empty() && !stop.stop_requested();
-  return {done ? records.size() : 0, std::move(failure)};
+  Status status = send_and_await(text, stop);
+  return {status.is_ok() ? records.size() : 0, std::move(status)};
 }
 
 DeliveryResult UnixUpdater::deliver_messages(std::span<const Record> records,
-                                             std::stop_token stop) {
+                                             const std::stop_token &stop) {
   DeliveryResult outcome;
   for (const Record &record : records) {
     const GstNpcCounts &counts = *record.counts;
@@ -133,10 +136,10 @@ DeliveryResult UnixUpdater::deliver_messages(std::span<const Record> records,
     for (const guint number : {counts.people, counts.moving, counts.faces})
       text += " " + std::to_string(number);
     if (!socket_.is_open())
-      outcome.failure = connect(record, stop);
-    if (outcome.failure.empty() && !stop.stop_requested())
-      outcome.failure = send_and_await(text, stop);
-    if (!outcome.failure.empty() || stop.stop_requested())
+      outcome.status = open(stop);
+    if (outcome.status.is_ok())
+      outcome.status = send_and_await(text, stop);
+    if (!outcome.status.is_ok())
       break;
     close();
     outcome.confirmed++;
@@ -144,15 +147,15 @@ DeliveryResult UnixUpdater::deliver_messages(std::span<const Record> records,
   return outcome;
 }
 
-std::string UnixUpdater::send_and_await(std::string_view text, std::stop_token stop) {
-  std::string failure = send_all(text, stop);
-  return failure.empty() && !stop.stop_requested() ? await_reader(stop) : failure;
+Status UnixUpdater::send_and_await(std::string_view text, const std::stop_token &stop) {
+  const StopBell stopped(stop);
+  Status status = send_all(text, stopped);
+  return status.is_ok() ? await_reader(stopped) : status;
 }
 
-std::string UnixUpdater::send_all(std::string_view text, std::stop_token stop) {
-  const StopBell stopped(stop);
+Status UnixUpdater::send_all(std::string_view text, const StopBell &stop) {
   Deadline deadline(timeout_);
-  while (!text.empty() && !stop.stop_requested()) {
+  while (!text.empty()) {
     const ssize_t count = send(socket_.get(), text.data(), text.size(), MSG_NOSIGNAL);
     if (count > 0) {
       text.remove_prefix(static_cast<std::size_t>(count));
@@ -162,42 +165,44 @@ std::string UnixUpdater::send_all(std::string_view text, std::stop_token stop) {
     if (errno == EPIPE || errno == ECONNRESET)
       return gone();
     if (errno != EAGAIN && errno != EINTR)
-      return "Cannot write to \"" + path_ + "\": " + message_of(errno) + ".";
+      return Status::failed("Cannot write to \"" + path_ + "\": " + message_of(errno) + ".");
     if (deadline.is_over())
-      return "The reader of \"" + path_ + "\" does not read, and its buffer is full.";
-    wait_fd(socket_.get(), POLLOUT, stopped.get(), deadline.end());
+      return Status::failed("The reader of \"" + path_ +
+                            "\" does not read, and its buffer is full.");
+    if (wait_fd(socket_.get(), POLLOUT, stop.get(), deadline.end()) == Waited::kStopped)
+      return Status::stopped();
   }
   return {};
 }
 
 // What is in the socket dies with its reader. So we wait until the kernel holds nothing any more;
 // a reader that closed before it had read all leaves an error behind.
-std::string UnixUpdater::await_reader(std::stop_token stop) {
-  const StopBell stopped(stop);
+Status UnixUpdater::await_reader(const StopBell &stop) {
   Deadline deadline(timeout_);
   int before = 0;
-  while (!stop.stop_requested()) {
+  for (;;) {
     int left = 0;
     if (ioctl(socket_.get(), SIOCOUTQ, &left) != 0)
-      return "Cannot ask what was read from \"" + path_ + "\": " + message_of(errno) + ".";
+      return Status::failed("Cannot ask what was read from \"" + path_ +
+                            "\": " + message_of(errno) + ".");
     int error = 0;
     socklen_t size = sizeof(error);
     getsockopt(socket_.get(), SOL_SOCKET, SO_ERROR, &error, &size);
     if (error != 0)
-      return "The reader of \"" + path_ + "\" has gone before it had read all.";
+      return Status::failed("The reader of \"" + path_ + "\" has gone before it had read all.");
     if (left == 0)
       return {};
     if (left != before)
       deadline.progress();
     before = left;
     if (deadline.is_over())
-      return "The reader of \"" + path_ + "\" does not read: it may hang.";
-    wait_fd(-1, 0, stopped.get(), Clock::now() + deadline.next());
+      return Status::failed("The reader of \"" + path_ + "\" does not read: it may hang.");
+    if (wait_fd(-1, 0, stop.get(), Clock::now() + deadline.next()) == Waited::kStopped)
+      return Status::stopped();
   }
-  return {};
 }
 
-std::string UnixUpdater::idle() {
+Status UnixUpdater::idle(const UpdaterContext &, std::stop_token) {
   if (!socket_.is_open())
     return {};
   pollfd poll_on = {socket_.get(), 0, 0};

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "base/status.h"
 #include "npcsink/record.h"
 
 namespace npc {
@@ -23,8 +24,8 @@ struct DeliveryResult {
   };
 
   std::size_t confirmed = 0;  ///< records at the front that need not be sent again
-  /// Why it was not all of them, as a sentence; empty if it was, or if a stop cut it short.
-  std::string failure;
+  /// Whether more can be delivered at once: those behind the confirmed ones, if there are any.
+  Status status;
   /// The remote asks to be left alone for at least this long; 0: it does not.
   std::chrono::milliseconds pause{0};
   std::vector<Refused> refused{};
@@ -37,9 +38,17 @@ struct Backlog {
   bool ended = false;         ///< nothing follows: the stream has ended, or not yet begun
 };
 
+/// What an updater may know of the sink, besides the records that it is handed.
+struct UpdaterContext {
+  Record first;                       ///< the first record that there was
+  std::chrono::seconds retention{0};  ///< for how long the sink keeps records; 0: without an end
+  Backlog backlog;                    ///< as it is now
+};
+
 /// Takes records to one place. All calls come from one thread, the updater's own, so they may wait;
-/// when `stop` is requested they return as soon as they can. What fails is tried again by the
-/// caller, for ever: an updater keeps no queue and does not retry.
+/// when `stop` is requested they return as soon as they can, with Status::stopped() if they were
+/// not done. What fails is tried again by the caller, for ever: an updater keeps no queue and does
+/// not retry.
 class Updater {
  public:
   virtual ~Updater() = default;
@@ -47,19 +56,12 @@ class Updater {
   /// Where the records go, in words; the same for two URIs that mean the same place.
   virtual std::string target() const = 0;
 
-  /// For how long the sink keeps records; 0: without an end. Called once, before all others.
-  virtual void set_retention(std::chrono::seconds) {}
-
-  /// Opens the way anew, whatever is left of the last one. `first` is the first record that there
-  /// was. Returns why it failed, as a sentence, or nothing.
-  virtual std::string connect(const Record &first, std::stop_token stop) = 0;
+  /// Opens the way anew, whatever is left of the last one.
+  virtual Status connect(const UpdaterContext &context, std::stop_token stop) = 0;
 
   /// Delivers records in their order. After a failure the way is closed.
-  virtual DeliveryResult deliver(std::span<const Record> records, std::stop_token stop) = 0;
-
-  /// For what an updater tells the remote about itself. Called before each of those
-  /// that may wait.
-  virtual void set_backlog(const Backlog &) {}
+  virtual DeliveryResult deliver(std::span<const Record> records, const UpdaterContext &context,
+                                 std::stop_token stop) = 0;
 
   /// The most records that deliver() gains from.
   virtual std::size_t batch() const { return 250; }
@@ -68,9 +70,9 @@ class Updater {
   /// backlog of an earlier run.
   virtual bool live_only() const { return false; }
 
-  /// Called about once a second while the way is open and nothing waits. Returns why the way is
-  /// closed, as a sentence, or nothing.
-  virtual std::string idle() { return {}; }
+  /// Called about once a second while the way is open and nothing waits. After a failure the way is
+  /// closed.
+  virtual Status idle(const UpdaterContext &, std::stop_token) { return {}; }
 
   /// Ends cleanly, within few seconds. connect() may follow.
   virtual void close() noexcept = 0;

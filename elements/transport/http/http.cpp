@@ -20,6 +20,8 @@ constexpr long kSilentSeconds = 20;
 constexpr std::chrono::milliseconds kRounding{10};
 constexpr std::size_t kMostBody = 2 << 20;
 constexpr std::size_t kMostShown = 200;
+// libcurl says it of what callbacks stop; we have none that do.
+constexpr CURLcode kStopped = CURLE_ABORTED_BY_CALLBACK;
 
 struct FreeList {
   void operator()(curl_slist *list) const { curl_slist_free_all(list); }
@@ -137,7 +139,9 @@ HttpAnswer HttpClient::Curl::post(const HttpSettings &settings, const std::strin
   HttpAnswer got;
   if (code == CURLE_OK)
     got = answer();
-  else if (!stop.stop_requested())
+  else if (code == kStopped)
+    got.result = Status::stopped();
+  else
     got = failure(settings, code, static_cast<curl_off_t>(body.size()),
                   std::chrono::steady_clock::now() - begin + kRounding >= most);
   curl_multi_remove_handle(multi_, easy_);
@@ -158,7 +162,7 @@ CURLcode HttpClient::Curl::run(std::stop_token stop) {
     if (message->msg == CURLMSG_DONE)
       return message->data.result;
   }
-  return CURLE_ABORTED_BY_CALLBACK;
+  return kStopped;
 }
 
 HttpAnswer HttpClient::Curl::answer() const {
@@ -178,14 +182,15 @@ HttpAnswer HttpClient::Curl::answer() const {
 HttpAnswer HttpClient::Curl::failure(const HttpSettings &settings, CURLcode code, curl_off_t size,
                                      bool took_its_time) const {
   HttpAnswer got;
-  got.failure = sentence(settings, code);
   curl_off_t sent = 0;
   curl_easy_getinfo(easy_, CURLINFO_SIZE_UPLOAD_T, &sent);
   // It may be at work on all of it in silence, or hang: smaller requests tell.
   got.slow = code == CURLE_OPERATION_TIMEDOUT && (took_its_time || sent >= size);
-  if (took_its_time && got.slow)
-    got.failure = "What is at " + settings.server +
-                  " is too slow: a request was not answered in time, so smaller ones follow.";
+  got.result = Status::failed(
+      took_its_time && got.slow
+          ? "What is at " + settings.server +
+                " is too slow: a request was not answered in time, so smaller ones follow."
+          : sentence(settings, code));
   return got;
 }
 

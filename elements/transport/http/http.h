@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/status.h"
+
 namespace npc {
 
 /// How a server is spoken to.
@@ -24,12 +26,12 @@ struct HttpSettings {
 
 /// What came back.
 struct HttpAnswer {
+  Status result;         ///< whether there was an answer
   long status = 0;       ///< of HTTP; 0: there was no answer
   std::string body;      ///< at most its first 2 MiB
   std::string redirect;  ///< where it sends us; we do not go there
   std::chrono::seconds retry_after{0};
-  std::string failure;  ///< why there was no answer, as a sentence; empty if a stop cut it short
-  bool slow = false;    ///< there was none in the time that a request may take in all
+  bool slow = false;  ///< there was no answer in the time that a request may take in all
 };
 
 /// Sends requests one after the other, over one connection as long as it lasts. Used by one thread.

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <utility>
 
+#include "base/wait.h"
 #include "transport/mqtt/pahothread.h"
 
 namespace paho = ::mqtt;
@@ -74,7 +75,7 @@ Client::Client(const Login &login, Connection connection)
       tunnel_(std::move(connection),
               [this] {
                 {
-                  std::lock_guard lock(mutex_);
+                  Lock lock(mutex_);
                   tunnel_ended_ = true;
                 }
                 changed_.notify_all();
@@ -89,7 +90,7 @@ void Client::set_handlers() {
   paho_.set_connection_lost_handler([this](const std::string &) { lose(); });
   paho_.set_disconnected_handler([this](const paho::properties &, paho::ReasonCode code) {
     {
-      std::lock_guard lock(mutex_);
+      Lock lock(mutex_);
       farewell_ = static_cast<std::uint8_t>(code);
     }
     lose();
@@ -97,40 +98,46 @@ void Client::set_handlers() {
   paho_.set_message_callback([this](const paho::const_message_ptr &message) { take(*message); });
 }
 
-// Returns whether Paho was asked, and did not refuse. Nothing is thrown through its own frames.
-bool Client::ask_paho(const std::function<void()> &request, milliseconds most,
-                      const std::stop_token &stop) {
-  bool accepted = false;
+// Whether Paho was asked, and did not refuse. Nothing is thrown through its own frames.
+Answer Client::ask_paho(const std::function<void()> &request, milliseconds most,
+                        const std::stop_token &stop) {
+  Answer answer = Answer::kUnasked;
   const auto task = [&] {
     try {
       request();
-      accepted = true;
+      answer = Answer::kAccepted;
     } catch (const std::exception &) {
       lose();
+      answer = Answer::kClosed;
     }
   };
-  const bool asked = run_on_paho(task, most, stop);
-  unasked_ = !asked && !stop.stop_requested();
-  return asked && accepted;
+  return run_on_paho(task, most, stop) == Waited::kStopped ? Answer::kStopped : answer;
 }
 
-Client::Answer Client::connect(const Login &login, milliseconds most, std::stop_token stop) {
-  const auto begin = Clock::now();
+Answer Client::connect(const Login &login, milliseconds most, const std::stop_token &stop) {
+  const auto until = Clock::now() + most;
   const auto options = options_of(login, tunnel_.proxy(), most);
-  if (!ask_paho([&] { paho_.connect(options, nullptr, *this); }, most, stop))
-    return stop.stop_requested() ? Answer::kNone : Answer::kUnasked;
+  const Answer asked = ask_paho([&] { paho_.connect(options, nullptr, *this); }, most, stop);
+  if (asked != Answer::kAccepted)
+    return asked == Answer::kStopped ? asked : Answer::kUnasked;
+  const auto ended = [this]() NPC_REQUIRES(mutex_) { return answer_ || tunnel_ended_; };
+  const auto answered = [this]() NPC_REQUIRES(mutex_) { return answer_.has_value(); };
   Lock lock(mutex_);
-  changed_.wait_until(lock, stop, begin + most, [&] { return answer_ || tunnel_ended_; });
+  Waited waited = wait_until(changed_, lock, stop, until, ended);
   // Paho does not notice the end of a connection in each of its states.
   if (tunnel_ended_)
-    changed_.wait_for(lock, stop, kNotice, [&] { return answer_.has_value(); });
-  if (!answer_ && !tunnel_ended_ && !tunnel_.entered() && !stop.stop_requested())
-    return Answer::kUnasked;
-  return answer_.value_or(tunnel_ended_ ? Answer::kClosed : Answer::kNone);
+    waited = wait_until(changed_, lock, stop, Clock::now() + kNotice, answered);
+  if (answer_)
+    return *answer_;
+  if (waited == Waited::kStopped)
+    return Answer::kStopped;
+  if (tunnel_ended_)
+    return Answer::kClosed;
+  return tunnel_.entered() ? Answer::kNone : Answer::kUnasked;
 }
 
 void Client::set_limits(std::size_t window, std::size_t most_packet) {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   window_ = window;
   most_packet_ = most_packet;
 }
@@ -149,7 +156,7 @@ void Client::on_success(const paho::token &token) {
       changed_.notify_all();
       break;
     case paho::token::PUBLISH:
-      confirm(lock, reinterpret_cast<std::uintptr_t>(token.get_user_context()));
+      confirm(reinterpret_cast<std::uintptr_t>(token.get_user_context()));
       break;
     default:
       awaited_--;
@@ -160,7 +167,7 @@ void Client::on_success(const paho::token &token) {
 
 void Client::on_failure(const paho::token &token) {
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     switch (token.get_type()) {
       case paho::token::CONNECT:
         // A negative one is Paho's own, of a connection that ended, or that it could not make.
@@ -192,7 +199,7 @@ void Client::refuse(std::uintptr_t number, int code) {
 // MQTT 3.1.1 has no way to tell the broker how much is too much.
 void Client::take(const paho::message &message) try {
   const std::size_t size = message.get_topic().size() + message.get_payload_ref().size();
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   if (arrived_size_ + size > kMostArrived || size > kMostPacket)
     return;
   arrived_size_ += size + sizeof(Arrived);
@@ -202,26 +209,26 @@ void Client::take(const paho::message &message) try {
 }
 
 std::vector<Arrived> Client::take_arrived() {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   arrived_size_ = 0;
   return std::exchange(arrived_, {});
 }
 
 void Client::lose() {
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     lost_ = true;
   }
   changed_.notify_all();
 }
 
 bool Client::lost() const {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   return lost_;
 }
 
 std::optional<std::uint8_t> Client::farewell() const {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   return farewell_;
 }
 
@@ -246,22 +253,22 @@ bool Client::fits_packet(const Message &message) const {
 }
 
 // On whichever thread, but only on one at a time, or the order would be lost.
-void Client::send_what_fits(Lock &lock) {
+void Client::send_what_fits() {
   if (sending_)
     return;
   sending_ = true;
   while (fits_window()) {
-    const std::size_t index = next_;
-    if (!fits_packet(messages_[index])) {
-      refused_ = {index, MQTTREASONCODE_PACKET_TOO_LARGE};
+    const Message message = messages_[next_];
+    if (!fits_packet(message)) {
+      refused_ = {next_, MQTTREASONCODE_PACKET_TOO_LARGE};
       break;
     }
-    next_++;
+    const std::uintptr_t number = first_number_ + next_++;
     in_flight_++;
-    bytes_ += messages_[index].payload.size();
-    lock.unlock();
-    const bool sent = send(index);
-    lock.lock();
+    bytes_ += message.payload.size();
+    mutex_.unlock();
+    const bool sent = send(message, number);
+    mutex_.lock();
     if (!sent) {
       in_flight_--;
       lost_ = true;
@@ -272,8 +279,7 @@ void Client::send_what_fits(Lock &lock) {
     changed_.notify_all();
 }
 
-bool Client::send(std::size_t index) {
-  const Message &message = messages_[index];
+bool Client::send(const Message &message, std::uintptr_t number) {
   auto form = std::find_if(forms_.begin(), forms_.end(), [&](const Form &other) {
     return other.topic == message.topic && other.properties == message.properties &&
            other.qos == message.qos && other.retained == message.retained;
@@ -288,7 +294,7 @@ bool Client::send(std::size_t index) {
                                 has_properties ? message.properties->list() : paho::properties())});
     }
     form->message->set_payload(message.payload.data(), message.payload.size());
-    paho_.publish(form->message, reinterpret_cast<void *>(first_number_ + index), *this);
+    paho_.publish(form->message, reinterpret_cast<void *>(number), *this);
   } catch (const std::exception &) {
     return false;
   }
@@ -297,7 +303,7 @@ bool Client::send(std::size_t index) {
 
 // Half a window at a time: to send one message for each confirmation costs both sides more than the
 // messages do.
-void Client::confirm(Lock &lock, std::uintptr_t number) {
+void Client::confirm(std::uintptr_t number) {
   in_flight_--;
   last_confirmation_ = Clock::now();
   // What a stop cut short may still be confirmed; it is not of this batch.
@@ -310,13 +316,13 @@ void Client::confirm(Lock &lock, std::uintptr_t number) {
       front_++;
   }
   if (in_flight_ <= window_ / 2)
-    send_what_fits(lock);
+    send_what_fits();
   if (is_over())
     changed_.notify_all();
 }
 
 Client::Batch Client::publish(std::span<const Message> messages, milliseconds stall,
-                              milliseconds total, std::stop_token stop) {
+                              milliseconds total, const std::stop_token &stop) {
   Lock lock(mutex_);
   first_number_ += confirmed_.size();
   messages_ = messages;
@@ -326,39 +332,51 @@ Client::Batch Client::publish(std::span<const Message> messages, milliseconds st
   forms_.clear();
   last_confirmation_ = Clock::now();
   const auto end = last_confirmation_ + total;
-  Batch batch;
   lock.unlock();
   // From then on confirmations send what is next.
   const auto begin = [this] {
     Lock lock(mutex_);
-    send_what_fits(lock);
+    send_what_fits();
   };
-  batch.in_time = ask_paho(begin, std::min(stall, total), stop);
+  Answer answer = ask_paho(begin, std::min(stall, total), stop);
   lock.lock();
-  while (batch.in_time && !is_over() && !stop.stop_requested()) {
+  const auto over = [this]() NPC_REQUIRES(mutex_) { return is_over(); };
+  while (answer == Answer::kAccepted && !is_over()) {
     const auto until = std::min(end, last_confirmation_ + stall);
-    changed_.wait_until(lock, stop, until, [&] { return is_over(); });
-    batch.in_time = Clock::now() < std::min(end, last_confirmation_ + stall);
+    if (wait_until(changed_, lock, stop, until, over) == Waited::kStopped)
+      answer = Answer::kStopped;
+    else if (Clock::now() >= std::min(end, last_confirmation_ + stall))
+      answer = Answer::kNone;
   }
   // Whoever is sending sends no more, and then nobody looks at the messages.
   next_ = static_cast<std::size_t>(-1);
-  changed_.wait(lock, [&] { return !sending_; });
-  batch.confirmed = front_;
-  batch.refusal = refused_;
+  changed_.wait(lock, [this]() NPC_REQUIRES(mutex_) { return !sending_; });
+  if (front_ == messages_.size())
+    answer = Answer::kAccepted;
+  else if (refused_)
+    answer = Answer::kRefused;
+  else if (lost_)
+    answer = Answer::kClosed;
   messages_ = {};
-  return batch;
+  return {front_, answer, refused_};
 }
 
-bool Client::subscribe(std::span<const std::string> filters, milliseconds most,
-                       std::stop_token stop) {
+Answer Client::await_answers(Clock::time_point until, const std::stop_token &stop) {
+  Lock lock(mutex_);
+  const auto over = [this]() NPC_REQUIRES(mutex_) { return lost_ || awaited_ <= 0; };
+  const Waited waited = wait_until(changed_, lock, stop, until, over);
+  if (awaited_ <= 0)
+    return Answer::kAccepted;
+  if (waited == Waited::kStopped)
+    return Answer::kStopped;
+  return lost_ ? Answer::kClosed : Answer::kNone;
+}
+
+Answer Client::subscribe(std::span<const std::string> filters, milliseconds most,
+                         const std::stop_token &stop) {
   const auto end = Clock::now() + most;
-  const auto await = [&] {
-    Lock lock(mutex_);
-    changed_.wait_until(lock, stop, end, [&] { return lost_ || awaited_ <= 0; });
-    return awaited_ <= 0;
-  };
   const auto expect = [this](std::size_t answers) {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     awaited_ = static_cast<int>(answers);
   };
   expect(filters.size());
@@ -368,12 +386,16 @@ bool Client::subscribe(std::span<const std::string> filters, milliseconds most,
     for (const std::string &filter : filters)
       paho_.subscribe(filter, 0, nullptr, *this, options);
   };
-  if (!ask_paho(subscribe_to_all, most, stop) || !await())
-    return false;
+  Answer answer = ask_paho(subscribe_to_all, most, stop);
+  if (answer == Answer::kAccepted)
+    answer = await_answers(end, stop);
+  if (answer != Answer::kAccepted)
+    return answer;
   // Brokers send what is retained before they answer to what came after the subscription.
   expect(1);
   const auto unsubscribe = [this] { paho_.unsubscribe(kNowhere, nullptr, *this); };
-  return ask_paho(unsubscribe, most, stop) && await();
+  answer = ask_paho(unsubscribe, most, stop);
+  return answer == Answer::kAccepted ? await_answers(end, stop) : answer;
 }
 
 }  // namespace npc::mqtt

@@ -44,11 +44,11 @@ void set_port(sockaddr *address, std::uint16_t port) {
 
 }  // namespace
 
-std::string resolve(const std::string &host, std::vector<std::string> *addresses) {
+Status resolve(const std::string &host, std::vector<std::string> *addresses) {
   int error = 0;
   const Addresses list = addresses_of(host, 0, &error);
   if (error != 0)
-    return "The host \"" + host + "\" is not found: " + gai_strerror(error) + ".";
+    return Status::failed("The host \"" + host + "\" is not found: " + gai_strerror(error) + ".");
   for (const addrinfo *each = list.get(); each != nullptr; each = each->ai_next) {
     char number[NI_MAXHOST];
     if (getnameinfo(each->ai_addr, each->ai_addrlen, number, sizeof(number), nullptr, 0,
@@ -64,33 +64,46 @@ Connection::Connection(std::string broker, std::optional<TlsSettings> tls)
 
 Connection::~Connection() = default;
 
-std::string Connection::open(const std::vector<std::string> &addresses, std::uint16_t port,
-                             milliseconds most, std::stop_token stop) {
+Status Connection::open(const std::vector<std::string> &addresses, std::uint16_t port,
+                        milliseconds most, const std::stop_token &stop) {
   if (tls_) {
-    if (std::string failure = tls_->prepare(); !failure.empty())
-      return failure;
+    if (Status status = tls_->prepare(); !status.is_ok())
+      return status;
   }
   const StopBell stopped(stop);
   const auto until = Clock::now() + most;
-  std::string failure = dial(addresses, port, until, stopped);
-  if (failure.empty() && tls_ && !stop.stop_requested())
-    failure = shake_hands(until, stopped);
-  return stop.stop_requested() ? std::string() : failure;
+  Status status = dial(addresses, port, until, stopped);
+  return status.is_ok() && tls_ ? shake_hands(until, stopped) : status;
 }
 
-std::string Connection::silent() const {
-  return "The broker at " + broker_ +
-         " does not answer: check the host and the port, and whether it hangs.";
+Status Connection::silent() const {
+  return Status::failed("The broker at " + broker_ +
+                        " does not answer: check the host and the port, and whether it hangs.");
 }
 
-// Whether one of the events came before the time was over and the bell rang.
-bool Connection::await(short events, Clock::time_point until, const StopBell &stop) const {
-  return wait_fd(socket_.get(), events, stop.get(), until) == Waited::kReady;
+// Why the broker ended the connection before it had answered.
+Status Connection::ended() const {
+  if (std::string tls_failure = failure(); !tls_failure.empty())
+    return Status::failed(std::move(tls_failure));
+  return Status::failed("The broker at " + broker_ +
+                        " ended the connection instead of answering: check the host and the "
+                        "port.");
 }
 
-std::string Connection::dial(const std::vector<std::string> &addresses, std::uint16_t port,
-                             Clock::time_point until, const StopBell &stop) {
-  std::string failure = silent();
+Status Connection::await(short events, Clock::time_point until, const StopBell &stop) const {
+  switch (wait_fd(socket_.get(), events, stop.get(), until)) {
+    case Waited::kStopped:
+      return Status::stopped();
+    case Waited::kTimeout:
+      return silent();
+    default:
+      return {};
+  }
+}
+
+Status Connection::dial(const std::vector<std::string> &addresses, std::uint16_t port,
+                        Clock::time_point until, const StopBell &stop) {
+  Status failure = silent();
   for (std::size_t i = 0; i < addresses.size(); i++) {
     int error = 0;
     const Addresses address = addresses_of(addresses[i], AI_NUMERICHOST, &error);
@@ -103,7 +116,10 @@ std::string Connection::dial(const std::vector<std::string> &addresses, std::uin
     if (error == EINPROGRESS) {
       // Some of the time is left for the addresses that come after it.
       const auto left = static_cast<int>(addresses.size() - i);
-      if (!await(POLLOUT, Clock::now() + (until - Clock::now()) / left, stop))
+      Status connected = await(POLLOUT, Clock::now() + (until - Clock::now()) / left, stop);
+      if (connected.is_stopped())
+        return connected;
+      if (connected.is_failed())
         continue;
       socklen_t size = sizeof(error);
       getsockopt(socket_.get(), SOL_SOCKET, SO_ERROR, &error, &size);
@@ -113,16 +129,16 @@ std::string Connection::dial(const std::vector<std::string> &addresses, std::uin
       setsockopt(socket_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
       return {};
     }
-    failure = "There is no MQTT broker to reach at " + broker_ +
-              ": check the host and the port, and whether it runs.";
+    failure = Status::failed("There is no MQTT broker to reach at " + broker_ +
+                             ": check the host and the port, and whether it runs.");
   }
   return failure;
 }
 
-std::string Connection::shake_hands(Clock::time_point until, const StopBell &stop) {
+Status Connection::shake_hands(Clock::time_point until, const StopBell &stop) {
   ssl_.reset(tls_->start(socket_.get()));
   if (!ssl_)
-    return "There is no memory for TLS.";
+    return Status::failed("There is no memory for TLS.");
   for (;;) {
     ERR_clear_error();
     const int result = SSL_connect(ssl_.get());
@@ -131,55 +147,52 @@ std::string Connection::shake_hands(Clock::time_point until, const StopBell &sto
     short events = 0;
     if (result_of(result, &events) == 0) {
       std::string failure = tls_->failure();
-      return failure.empty() ? tls_->cut_off() : failure;
+      return Status::failed(failure.empty() ? tls_->cut_off() : std::move(failure));
     }
-    if (!await(events, until, stop))
-      return silent();
+    if (Status status = await(events, until, stop); !status.is_ok())
+      return status;
   }
 }
 
-std::string Connection::upgrade(const std::string &host, const std::string &path, milliseconds most,
-                                std::stop_token stop) {
+Status Connection::upgrade(const std::string &host, const std::string &path, milliseconds most,
+                           const std::stop_token &stop) {
   const StopBell stopped(stop);
   auto web_socket = std::make_unique<WebSocket>();
   std::string answer;
-  std::string failure =
-      exchange(web_socket->request(host, path), &answer, Clock::now() + most, stopped);
-  if (stop.stop_requested())
-    return {};
-  if (failure.empty() && !web_socket->is_open(answer)) {
-    failure = "What is at " + broker_ + " opens no WebSocket for MQTT at " + path +
-              ": check the port, and the path in the URI; that of many brokers is /mqtt.";
+  Status status = exchange(web_socket->request(host, path), &answer, Clock::now() + most, stopped);
+  if (!status.is_ok())
+    return status;
+  if (!web_socket->is_open(answer)) {
+    return Status::failed(
+        "What is at " + broker_ + " opens no WebSocket for MQTT at " + path +
+        ": check the port, and the path in the URI; that of many brokers is /mqtt.");
   }
   web_socket_ = std::move(web_socket);
-  return failure;
+  return {};
 }
 
 /// Sends a request of HTTP and reads the answer up to its empty line, and no byte more: what
 /// follows is not HTTP.
-std::string Connection::exchange(const std::string &request, std::string *answer,
-                                 Clock::time_point until, const StopBell &stop) {
-  const std::string ended = "The broker at " + broker_ +
-                            " ended the connection instead of answering: check the host and the "
-                            "port.";
+Status Connection::exchange(const std::string &request, std::string *answer,
+                            Clock::time_point until, const StopBell &stop) {
   for (std::size_t sent = 0; sent < request.size();) {
     const ssize_t size = write(request.data() + sent, request.size() - sent);
     if (size == 0)
-      return failure().empty() ? ended : failure();
+      return ended();
     if (size > 0)
       sent += static_cast<std::size_t>(size);
-    else if (!await(events(false, true), until, stop))
-      return silent();
+    else if (Status status = await(events(false, true), until, stop); !status.is_ok())
+      return status;
   }
   while (!answer->ends_with("\r\n\r\n") && answer->size() < kMostAnswer) {
     char byte;
     const ssize_t size = read(&byte, 1);
     if (size == 0)
-      return failure().empty() ? ended : failure();
+      return ended();
     if (size > 0)
       *answer += byte;
-    else if (!await(events(true, false), until, stop))
-      return silent();
+    else if (Status status = await(events(true, false), until, stop); !status.is_ok())
+      return status;
   }
   return {};
 }

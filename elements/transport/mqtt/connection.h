@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/descriptor.h"
+#include "base/status.h"
 #include "base/wait.h"
 #include "transport/mqtt/tls.h"
 #include "transport/mqtt/websocket.h"
@@ -21,8 +22,7 @@
 namespace npc::mqtt {
 
 /// Looks up the addresses of a host, as numbers. Waits for name servers as long as they take.
-/// Returns why there are none, as a sentence, or nothing.
-std::string resolve(const std::string &host, std::vector<std::string> *addresses);
+Status resolve(const std::string &host, std::vector<std::string> *addresses);
 
 /// A connection whose reads and writes do not block. Used by one thread at a time.
 class Connection {
@@ -32,15 +32,13 @@ class Connection {
   Connection(Connection &&) = default;
   ~Connection();
 
-  /// Connects to the first of `addresses` that answers, and shakes hands. Returns why it failed, as
-  /// a sentence, or nothing; after a stop request there may be no failure though it is not open.
-  std::string open(const std::vector<std::string> &addresses, std::uint16_t port,
-                   std::chrono::milliseconds most, std::stop_token stop);
+  /// Connects to the first of `addresses` that answers, and shakes hands.
+  Status open(const std::vector<std::string> &addresses, std::uint16_t port,
+              std::chrono::milliseconds most, const std::stop_token &stop);
 
-  /// Asks for a WebSocket at `path` of the server `host`, on a connection that is open. Returns as
-  /// open() does.
-  std::string upgrade(const std::string &host, const std::string &path,
-                      std::chrono::milliseconds most, std::stop_token stop);
+  /// Asks for a WebSocket at `path` of the server `host`, on a connection that is open.
+  Status upgrade(const std::string &host, const std::string &path, std::chrono::milliseconds most,
+                 const std::stop_token &stop);
   /// The WebSocket in which what is read and written is framed; null for plain MQTT.
   WebSocket *web_socket() { return web_socket_.get(); }
 
@@ -66,14 +64,15 @@ class Connection {
   };
   using Clock = std::chrono::steady_clock;
 
-  std::string dial(const std::vector<std::string> &addresses, std::uint16_t port,
-                   Clock::time_point until, const StopBell &stop);
-  std::string shake_hands(Clock::time_point until, const StopBell &stop);
-  bool await(short events, Clock::time_point until, const StopBell &stop) const;
+  Status dial(const std::vector<std::string> &addresses, std::uint16_t port,
+              Clock::time_point until, const StopBell &stop);
+  Status shake_hands(Clock::time_point until, const StopBell &stop);
+  Status await(short events, Clock::time_point until, const StopBell &stop) const;
   ssize_t result_of(int result, short *events);
-  std::string exchange(const std::string &request, std::string *answer, Clock::time_point until,
-                       const StopBell &stop);
-  std::string silent() const;
+  Status exchange(const std::string &request, std::string *answer, Clock::time_point until,
+                  const StopBell &stop);
+  Status ended() const;
+  Status silent() const;
 
   std::string broker_;
   Descriptor socket_;

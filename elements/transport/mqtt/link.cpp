@@ -48,88 +48,89 @@ Parties Link::parties() const {
   return {login_.broker, login_.client_id, login_.user, !login_.password.empty()};
 }
 
-std::string Link::open(BackgroundCall &background, std::stop_token stop) {
+Status Link::open(BackgroundCall &background, const std::stop_token &stop) {
   const auto addresses = std::make_shared<std::vector<std::string>>();
-  std::string failure = background.run(
+  Status status = background.run(
       [addresses, host = login_.host] { return resolve(host, addresses.get()); }, kTimeout,
       "The host \"" + login_.host + "\" is not found: the name server does not answer.", stop);
-  if (!failure.empty() || stop.stop_requested())
-    return failure;
+  if (!status.is_ok())
+    return status;
   for (;;) {
     Next next = Next::kNothing;
     try {
-      failure = connect(*addresses, stop, &next);
+      status = connect(*addresses, stop, &next);
     } catch (const paho::exception &error) {
-      failure = "Cannot connect to the broker at " + login_.broker + ": " + error.what() + ".";
+      status = Status::failed("Cannot connect to the broker at " + login_.broker + ": " +
+                              error.what() + ".");
     } catch (const std::system_error &) {
-      failure = no_way();
+      status = no_way();
     }
-    if (!failure.empty() || next != Next::kNothing || stop.stop_requested())
+    if (!status.is_ok() || next != Next::kNothing)
       client_.reset();
-    if (next == Next::kNothing || stop.stop_requested())
-      return failure;
+    if (next == Next::kNothing)
+      return status;
     if (next == Next::kOlderVersion)
       login_.version = Version::k311;
   }
 }
 
-std::string Link::connect(const std::vector<std::string> &addresses, std::stop_token stop,
-                          Next *next) {
+Status Link::connect(const std::vector<std::string> &addresses, const std::stop_token &stop,
+                     Next *next) {
   Connection connection(login_.broker, login_.tls);
-  std::string failure = connection.open(addresses, login_.port, kTimeout, stop);
-  if (!failure.empty() || stop.stop_requested())
-    return failure;
-  if (!login_.web_path.empty()) {
-    failure = connection.upgrade(host_and_port(login_.host, login_.port), login_.web_path, kTimeout,
-                                 stop);
-    if (!failure.empty() || stop.stop_requested())
-      return failure;
+  Status status = connection.open(addresses, login_.port, kTimeout, stop);
+  if (status.is_ok() && !login_.web_path.empty()) {
+    status = connection.upgrade(host_and_port(login_.host, login_.port), login_.web_path, kTimeout,
+                                stop);
   }
+  if (!status.is_ok())
+    return status;
   // Before the first client: see run_on_paho().
-  if (!run_on_paho([] {}, kTimeout, stop))
-    return stop.stop_requested() ? std::string() : no_way();
+  if (const Waited waited = run_on_paho([] {}, kTimeout, stop); waited != Waited::kReady)
+    return waited == Waited::kStopped ? Status::stopped() : no_way();
   client_ = std::make_unique<Client>(login_, std::move(connection));
   switch (client_->connect(login_, kTimeout, stop)) {
-    case Client::Answer::kAccepted:
+    case Answer::kAccepted:
       return accept(next);
-    case Client::Answer::kRefused:
+    case Answer::kRefused:
       return refused(client_->refusal(), next);
-    case Client::Answer::kClosed:
+    case Answer::kClosed:
       // Old brokers hang up on what they do not know. Others do when they are restarted.
       if (client_->tunnel().failure().empty() && login_.version != Version::k311)
         *next = Next::kOlderVersion;
-      return unanswered_reason();
-    case Client::Answer::kUnasked:
+      return unanswered();
+    case Answer::kUnasked:
       return no_way();
+    case Answer::kStopped:
+      return Status::stopped();
     default:
-      return stop.stop_requested()
-                 ? std::string()
-                 : "The broker at " + login_.broker +
-                       " does not answer: check the host and the port, and whether it hangs.";
+      return Status::failed("The broker at " + login_.broker +
+                            " does not answer: check the host and the port, and whether it hangs.");
   }
 }
 
 // Why nothing goes from us to Paho, or from Paho to the tunnel.
-std::string Link::no_way() const {
-  return "The way to the broker at " + login_.broker +
-         " begins on 127.0.0.1, and nothing gets through there: check that the loopback interface "
-         "is up and behind no firewall, and that the process may open more files (ulimit -n).";
+Status Link::no_way() const {
+  return Status::failed(
+      "The way to the broker at " + login_.broker +
+      " begins on 127.0.0.1, and nothing gets through there: check that the loopback interface "
+      "is up and behind no firewall, and that the process may open more files (ulimit -n).");
 }
 
-std::string Link::refused(std::uint8_t code, Next *next) {
+Status Link::refused(std::uint8_t code, Next *next) {
   if (is_unknown_version(code) && login_.version != Version::k311) {
     knows_no_later_ = true;
     *next = Next::kOlderVersion;
   }
   taken_over_ = is_taken_over(code);
-  return taken_over_ ? npc::mqtt::farewell(code, parties()) : refusal(code, parties());
+  return Status::failed(taken_over_ ? npc::mqtt::farewell(code, parties())
+                                    : refusal(code, parties()));
 }
 
-std::string Link::unanswered_reason() const {
+Status Link::unanswered() const {
   if (std::string failure = client_->tunnel().failure(); !failure.empty() || login_.tls)
-    return failure.empty() ? client_->tunnel().cut_off() : failure;
-  return "The broker at " + login_.broker +
-         " ended the connection instead of answering: check the host and the port.";
+    return Status::failed(failure.empty() ? client_->tunnel().cut_off() : std::move(failure));
+  return Status::failed("The broker at " + login_.broker +
+                        " ended the connection instead of answering: check the host and the port.");
 }
 
 // MQTT 5 lets the broker set the keep-alive. Paho's client follows it from 1.3.14 on; before, it
@@ -147,16 +148,17 @@ bool Link::follow_keep_alive() {
   return true;
 }
 
-// Why the broker is none for us.
-std::string Link::accept(Next *next) {
+// Whether the broker is one for us.
+Status Link::accept(Next *next) {
   const paho::properties &connack = client_->connack();
   const std::string broker = "The broker at " + login_.broker;
   if (number_in<std::uint8_t>(connack, paho::property::RETAIN_AVAILABLE, 1) == 0)
-    return broker + " retains no messages, as status and state must be: set that right there.";
+    return Status::failed(
+        broker + " retains no messages, as status and state must be: set that right there.");
   const std::size_t qos = number_in<std::uint8_t>(connack, paho::property::MAXIMUM_QOS, 2);
   if (qos < static_cast<std::size_t>(login_.qos)) {
-    return broker + " takes no messages of QoS " + std::to_string(login_.qos) +
-           ": write qos=" + std::to_string(qos) + ".";
+    return Status::failed(broker + " takes no messages of QoS " + std::to_string(login_.qos) +
+                          ": write qos=" + std::to_string(qos) + ".");
   }
   const std::size_t window =
       number_in<std::uint16_t>(connack, paho::property::RECEIVE_MAXIMUM, kWindow);
@@ -169,38 +171,40 @@ std::string Link::accept(Next *next) {
 }
 
 Published Link::publish(std::span<const Message> messages, milliseconds stall, milliseconds total,
-                        std::stop_token stop) {
+                        const std::stop_token &stop) {
   refusal_.reset();
   if (messages.empty())
     return {};
   const Client::Batch batch = client_->publish(messages, stall, total, stop);
-  Published published;
-  published.confirmed = batch.confirmed;
-  if (batch.confirmed == messages.size())
-    return published;
-  if (batch.refusal) {
+  if (batch.answer == Answer::kRefused) {
     refusal_ = batch.refusal->code;
-    published.failure =
-        refused_message(*refusal_, login_.broker, messages[batch.refusal->message].topic);
-    published.pause = kRefusalPause;
-  } else if (lost()) {
-    published.failure = loss_reason();
-  } else if (client_->unasked()) {
-    published.failure = no_way();
-  } else if (!batch.in_time && !stop.stop_requested()) {
-    published.failure = "The broker at " + login_.broker + " does not confirm: it may hang.";
+    return {batch.confirmed,
+            Status::failed(
+                refused_message(*refusal_, login_.broker, messages[batch.refusal->message].topic)),
+            kRefusalPause};
   }
-  return published;
+  return {batch.confirmed, status_of(batch.answer, " does not confirm: it may hang.")};
 }
 
-std::string Link::subscribe(std::span<const std::string> filters, std::stop_token stop) {
-  if (client_->subscribe(filters, kTimeout, stop) || stop.stop_requested())
-    return {};
-  if (lost())
-    return loss_reason();
-  return client_->unasked()
-             ? no_way()
-             : "The broker at " + login_.broker + " does not answer to a subscription.";
+Status Link::subscribe(std::span<const std::string> filters, const std::stop_token &stop) {
+  return status_of(client_->subscribe(filters, kTimeout, stop),
+                   " does not answer to a subscription.");
+}
+
+// Of what was asked of a broker that had accepted us. `silent` is what it does if it says nothing.
+Status Link::status_of(Answer answer, const char *silent) const {
+  switch (answer) {
+    case Answer::kAccepted:
+      return {};
+    case Answer::kStopped:
+      return Status::stopped();
+    case Answer::kClosed:
+      return Status::failed(loss_reason());
+    case Answer::kUnasked:
+      return no_way();
+    default:
+      return Status::failed("The broker at " + login_.broker + silent);
+  }
 }
 
 void Link::poll_state() {

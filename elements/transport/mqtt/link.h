@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/backgroundcall.h"
+#include "base/status.h"
 #include "transport/mqtt/login.h"
 #include "transport/mqtt/message.h"
 #include "transport/mqtt/reasons.h"
@@ -19,12 +20,12 @@
 namespace npc::mqtt {
 
 class Client;
+enum class Answer;
 
 /// What became of messages that were published.
 struct Published {
   std::size_t confirmed = 0;  ///< messages at the front that the broker has
-  /// Why it was not all of them, as a sentence; empty if it was, or if a stop cut it short.
-  std::string failure;
+  Status status;              ///< whether it was all of them
   /// The broker should be left alone for so long; 0: it need not.
   std::chrono::milliseconds pause{0};
 };
@@ -37,9 +38,9 @@ class Link {
   /// Sends DISCONNECT if still connected, so the broker does not publish the will.
   ~Link();
 
-  /// Connects, with MQTT 3.1.1 if the broker knows no later one. Returns why it failed, as a
-  /// sentence, or nothing. `background` waits for name servers.
-  std::string open(BackgroundCall &background, std::stop_token stop);
+  /// Connects, with MQTT 3.1.1 if the broker knows no later one. `background` waits for name
+  /// servers.
+  Status open(BackgroundCall &background, const std::stop_token &stop);
   /// What is spoken.
   Version version() const { return login_.version; }
   /// Whether the broker has said that it does not know a later version.
@@ -48,14 +49,13 @@ class Link {
   /// Publishes messages in their order and waits until the broker has confirmed them, at most
   /// `stall` without a confirmation and at most `total`.
   Published publish(std::span<const Message> messages, std::chrono::milliseconds stall,
-                    std::chrono::milliseconds total, std::stop_token stop);
+                    std::chrono::milliseconds total, const std::stop_token &stop);
 
   /// Whether the last publish() failed because a message was too large for the broker.
   bool too_large() const { return refusal_ && is_too_large(*refusal_); }
 
-  /// Subscribes, and waits until what is retained there has arrived. Returns why it failed, as a
-  /// sentence, or nothing.
-  std::string subscribe(std::span<const std::string> filters, std::stop_token stop);
+  /// Subscribes, and waits until what is retained there has arrived.
+  Status subscribe(std::span<const std::string> filters, const std::stop_token &stop);
 
   /// Finds out whether the broker still lives. To be called every few seconds.
   void poll_state();
@@ -74,12 +74,14 @@ class Link {
   /// What to do after an attempt to connect.
   enum class Next { kNothing, kOlderVersion, kKeepAlive };
 
-  std::string connect(const std::vector<std::string> &addresses, std::stop_token stop, Next *next);
-  std::string accept(Next *next);
-  std::string refused(std::uint8_t code, Next *next);
+  Status connect(const std::vector<std::string> &addresses, const std::stop_token &stop,
+                 Next *next);
+  Status accept(Next *next);
+  Status refused(std::uint8_t code, Next *next);
+  Status status_of(Answer answer, const char *silent) const;
   bool follow_keep_alive();
-  std::string no_way() const;
-  std::string unanswered_reason() const;
+  Status no_way() const;
+  Status unanswered() const;
   Parties parties() const;
 
   Login login_;

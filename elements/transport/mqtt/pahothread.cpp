@@ -10,12 +10,12 @@
 #include <cerrno>
 #include <condition_variable>
 #include <deque>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <thread>
 #include <utility>
 
+#include "base/mutex.h"
 #include "base/threads.h"
 #include "transport/mqtt/loopbackproxy.h"
 
@@ -42,10 +42,10 @@ class PahoThread {
     broker_ = start_thread("npc-paho", [this](const std::stop_token &) { serve(); });
   }
 
-  bool run(const std::function<void()> &task, milliseconds most, const std::stop_token &stop) {
+  Waited run(const std::function<void()> &task, milliseconds most, const std::stop_token &stop) {
     const auto until = Clock::now() + most;
     Call call{task};
-    std::unique_lock lock(mutex_);
+    Lock lock(mutex_);
     if (!asked_) {
       asked_ = true;
       lock.unlock();
@@ -55,12 +55,12 @@ class PahoThread {
     }
     calls_.push_back(&call);
     wake();
-    if (!changed_.wait_until(lock, stop, until, [&] { return call.begun; })) {
+    const Waited waited = wait_until(changed_, lock, stop, until, [&] { return call.begun; });
+    if (waited == Waited::kReady)
+      changed_.wait(lock, [&] { return call.ended; });
+    else
       std::erase(calls_, &call);
-      return false;
-    }
-    changed_.wait(lock, [&] { return call.ended; });
-    return true;
+    return waited;
   }
 
  private:
@@ -71,7 +71,7 @@ class PahoThread {
   };
 
   void run_all() {
-    std::unique_lock lock(mutex_);
+    Lock lock(mutex_);
     while (!calls_.empty()) {
       Call *call = calls_.front();
       calls_.pop_front();
@@ -101,7 +101,7 @@ class PahoThread {
   }
 
   // What is not heard now is with the next connection.
-  void wake() {
+  void wake() NPC_REQUIRES(mutex_) {
     if (!end_.is_open())
       return;
     const ssize_t size = send(end_.get(), kWake.data(), kWake.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -117,20 +117,21 @@ class PahoThread {
       try {
         std::string request;
         Descriptor end = proxy_.accept(-1, milliseconds(-1), &request);
-        if (!greet(end.get(), std::move(request)))
+        const int number = end.get();
+        if (!greet(number, std::move(request)))
           continue;
         {
-          std::lock_guard lock(mutex_);
+          Lock lock(mutex_);
           end_ = std::move(end);
           wake();
         }
-        // Nothing comes but the end.
-        while (receive(end_.get(), milliseconds(-1), nullptr)) {
+        // Nothing comes but the end. Only this thread closes it.
+        while (receive(number, milliseconds(-1), nullptr)) {
         }
       } catch (const std::exception &) {
         // Out of memory: Paho tries again.
       }
-      std::lock_guard lock(mutex_);
+      Lock lock(mutex_);
       end_ = Descriptor();
     }
   }
@@ -157,11 +158,11 @@ class PahoThread {
 
   const std::string id_ = make_secret();
   LoopbackProxy proxy_;
-  std::mutex mutex_;  // over all that follows and what it points to
+  Mutex mutex_;
   std::condition_variable_any changed_;
-  std::deque<Call *> calls_;
-  bool asked_ = false;
-  Descriptor end_;  // ours, of the connection; only the broker opens and closes it
+  std::deque<Call *> calls_ NPC_GUARDED_BY(mutex_);  // and what they say of themselves
+  bool asked_ NPC_GUARDED_BY(mutex_) = false;
+  Descriptor end_ NPC_GUARDED_BY(mutex_);  // ours, of the connection
   std::jthread broker_;
   paho::async_client paho_;  // last: its callbacks use all of the above
 };
@@ -178,8 +179,8 @@ void keep_paho() {
   paho_thread();
 }
 
-bool run_on_paho(const std::function<void()> &task, milliseconds most,
-                 const std::stop_token &stop) {
+Waited run_on_paho(const std::function<void()> &task, milliseconds most,
+                   const std::stop_token &stop) {
   return paho_thread().run(task, most, stop);
 }
 

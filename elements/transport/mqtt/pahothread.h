@@ -6,6 +6,8 @@
 #include <functional>
 #include <stop_token>
 
+#include "base/wait.h"
+
 namespace npc::mqtt {
 
 /// Makes a client of Paho that is never destroyed. Paho forgets what it has allocated when its
@@ -14,9 +16,9 @@ namespace npc::mqtt {
 /// std::system_error.
 void keep_paho();
 
-/// Runs `task` on the thread on which Paho calls back, and returns once it has run; false if it was
-/// not begun within `most` or before a stop request, and then it never is. `task` does not throw,
-/// and does not wait. Throws as keep_paho() does.
+/// Runs `task` on the thread on which Paho calls back, and returns kReady once it has run. If it
+/// was not begun within `most` or before a stop request, it never is. `task` does not throw, and
+/// does not wait. Throws as keep_paho() does.
 ///
 /// All clients of a process share one queue of what is to be sent. What one leaves in it is removed
 /// when its connection ends (MQTTAsync_freeCommands in MQTTAsyncUtils.c, up to 1.3.14 at least):
@@ -24,7 +26,7 @@ void keep_paho();
 /// all that MQTTAsync_send() and its like take. So a client that publishes while another loses its
 /// broker can end the process, unless it does so from a callback. For the same reason a call must
 /// have run before a client connects: the first one connects this thread to Paho.
-bool run_on_paho(const std::function<void()> &task, std::chrono::milliseconds most,
-                 const std::stop_token &stop = {});
+Waited run_on_paho(const std::function<void()> &task, std::chrono::milliseconds most,
+                   const std::stop_token &stop = {});
 
 }  // namespace npc::mqtt

@@ -26,19 +26,22 @@ bool is_address(const std::string &host) {
          host.find_first_not_of("0123456789.") == std::string::npos;
 }
 
-std::string load_identity(SSL_CTX *context, const TlsSettings &tls) {
-  if (std::string failure = check_file("The certificate file", tls.cert_file); !failure.empty())
-    return failure;
+Status load_identity(SSL_CTX *context, const TlsSettings &tls) {
+  if (Status status = check_file("The certificate file", tls.cert_file); !status.is_ok())
+    return status;
   if (SSL_CTX_use_certificate_chain_file(context, tls.cert_file.c_str()) != 1)
-    return quoted("The certificate file", tls.cert_file) + " holds no certificate in PEM.";
-  if (std::string failure = check_secret_file("The key file", tls.key_file); !failure.empty())
-    return failure;
+    return Status::failed(quoted("The certificate file", tls.cert_file) +
+                          " holds no certificate in PEM.");
+  if (Status status = check_secret_file("The key file", tls.key_file); !status.is_ok())
+    return status;
   if (SSL_CTX_use_PrivateKey_file(context, tls.key_file.c_str(), SSL_FILETYPE_PEM) != 1) {
     const unsigned long error = ERR_peek_last_error();
     if (ERR_GET_LIB(error) == ERR_LIB_X509 && ERR_GET_REASON(error) == X509_R_KEY_VALUES_MISMATCH)
-      return quoted("The key file", tls.key_file) + " belongs to another certificate.";
-    return quoted("The key file", tls.key_file) +
-           " holds no key in PEM without a pass phrase: take that off with openssl pkey.";
+      return Status::failed(quoted("The key file", tls.key_file) +
+                            " belongs to another certificate.");
+    return Status::failed(
+        quoted("The key file", tls.key_file) +
+        " holds no key in PEM without a pass phrase: take that off with openssl pkey.");
   }
   return {};
 }
@@ -109,25 +112,27 @@ int TlsContext::note_verdict(int good, X509_STORE_CTX *store) {
   return good;
 }
 
-std::string TlsContext::prepare() {
+Status TlsContext::prepare() {
   ERR_clear_error();
   context_ = SSL_CTX_new(TLS_client_method());
   if (context_ == nullptr)
-    return "There is no memory for TLS.";
+    return Status::failed("There is no memory for TLS.");
   SSL_CTX_set_app_data(context_, this);
   SSL_CTX_set_min_proto_version(context_, TLS1_2_VERSION);
   SSL_CTX_set_default_passwd_cb(context_, no_pass_phrase);
   if (!settings_.ca_file.empty()) {
-    if (std::string failure = check_file("The CA file", settings_.ca_file); !failure.empty())
-      return failure;
+    if (Status status = check_file("The CA file", settings_.ca_file); !status.is_ok())
+      return status;
     if (SSL_CTX_load_verify_locations(context_, settings_.ca_file.c_str(), nullptr) != 1)
-      return quoted("The CA file", settings_.ca_file) + " holds no certificate in PEM.";
+      return Status::failed(quoted("The CA file", settings_.ca_file) +
+                            " holds no certificate in PEM.");
   } else if (SSL_CTX_set_default_verify_paths(context_) != 1) {
-    return "The system's certificates cannot be read: install the package ca-certificates.";
+    return Status::failed(
+        "The system's certificates cannot be read: install the package ca-certificates.");
   }
   if (!settings_.cert_file.empty()) {
-    if (std::string failure = load_identity(context_, settings_); !failure.empty())
-      return failure;
+    if (Status status = load_identity(context_, settings_); !status.is_ok())
+      return status;
   }
   if (settings_.insecure) {
     SSL_CTX_set_verify(context_, SSL_VERIFY_NONE, nullptr);
@@ -138,8 +143,9 @@ std::string TlsContext::prepare() {
   const bool set = is_address(settings_.host)
                        ? X509_VERIFY_PARAM_set1_ip_asc(checks, settings_.host.c_str()) == 1
                        : X509_VERIFY_PARAM_set1_host(checks, settings_.host.c_str(), 0) == 1;
-  return set ? std::string()
-             : "The host name \"" + settings_.host + "\" cannot be checked with TLS.";
+  if (!set)
+    return Status::failed("The host name \"" + settings_.host + "\" cannot be checked with TLS.");
+  return {};
 }
 
 SSL *TlsContext::start(int socket) const {

@@ -6,6 +6,8 @@
 
 #include <string>
 
+#include "base/status.h"
+
 namespace npc::mqtt {
 
 /// How the remote proves who it is, and we who we are. Files hold PEM and are read anew for each
@@ -27,8 +29,8 @@ class TlsContext {
   TlsContext &operator=(const TlsContext &) = delete;
   ~TlsContext();
 
-  /// Returns why the settings cannot be used, as a sentence, or nothing.
-  std::string prepare();
+  /// Takes the settings over. Fails if they cannot be used.
+  Status prepare();
   /// What speaks TLS on `socket`, for the caller to free; nothing if there is no memory.
   SSL *start(int socket) const;
   /// Takes note of OpenSSL's error on this thread.

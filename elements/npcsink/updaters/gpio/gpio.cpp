@@ -4,12 +4,11 @@
 
 #include <algorithm>
 #include <charconv>
-#include <condition_variable>
-#include <mutex>
 #include <optional>
 #include <stdexcept>
 #include <utility>
 
+#include "base/wait.h"
 #include "npcsink/updaters/gpio/gpiorule.h"
 
 namespace npc {
@@ -52,20 +51,19 @@ class GpioUpdater : public Updater {
       : settings_(std::move(settings)), open_(std::move(open)), clock_(std::move(clock)) {}
 
   std::string target() const override;
-  std::string connect(const Record &first, std::stop_token stop) override;
-  DeliveryResult deliver(std::span<const Record> records, std::stop_token stop) override;
+  Status connect(const UpdaterContext &context, std::stop_token stop) override;
+  DeliveryResult deliver(std::span<const Record> records, const UpdaterContext &context,
+                         std::stop_token stop) override;
   bool live_only() const override { return true; }
-  std::string idle() override;
+  Status idle(const UpdaterContext &context, std::stop_token stop) override;
   void close() noexcept override;
 
  private:
   bool is_fresh(const GstNpcCounts &counts) const;
   std::optional<bool> wanted(const GstNpcCounts &counts, bool now, std::string *missing) const;
   void follow(const GstNpcCounts &counts, bool *active, std::string *missing);
-  std::string play(const GstNpcCounts &counts, std::string *missing, std::stop_token stop);
-  std::string set(bool active);
-  void wait(milliseconds time, std::stop_token stop);
-  std::string lose(std::string error);
+  Status play(const GstNpcCounts &counts, std::string *missing, const std::stop_token &stop);
+  Status set(bool active);
 
   const GpioSettings settings_;
   const GpioOpener open_;
@@ -82,27 +80,28 @@ std::string GpioUpdater::target() const {
   return "gpio:" + std::string(chip) + "/" + std::to_string(settings_.place.line);
 }
 
-std::string GpioUpdater::connect(const Record &, std::stop_token) {
+Status GpioUpdater::connect(const UpdaterContext &, std::stop_token) {
   close();
-  std::string failure;
-  line_ = open_(settings_.place, &failure);
   active_ = false;
-  return failure;
+  return open_(settings_.place, &line_);
 }
 
-DeliveryResult GpioUpdater::deliver(std::span<const Record> records, std::stop_token stop) {
+DeliveryResult GpioUpdater::deliver(std::span<const Record> records, const UpdaterContext &,
+                                    std::stop_token stop) {
   DeliveryResult outcome;
   bool active = active_;
   for (const Record &record : records) {
-    if (stop.stop_requested())
+    if (stop.stop_requested()) {
+      outcome.status = Status::stopped();
       return outcome;
+    }
     const GstNpcCounts &counts = *record.counts;
     std::string missing;
     if (is_fresh(counts) && settings_.events)
-      outcome.failure = play(counts, &missing, stop);
+      outcome.status = play(counts, &missing, stop);
     else if (is_fresh(counts))
       follow(counts, &active, &missing);
-    if (!outcome.failure.empty() || stop.stop_requested())
+    if (!outcome.status.is_ok())
       return outcome;
     if (!missing.empty())
       outcome.refused.push_back({outcome.confirmed, missing});
@@ -111,11 +110,11 @@ DeliveryResult GpioUpdater::deliver(std::span<const Record> records, std::stop_t
   if (settings_.events)
     return outcome;
   // Once for all of them: a backlog must not make a lamp flicker.
-  std::string failure = set(active && clock_() < valid_until_);
-  if (failure.empty())
+  Status status = set(active && clock_() < valid_until_);
+  if (status.is_ok())
     return outcome;
   // The line that comes after this one must be told them again.
-  return {0, std::move(failure)};
+  return {0, std::move(status)};
 }
 
 // Counts of a camera that sees nothing, or of another time, say nothing about now.
@@ -147,53 +146,45 @@ std::optional<bool> GpioUpdater::wanted(const GstNpcCounts &counts, bool now,
   return !*off && now;
 }
 
-std::string GpioUpdater::play(const GstNpcCounts &counts, std::string *missing,
-                              std::stop_token stop) {
+Status GpioUpdater::play(const GstNpcCounts &counts, std::string *missing,
+                         const std::stop_token &stop) {
   const auto events = value_in(counts, *settings_.events, missing);
   if (!events)
     return {};
   // What is left when the record has become stale is not played: a crowd must not be heard for
   // minutes after it has gone.
-  for (std::uint64_t i = 0; i < *events && is_fresh(counts) && !stop.stop_requested(); i++) {
+  for (std::uint64_t i = 0; i < *events && is_fresh(counts); i++) {
     for (const bool active : {true, false}) {
-      if (std::string failure = set(active); !failure.empty())
-        return failure;
-      wait(settings_.pulse, stop);
+      if (Status status = set(active); !status.is_ok())
+        return status;
+      sleep_for(settings_.pulse, stop);
     }
+    if (stop.stop_requested())
+      return Status::stopped();
   }
   return {};
 }
 
-std::string GpioUpdater::set(bool active) {
+Status GpioUpdater::set(bool active) {
   if (active == active_)
     return {};
-  if (std::string failure = line_->set(active); !failure.empty())
-    return lose(std::move(failure));
-  active_ = active;
-  return {};
+  Status status = line_->set(active);
+  if (status.is_ok())
+    active_ = active;
+  else
+    line_.reset();
+  return status;
 }
 
-void GpioUpdater::wait(milliseconds time, std::stop_token stop) {
-  std::mutex mutex;
-  std::condition_variable_any never;
-  std::unique_lock lock(mutex);
-  never.wait_for(lock, stop, time, [] { return false; });
-}
-
-std::string GpioUpdater::lose(std::string error) {
-  line_.reset();
-  return error;
-}
-
-std::string GpioUpdater::idle() {
-  return active_ && clock_() >= valid_until_ ? set(false) : std::string();
+Status GpioUpdater::idle(const UpdaterContext &, std::stop_token) {
+  return active_ && clock_() >= valid_until_ ? set(false) : Status();
 }
 
 void GpioUpdater::close() noexcept {
   if (!line_)
     return;
   try {
-    line_->set(false);
+    static_cast<void>(line_->set(false));
   } catch (const std::exception &) {
     // Out of memory for a sentence that nobody would read.
   }

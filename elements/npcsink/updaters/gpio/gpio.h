@@ -22,7 +22,7 @@ namespace npc {
 /// - `stale`: 1s to 3600s, default 10s; records whose time is further from now do nothing
 std::unique_ptr<Updater> make_gpio_updater(const Uri &uri);
 
-using GpioOpener = std::function<std::unique_ptr<GpioLine>(const GpioLineId &, std::string *)>;
+using GpioOpener = std::function<Status(const GpioLineId &, std::unique_ptr<GpioLine> *)>;
 /// Milliseconds since 1970, UTC.
 using GpioClock = std::function<std::chrono::milliseconds()>;
 

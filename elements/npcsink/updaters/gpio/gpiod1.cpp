@@ -20,9 +20,10 @@ class Gpiod1Line : public GpioLine {
   Gpiod1Line(GpioLineId place, Chip chip, gpiod_line *line)
       : place_(std::move(place)), chip_(std::move(chip)), line_(line) {}
 
-  std::string set(bool active) override {
-    return gpiod_line_set_value(line_, active ? 1 : 0) == 0 ? std::string()
-                                                            : cannot_set_line(place_, errno);
+  Status set(bool active) override {
+    if (gpiod_line_set_value(line_, active ? 1 : 0) != 0)
+      return Status::failed(cannot_set_line(place_, errno));
+    return {};
   }
 
  private:
@@ -43,25 +44,21 @@ Chip open_chip(const std::string &name) {
 
 }  // namespace
 
-std::unique_ptr<GpioLine> open_gpio_line(const GpioLineId &place, std::string *failure) {
+Status open_gpio_line(const GpioLineId &place, std::unique_ptr<GpioLine> *line) {
   Chip chip = open_chip(place.chip);
-  if (!chip) {
-    *failure = cannot_open_chip(place, errno);
-    return nullptr;
-  }
-  if (place.line >= gpiod_chip_num_lines(chip.get())) {
-    *failure = no_such_line(place, gpiod_chip_num_lines(chip.get()));
-    return nullptr;
-  }
-  gpiod_line *const line = gpiod_chip_get_line(chip.get(), place.line);
+  if (!chip)
+    return Status::failed(cannot_open_chip(place, errno));
+  if (place.line >= gpiod_chip_num_lines(chip.get()))
+    return Status::failed(no_such_line(place, gpiod_chip_num_lines(chip.get())));
+  gpiod_line *const taken = gpiod_chip_get_line(chip.get(), place.line);
   const int flags = place.active_low ? GPIOD_LINE_REQUEST_FLAG_ACTIVE_LOW : 0;
-  if (line == nullptr || gpiod_line_request_output_flags(line, "npcsink", flags, 0) != 0) {
+  if (taken == nullptr || gpiod_line_request_output_flags(taken, "npcsink", flags, 0) != 0) {
     const int error = errno;
-    *failure =
-        cannot_take_line(place, error, line != nullptr ? gpiod_line_consumer(line) : nullptr);
-    return nullptr;
+    return Status::failed(
+        cannot_take_line(place, error, taken != nullptr ? gpiod_line_consumer(taken) : nullptr));
   }
-  return std::make_unique<Gpiod1Line>(place, std::move(chip), line);
+  *line = std::make_unique<Gpiod1Line>(place, std::move(chip), taken);
+  return {};
 }
 
 }  // namespace npc

@@ -31,11 +31,11 @@ class Gpiod2Line : public GpioLine {
   Gpiod2Line(GpioLineId place, Request request)
       : place_(std::move(place)), request_(std::move(request)) {}
 
-  std::string set(bool active) override {
+  Status set(bool active) override {
     const auto value = active ? GPIOD_LINE_VALUE_ACTIVE : GPIOD_LINE_VALUE_INACTIVE;
-    return gpiod_line_request_set_value(request_.get(), place_.line, value) == 0
-               ? std::string()
-               : cannot_set_line(place_, errno);
+    if (gpiod_line_request_set_value(request_.get(), place_.line, value) != 0)
+      return Status::failed(cannot_set_line(place_, errno));
+    return {};
   }
 
  private:
@@ -86,28 +86,24 @@ Request take(gpiod_chip *chip, const GpioLineId &place) {
 
 }  // namespace
 
-std::unique_ptr<GpioLine> open_gpio_line(const GpioLineId &place, std::string *failure) {
+Status open_gpio_line(const GpioLineId &place, std::unique_ptr<GpioLine> *line) {
   const Chip chip = open_chip(place.chip);
-  if (!chip) {
-    *failure = cannot_open_chip(place, errno);
-    return nullptr;
-  }
+  if (!chip)
+    return Status::failed(cannot_open_chip(place, errno));
   const ChipInfo info(gpiod_chip_get_info(chip.get()));
   const std::size_t lines = info ? gpiod_chip_info_get_num_lines(info.get()) : 0;
-  if (info && place.line >= lines) {
-    *failure = no_such_line(place, lines);
-    return nullptr;
-  }
+  if (info && place.line >= lines)
+    return Status::failed(no_such_line(place, lines));
   // The chip may be closed while the line is held.
   Request request = take(chip.get(), place);
   if (!request) {
     const int error = errno;
     const LineInfo owner(gpiod_chip_get_line_info(chip.get(), place.line));
-    *failure =
-        cannot_take_line(place, error, owner ? gpiod_line_info_get_consumer(owner.get()) : nullptr);
-    return nullptr;
+    return Status::failed(cannot_take_line(
+        place, error, owner ? gpiod_line_info_get_consumer(owner.get()) : nullptr));
   }
-  return std::make_unique<Gpiod2Line>(place, std::move(request));
+  *line = std::make_unique<Gpiod2Line>(place, std::move(request));
+  return {};
 }
 
 }  // namespace npc

@@ -3,14 +3,11 @@
 #include "npcsink/updaters/gpio/gpioline.h"
 
 #include <cerrno>
-#include <system_error>
+
+#include "base/descriptor.h"
 
 namespace npc {
 namespace {
-
-std::string message_of(int error) {
-  return std::generic_category().message(error);
-}
 
 std::string named(const GpioLineId &place) {
   return "ine " + std::to_string(place.line) + " of the GPIO chip \"" + place.chip + "\"";

@@ -5,6 +5,8 @@
 #include <memory>
 #include <string>
 
+#include "base/status.h"
+
 namespace npc {
 
 /// Which line, and which of its levels is active.
@@ -19,13 +21,12 @@ class GpioLine {
  public:
   /// Gives the line back as it is.
   virtual ~GpioLine() = default;
-  /// Returns why the line cannot be set, as a sentence, or nothing.
-  virtual std::string set(bool active) = 0;
+  virtual Status set(bool active) = 0;
 };
 
-/// Takes a line as an output that is not active. Without one, `failure` says why, as a sentence.
-/// gpiod1.cpp or gpiod2.cpp, by the version of libgpiod.
-std::unique_ptr<GpioLine> open_gpio_line(const GpioLineId &place, std::string *failure);
+/// Takes a line as an output that is not active. gpiod1.cpp or gpiod2.cpp, by the version of
+/// libgpiod.
+Status open_gpio_line(const GpioLineId &place, std::unique_ptr<GpioLine> *line);
 
 /// Sentences for both of them; `error` is an errno.
 std::string cannot_open_chip(const GpioLineId &place, int error);

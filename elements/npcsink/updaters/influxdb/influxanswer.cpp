@@ -146,9 +146,11 @@ InfluxVerdict judge_bad_request(const HttpAnswer &answer, const InfluxTarget &pl
 }  // namespace
 
 InfluxVerdict judge_lines(const HttpAnswer &answer, const InfluxTarget &place) {
+  if (answer.result.is_stopped())
+    return {.kind = Kind::kStopped, .error = {}};
+  if (answer.result.is_failed())
+    return failed(answer.result.error());
   switch (answer.status) {
-    case 0:
-      return failed(answer.failure);
     case 200:  // InfluxDB never says so; a page that anybody may see does.
       return failed("What is at " + place.server +
                     " answered 200, which is not how InfluxDB confirms: check the host and the "
@@ -192,7 +194,7 @@ InfluxVerdict judge_probe(const HttpAnswer &answer, const InfluxTarget &place) {
   if (answer.status == 400 && place.is_bucket() && !said(answer).empty())
     return {};
   InfluxVerdict verdict = judge_lines(answer, place);
-  if (verdict.kind != Kind::kTaken)
+  if (verdict.kind != Kind::kTaken && verdict.kind != Kind::kStopped)
     verdict.kind = Kind::kFailed;
   return verdict;
 }

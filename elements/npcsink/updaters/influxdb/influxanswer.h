@@ -29,10 +29,11 @@ struct InfluxVerdict {
     kBadLines,  ///< some will never be taken, whenever they are sent
     kTooLarge,  ///< less at once may be taken
     kFailed,    ///< none can be said to be written, but they may be later
+    kStopped,   ///< a stop cut the request short
   };
 
   Kind kind = Kind::kTaken;
-  std::string error;  ///< as a sentence; empty if taken, or if a stop cut the request short
+  std::string error;                   ///< as a sentence; empty if taken or stopped
   std::chrono::milliseconds pause{0};  ///< at least this long before the next request
   /// Those that the server named, and why each was refused, as a sentence.
   std::unordered_map<std::string, std::string> bad_lines{};
@@ -41,8 +42,8 @@ struct InfluxVerdict {
 /// Judges an answer to lines.
 InfluxVerdict judge_lines(const HttpAnswer &answer, const InfluxTarget &place);
 
-/// Judges an answer to no lines at all: kTaken or kFailed. Databases check place and credentials
-/// before they look at the lines.
+/// Judges an answer to no lines at all: kTaken, kFailed or kStopped. Databases check place and
+/// credentials before they look at the lines.
 InfluxVerdict judge_probe(const HttpAnswer &answer, const InfluxTarget &place);
 
 }  // namespace npc

@@ -52,8 +52,9 @@ class InfluxUpdater : public Updater {
             : place_.policy.empty() ? place_.database
                                     : place_.database + "?rp=" + place_.policy);
   }
-  std::string connect(const Record &first, std::stop_token stop) override;
-  DeliveryResult deliver(std::span<const Record> records, std::stop_token stop) override;
+  Status connect(const UpdaterContext &context, std::stop_token stop) override;
+  DeliveryResult deliver(std::span<const Record> records, const UpdaterContext &context,
+                         std::stop_token stop) override;
   std::size_t batch() const override { return kBatch; }
   void close() noexcept override { client_.reset(); }
 
@@ -65,7 +66,7 @@ class InfluxUpdater : public Updater {
     std::string secret;  // Another one may be tried at once.
   };
 
-  std::string read_secrets();
+  Status read_secrets();
   void rest(std::chrono::milliseconds pause, const std::string &error);
 
   const InfluxSettings settings_;
@@ -77,7 +78,7 @@ class InfluxUpdater : public Updater {
   InfluxLines lines_;
 };
 
-std::string InfluxUpdater::read_secrets() {
+Status InfluxUpdater::read_secrets() {
   secret_.clear();
   if (!settings_.password_file.empty())
     return read_secret(settings_.password_file, "password", &secret_);
@@ -91,16 +92,16 @@ void InfluxUpdater::rest(std::chrono::milliseconds pause, const std::string &err
     rest_ = Rest{Clock::now() + pause, error, secret_};
 }
 
-std::string InfluxUpdater::connect(const Record &, std::stop_token stop) {
+Status InfluxUpdater::connect(const UpdaterContext &, std::stop_token stop) {
   close();
-  if (std::string failure = read_secrets(); !failure.empty())
-    return failure;
+  if (Status status = read_secrets(); !status.is_ok())
+    return status;
   if (rest_ && Clock::now() < rest_->end && rest_->secret == secret_)
-    return rest_->error;
+    return Status::failed(rest_->error);
   rest_.reset();
   if (!settings_.ca_file.empty()) {
-    if (std::string failure = check_file("The CA file", settings_.ca_file); !failure.empty())
-      return failure;
+    if (Status status = check_file("The CA file", settings_.ca_file); !status.is_ok())
+      return status;
   }
 
   HttpSettings http;
@@ -111,28 +112,28 @@ std::string InfluxUpdater::connect(const Record &, std::stop_token stop) {
   http.insecure = settings_.insecure;
   client_ = std::make_unique<HttpClient>(std::move(http));
   // Else the first news of a wrong password would be that we are connected.
-  const HttpAnswer answer = client_->post(url_, {}, false, stop);
-  if (stop.stop_requested())
-    return {};
-  const InfluxVerdict verdict = judge_probe(answer, place_);
+  const InfluxVerdict verdict = judge_probe(client_->post(url_, {}, false, stop), place_);
   if (verdict.kind == Kind::kTaken)
     return {};
   close();
+  if (verdict.kind == Kind::kStopped)
+    return Status::stopped();
   rest(verdict.pause, verdict.error);
-  return verdict.error;
+  return Status::failed(verdict.error);
 }
 
-DeliveryResult InfluxUpdater::deliver(std::span<const Record> records, std::stop_token stop) {
+DeliveryResult InfluxUpdater::deliver(std::span<const Record> records, const UpdaterContext &,
+                                      std::stop_token stop) {
   const auto send = [&](std::string_view lines) {
     const HttpAnswer answer = client_->post(url_, gzipped(lines), true, stop);
     if (answer.slow)
       lines_.slow_down(lines);
     return judge_lines(answer, place_);
   };
-  DeliveryResult outcome = lines_.write(records, send, stop);
-  if (!outcome.failure.empty()) {
+  DeliveryResult outcome = lines_.write(records, send);
+  if (outcome.status.is_failed()) {
     close();
-    rest(outcome.pause, outcome.failure);
+    rest(outcome.pause, outcome.status.error());
   }
   return outcome;
 }

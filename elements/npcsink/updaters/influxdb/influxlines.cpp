@@ -36,9 +36,8 @@ const std::string *bad_reason(const Record &record, const BadLines &bad) {
 // One call of write().
 class InfluxLines::Writing {
  public:
-  Writing(InfluxLines &lines, std::span<const Record> records, const Send &send,
-          std::stop_token stop)
-      : lines_(lines), records_(records), send_(send), stop_(std::move(stop)) {}
+  Writing(InfluxLines &lines, std::span<const Record> records, const Send &send)
+      : lines_(lines), records_(records), send_(send) {}
 
   DeliveryResult run();
 
@@ -54,7 +53,6 @@ class InfluxLines::Writing {
   InfluxLines &lines_;
   const std::span<const Record> records_;
   const Send &send_;
-  const std::stop_token stop_;
   const Clock::time_point end_ = Clock::now() + kMostTime;
   DeliveryResult outcome_;
 };
@@ -82,7 +80,7 @@ DeliveryResult InfluxLines::Writing::run() {
 
 // Whether all of the range is settled.
 bool InfluxLines::Writing::write(Indices range) {
-  if (stop_.stop_requested() || (outcome_.confirmed > 0 && Clock::now() >= end_))
+  if (outcome_.confirmed > 0 && Clock::now() >= end_)
     return false;
   const InfluxVerdict verdict = send_(text_of(range));
   switch (verdict.kind) {
@@ -101,10 +99,12 @@ bool InfluxLines::Writing::write(Indices range) {
         return fail(verdict);
       lines_.most_lines_ = std::min(lines_.most_lines_, lines_in(range) / 2);
       return write_halves(range);
-    case Kind::kFailed:
-      break;
+    case Kind::kStopped:
+      outcome_.status = Status::stopped();
+      return false;
+    default:
+      return fail(verdict);
   }
-  return fail(verdict);
 }
 
 // Writes the records that have none of the lines that the server named; without a name, halves.
@@ -131,7 +131,7 @@ bool InfluxLines::Writing::write_halves(Indices range) {
 }
 
 bool InfluxLines::Writing::fail(const InfluxVerdict &verdict) {
-  outcome_.failure = verdict.error;
+  outcome_.status = Status::failed(verdict.error);
   outcome_.pause = verdict.pause;
   return false;
 }
@@ -150,9 +150,8 @@ std::string InfluxLines::Writing::text_of(Indices range) const {
   return text;
 }
 
-DeliveryResult InfluxLines::write(std::span<const Record> records, const Send &send,
-                                  std::stop_token stop) {
-  return Writing(*this, records, send, std::move(stop)).run();
+DeliveryResult InfluxLines::write(std::span<const Record> records, const Send &send) {
+  return Writing(*this, records, send).run();
 }
 
 void InfluxLines::slow_down(std::string_view lines) {

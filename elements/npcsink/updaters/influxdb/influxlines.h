@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <functional>
 #include <span>
-#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,7 +25,7 @@ class InfluxLines {
   /// aside and counted as confirmed; the records around it are written.
   /// A server that takes its time for each request gets no more of them once `kMostTime` has passed
   /// and something is confirmed: the rest is left for the next call.
-  DeliveryResult write(std::span<const Record> records, const Send &send, std::stop_token stop);
+  DeliveryResult write(std::span<const Record> records, const Send &send);
 
   /// These lines took too long: the next requests are half as large, and grow again when they are
   /// taken.

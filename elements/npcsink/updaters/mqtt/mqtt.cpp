@@ -41,30 +41,31 @@ class MqttUpdater : public Updater {
   explicit MqttUpdater(MqttSettings settings);
 
   std::string target() const override;
-  std::string connect(const Record &first, std::stop_token stop) override;
-  DeliveryResult deliver(std::span<const Record> records, std::stop_token stop) override;
+  Status connect(const UpdaterContext &context, std::stop_token stop) override;
+  DeliveryResult deliver(std::span<const Record> records, const UpdaterContext &context,
+                         std::stop_token stop) override;
   std::size_t batch() const override { return kBatch; }
-  void set_retention(seconds retention) override;
-  void set_backlog(const Backlog &backlog) override { backlog_ = backlog; }
-  std::string idle() override;
+  Status idle(const UpdaterContext &context, std::stop_token stop) override;
   void close() noexcept override;
 
  private:
-  std::string log_in(mqtt::Login *login);
+  void begin(const UpdaterContext &context);
+  void set_expiry(seconds retention);
+  Status log_in(mqtt::Login *login);
   std::string own_client_id(const Record &first) const;
-  std::string open(std::stop_token stop);
-  std::string meet(std::span<const Record> records, std::stop_token stop);
-  std::string publish(const MqttMessages &messages, std::stop_token stop);
-  std::string post_news(std::stop_token stop);
-  std::string keep_will(std::stop_token stop);
-  std::string discover(std::stop_token stop);
-  std::string answer(std::stop_token stop);
+  Status open(const std::stop_token &stop);
+  Status meet(std::span<const Record> records, const std::stop_token &stop);
+  Status publish(const MqttMessages &messages, const std::stop_token &stop);
+  Status post_news(const std::stop_token &stop);
+  Status keep_will(const std::stop_token &stop);
+  Status discover(const std::stop_token &stop);
+  Status answer(const std::stop_token &stop);
   std::size_t group_at_front(std::span<const Record> records) const;
   void add_group(std::span<const Record> records, std::vector<Message> &messages);
-  DeliveryResult publish_groups(std::span<const Record> records, std::stop_token stop);
-  DeliveryResult publish_records(std::span<const Record> records, std::stop_token stop);
-  std::string report_health(std::stop_token stop);
-  void end(std::string *error);
+  DeliveryResult publish_groups(std::span<const Record> records, const std::stop_token &stop);
+  DeliveryResult publish_records(std::span<const Record> records, const std::stop_token &stop);
+  Status report_health(const std::stop_token &stop);
+  Status end(Status status);
   void hang_up() noexcept;
   void give_way(const std::string &error, seconds pause);
 
@@ -90,7 +91,6 @@ class MqttUpdater : public Updater {
   steady_clock::time_point health_due_{};
   steady_clock::time_point away_until_{};
   std::string away_reason_;
-  std::stop_token stop_;  // of this run, for idle()
   std::unique_ptr<mqtt::Link> link_;
 };
 
@@ -108,7 +108,7 @@ std::string MqttUpdater::target() const {
   return settings_.topic_prefix == kTopicPrefix ? broker : broker + "/" + settings_.topic_prefix;
 }
 
-void MqttUpdater::set_retention(seconds retention) {
+void MqttUpdater::set_expiry(seconds retention) {
   const auto most =
       std::min<seconds::rep>(retention.count(), std::numeric_limits<std::uint32_t>::max());
   const std::uint32_t expiry = settings_.expiry.value_or(static_cast<std::uint32_t>(most));
@@ -118,7 +118,7 @@ void MqttUpdater::set_retention(seconds retention) {
     properties->set_expiry(expiry);
 }
 
-std::string MqttUpdater::log_in(mqtt::Login *login) {
+Status MqttUpdater::log_in(mqtt::Login *login) {
   login->tls = settings_.tls;
   login->version = version_;
   login->user = settings_.user;
@@ -130,7 +130,7 @@ std::string MqttUpdater::log_in(mqtt::Login *login) {
   login->port = settings_.port;
   login->web_path = settings_.web_path;
   return settings_.password_file.empty()
-             ? std::string()
+             ? Status()
              : read_secret(settings_.password_file, "password", &login->password);
 }
 
@@ -142,34 +142,38 @@ std::string MqttUpdater::own_client_id(const Record &first) const {
                                                 : id + "-" + short_hash(settings_.topic_prefix);
 }
 
-std::string MqttUpdater::connect(const Record &first, std::stop_token stop) {
-  stop_ = stop;
+Status MqttUpdater::connect(const UpdaterContext &context, std::stop_token stop) {
+  backlog_ = context.backlog;
   if (will_ == nullptr)
-    will_ = cameras_.find(first);
-  client_id_ = settings_.client_id.empty() ? own_client_id(first) : settings_.client_id;
+    begin(context);
   cameras_.forget();
   current_ = false;
   return open(stop);
 }
 
-std::string MqttUpdater::open(std::stop_token stop) {
+// Takes what stays the same.
+void MqttUpdater::begin(const UpdaterContext &context) {
+  set_expiry(context.retention);
+  will_ = cameras_.find(context.first);
+  client_id_ = settings_.client_id.empty() ? own_client_id(context.first) : settings_.client_id;
+}
+
+Status MqttUpdater::open(const std::stop_token &stop) {
   link_.reset();
   if (steady_clock::now() < away_until_)
-    return away_reason_;
+    return Status::failed(away_reason_);
   will_ = cameras_.heir(will_);
   mqtt::Login login;
-  std::string failure = log_in(&login);
-  if (!failure.empty() || stop.stop_requested())
-    return failure;
+  if (Status status = log_in(&login); !status.is_ok())
+    return status;
   link_ = std::make_unique<mqtt::Link>(std::move(login));
-  failure = link_->open(background_, stop);
-  if (!failure.empty() || stop.stop_requested()) {
+  if (Status status = link_->open(background_, stop); !status.is_ok()) {
     if (link_->taken_over())
-      give_way(failure, kGiveWay);
+      give_way(status.error(), kGiveWay);
     link_.reset();
     version_ = mqtt::Version::k5;
     short_lives_ = 0;
-    return failure;
+    return status;
   }
   // Not asked again for what it has said that it does not know, as long as it is there.
   if (link_->knows_no_later())
@@ -178,15 +182,12 @@ std::string MqttUpdater::open(std::stop_token stop) {
   connected_ = steady_clock::now();
   health_due_ = {};
   cameras_.part();
-  failure = meet({}, stop);
-  if (!failure.empty())
-    end(&failure);
-  return failure;
+  return end(meet({}, stop));
 }
 
 // Reads back what the broker retains of the discovery of cameras that are new to this connection,
 // so that lines that are no more go.
-std::string MqttUpdater::meet(std::span<const Record> records, std::stop_token stop) {
+Status MqttUpdater::meet(std::span<const Record> records, const std::stop_token &stop) {
   const std::vector<MqttCamera *> strangers = cameras_.strangers(records);
   for (MqttCamera *camera : strangers)
     camera->set_met(true);
@@ -196,45 +197,45 @@ std::string MqttUpdater::meet(std::span<const Record> records, std::stop_token s
   for (const MqttCamera *camera : strangers)
     for (std::string &filter : camera->discovery_topics().filters())
       filters.push_back(std::move(filter));
-  std::string failure = link_->subscribe(filters, stop);
-  return failure.empty() ? answer(stop) : failure;
+  Status status = link_->subscribe(filters, stop);
+  return status.is_ok() ? answer(stop) : status;
 }
 
-std::string MqttUpdater::publish(const MqttMessages &messages, std::stop_token stop) {
+Status MqttUpdater::publish(const MqttMessages &messages, const std::stop_token &stop) {
   const std::vector<Message> list = messages.list();
-  return link_->publish(list, kStall, kForever, stop).failure;
+  return link_->publish(list, kStall, kForever, stop).status;
 }
 
-std::string MqttUpdater::post_news(std::stop_token stop) {
+Status MqttUpdater::post_news(const std::stop_token &stop) {
   if (backlog_.ended && backlog_.pending == 0)
     cameras_.end_stream();
-  std::string failure = publish(cameras_.news(current_), stop);
-  if (failure.empty() && !stop.stop_requested())
+  Status status = publish(cameras_.news(current_), stop);
+  if (status.is_ok())
     cameras_.confirm();
-  return failure;
+  return status;
 }
 
 // While the camera that the will is about is offline, nobody would learn that the others are gone.
 // The broker learns of another will only with another connection. If there is none, or only after
 // an outage, no will says that they are gone: so they read offline until there is.
-std::string MqttUpdater::keep_will(std::stop_token stop) {
+Status MqttUpdater::keep_will(const std::stop_token &stop) {
   if (cameras_.heir(will_) == will_)
     return {};
   hang_up();
   cameras_.forget();
-  std::string failure = open(stop);
-  return failure.empty() && !stop.stop_requested() ? post_news(stop) : failure;
+  Status status = open(stop);
+  return status.is_ok() ? post_news(stop) : status;
 }
 
 // Last of all: a broker that refuses Home Assistant its topics gets the records nevertheless.
-std::string MqttUpdater::discover(std::stop_token stop) {
+Status MqttUpdater::discover(const std::stop_token &stop) {
   MqttMessages messages;
   for (MqttCamera &camera : cameras_)
     camera.add_discovery(messages, will_->status_topic(), link_->version());
   return publish(messages, stop);
 }
 
-std::string MqttUpdater::report_health(std::stop_token stop) {
+Status MqttUpdater::report_health(const std::stop_token &stop) {
   const auto now = steady_clock::now();
   if (!settings_.topics.health || now < health_due_)
     return {};
@@ -248,7 +249,7 @@ std::string MqttUpdater::report_health(std::stop_token stop) {
 }
 
 // Acts on what has come.
-std::string MqttUpdater::answer(std::stop_token stop) {
+Status MqttUpdater::answer(const std::stop_token &stop) {
   bool asked = false;
   for (const mqtt::Arrived &arrived : link_->take_arrived()) {
     if (arrived.topic == settings_.discovery_prefix + "/status") {
@@ -308,24 +309,26 @@ void MqttUpdater::add_group(std::span<const Record> records, std::vector<Message
     messages.push_back({topic->c_str(), *text, settings_.qos, false, &influx_properties_});
 }
 
-DeliveryResult MqttUpdater::deliver(std::span<const Record> records, std::stop_token stop) {
+DeliveryResult MqttUpdater::deliver(std::span<const Record> records, const UpdaterContext &context,
+                                    std::stop_token stop) {
+  backlog_ = context.backlog;
   DeliveryResult outcome;
   // A batch that is full leaves more behind it.
   current_ = records.size() < kBatch && backlog_.pending < kBatch;
-  outcome.failure = meet(records, stop);
-  if (outcome.failure.empty() && !stop.stop_requested())
+  outcome.status = meet(records, stop);
+  if (outcome.status.is_ok())
     outcome = publish_records(records, stop);
   for (const auto step : {&MqttUpdater::answer, &MqttUpdater::keep_will,
                           &MqttUpdater::report_health, &MqttUpdater::discover}) {
-    if (outcome.failure.empty() && !stop.stop_requested())
-      outcome.failure = (this->*step)(stop);
+    if (outcome.status.is_ok())
+      outcome.status = (this->*step)(stop);
   }
-  if (!outcome.failure.empty())
-    end(&outcome.failure);
+  outcome.status = end(std::move(outcome.status));
   return outcome;
 }
 
-DeliveryResult MqttUpdater::publish_groups(std::span<const Record> records, std::stop_token stop) {
+DeliveryResult MqttUpdater::publish_groups(std::span<const Record> records,
+                                           const std::stop_token &stop) {
   std::vector<Message> messages;
   std::vector<std::pair<std::size_t, std::size_t>> ends;  // of groups: in messages, in records
   texts_.clear();
@@ -352,7 +355,7 @@ DeliveryResult MqttUpdater::publish_groups(std::span<const Record> records, std:
   }
   DeliveryResult outcome;
   outcome.confirmed = confirmed;
-  outcome.failure = std::move(published.failure);
+  outcome.status = std::move(published.status);
   outcome.pause = published.pause;
   for (const Record &record : records.first(outcome.confirmed)) {
     if (MqttCamera *camera = cameras_.find(record); camera != nullptr)
@@ -363,7 +366,8 @@ DeliveryResult MqttUpdater::publish_groups(std::span<const Record> records, std:
 
 // A broker that takes each of the records may not take the lines of many in one message. It says
 // so, or it just ends the connection.
-DeliveryResult MqttUpdater::publish_records(std::span<const Record> records, std::stop_token stop) {
+DeliveryResult MqttUpdater::publish_records(std::span<const Record> records,
+                                            const std::stop_token &stop) {
   DeliveryResult outcome = publish_groups(records, stop);
   std::size_t confirmed = outcome.confirmed;
   while (link_->too_large() && settings_.topics.influx && group_ > 1 &&
@@ -378,30 +382,32 @@ DeliveryResult MqttUpdater::publish_records(std::span<const Record> records, std
   outcome.confirmed = confirmed;
   if (link_->lost())
     group_ = std::max<std::size_t>(1, group_ / 4);
-  else if (outcome.failure.empty() && records.size() >= group_)
+  else if (outcome.status.is_ok() && records.size() >= group_)
     group_ = std::min(most_in_group_, 2 * group_);
   return outcome;
 }
 
-// Two clients of one id throw each other off the broker for ever. Some brokers say so.
-void MqttUpdater::end(std::string *error) {
-  if (!link_)
-    return;
+// After a failure, there is no link any more. Two clients of one id throw each other off the broker
+// for ever. Some brokers say so.
+Status MqttUpdater::end(Status status) {
+  if (!status.is_failed() || !link_)
+    return status;
   const bool short_lived = link_->lost() && steady_clock::now() < connected_ + kShortLife;
   short_lives_ = short_lived ? short_lives_ + 1 : 0;
   if (link_->taken_over()) {
-    give_way(*error, kGiveWay);
+    give_way(status.error(), kGiveWay);
   } else if (short_lives_ >= kMostShortLives) {
-    *error =
+    status = Status::failed(
         "The broker at " + broker_ +
         " ends each connection soon after it was made: if there is another client of the id \"" +
         client_id_ +
         "\", give each its own with client-id=; if not, the broker's log may say what it does "
-        "not allow.";
-    give_way(*error, kGiveWayPerhaps);
+        "not allow.");
+    give_way(status.error(), kGiveWayPerhaps);
   }
   // A broker that only hangs gets our DISCONNECT, and drops the will: it must read offline first.
   hang_up();
+  return status;
 }
 
 void MqttUpdater::give_way(const std::string &error, seconds pause) {
@@ -410,18 +416,17 @@ void MqttUpdater::give_way(const std::string &error, seconds pause) {
   away_until_ = steady_clock::now() + pause;
 }
 
-std::string MqttUpdater::idle() {
+Status MqttUpdater::idle(const UpdaterContext &context, std::stop_token stop) {
+  backlog_ = context.backlog;
   link_->poll_state();
-  std::string failure = link_->lost() ? link_->loss_reason() : answer(stop_);
+  Status status = link_->lost() ? Status::failed(link_->loss_reason()) : answer(stop);
   current_ = backlog_.pending == 0;
   for (const auto step : {&MqttUpdater::post_news, &MqttUpdater::keep_will,
                           &MqttUpdater::report_health, &MqttUpdater::discover}) {
-    if (failure.empty() && !stop_.stop_requested())
-      failure = (this->*step)(stop_);
+    if (status.is_ok())
+      status = (this->*step)(stop);
   }
-  if (!failure.empty())
-    end(&failure);
-  return failure;
+  return end(std::move(status));
 }
 
 void MqttUpdater::close() noexcept {
@@ -435,7 +440,7 @@ void MqttUpdater::hang_up() noexcept {
   try {
     const MqttMessages messages = cameras_.goodbye();
     if (!link_->lost() && !messages.empty())
-      link_->publish(messages.list(), kGoodbye, kGoodbye, std::stop_token());
+      link_->publish(messages.list(), kGoodbye, kGoodbye, {});
   } catch (const std::exception &) {
     // Out of memory: the broker notices by itself that we are gone.
   }
