@@ -44,19 +44,19 @@ void Worker::join() {
 
 void Worker::retry_now() {
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     retry_now_ = true;
   }
   woken_.notify_all();
 }
 
 void Worker::set_ended(bool ended) {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   ended_ = ended;
 }
 
 bool Worker::ended() const {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   return ended_;
 }
 
@@ -66,7 +66,7 @@ UpdaterStats Worker::stats() const {
   stats.pending = cursor_.pending();
   stats.dropped = cursor_.dropped();
   stats.oldest = cursor_.oldest();
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   stats.delivered = delivered_;
   stats.refused = refused_;
   stats.failed = failed_;
@@ -134,7 +134,7 @@ DeliveryResult Worker::deliver(std::span<const Record> batch, std::stop_token st
     explicit Note(Worker *worker) : worker(worker) { set(steady_clock::now()); }
     ~Note() { set(std::nullopt); }
     void set(std::optional<steady_clock::time_point> since) const {
-      std::lock_guard lock(worker->mutex_);
+      Lock lock(worker->mutex_);
       worker->delivering_since_ = since;
     }
     Worker *const worker;
@@ -146,7 +146,7 @@ DeliveryResult Worker::deliver(std::span<const Record> batch, std::stop_token st
 void Worker::acknowledge(std::size_t taken, const DeliveryResult &outcome) {
   const std::size_t confirmed = std::min(taken, outcome.confirmed);
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     delivered_ += confirmed - std::min(confirmed, outcome.refused.size());
     refused_ += outcome.refused.size();
   }
@@ -161,7 +161,7 @@ void Worker::acknowledge(std::size_t taken, const DeliveryResult &outcome) {
 
 void Worker::connected() {
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     if (std::exchange(connected_, true))
       return;
   }
@@ -172,7 +172,7 @@ void Worker::connected() {
 void Worker::disconnected(const std::string &reason) {
   bool was_connected;
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     was_connected = connected_;
     connected_ = false;
   }
@@ -188,7 +188,7 @@ void Worker::failed(const DeliveryResult &outcome, std::stop_token stop) {
   in_doubt_ = in_doubt_ || open_;
   open_ = false;
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     failed_++;
     last_error_ = outcome.status.error();
   }
@@ -203,9 +203,9 @@ void Worker::failed(const DeliveryResult &outcome, std::stop_token stop) {
   // The remote has asked for it.
   if (outcome.pause.count() > 0)
     sleep_for(outcome.pause, stop);
-  std::unique_lock lock(mutex_);
+  Lock lock(mutex_);
   if (woken_.wait_for(lock, stop, std::max(shortened - outcome.pause, milliseconds(0)),
-                      [this] { return retry_now_; }))
+                      [this]() NPC_REQUIRES(mutex_) { return retry_now_; }))
     failures_in_a_row_ = 0;
   retry_now_ = false;
 }
@@ -214,7 +214,7 @@ bool Worker::is_behind(const UpdaterStats &now) const {
   if (now.pending == 0 || now.pending >= options_.backlog)
     return now.pending > 0;
   auto waiting = cursor_.behind();
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   if (delivering_since_) {
     const auto delivering = steady_clock::now() - *delivering_since_;
     waiting = std::max(waiting, std::chrono::duration_cast<milliseconds>(delivering));
@@ -224,7 +224,7 @@ bool Worker::is_behind(const UpdaterStats &now) const {
 
 // Not at each record, but at each doubling.
 void Worker::watch() {
-  std::lock_guard lock(watching_);
+  Lock lock(watching_);
   const UpdaterStats now = stats();
   if (now.dropped > 0 && now.dropped >= 2 * dropped_said_) {
     dropped_said_ = now.dropped;

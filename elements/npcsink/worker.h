@@ -7,13 +7,13 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <random>
 #include <span>
 #include <string>
 #include <thread>
 
+#include "base/mutex.h"
 #include "npcsink/store/store.h"
 #include "npcsink/updaters/updater.h"
 
@@ -110,21 +110,21 @@ class Worker {
   std::mt19937 random_;
 
   // Outermost lock: held while the listener is called, so that it hears things in their order.
-  std::mutex watching_;
-  std::uint64_t backlog_said_ = 0;
-  std::uint64_t dropped_said_ = 0;
+  Mutex watching_ NPC_ACQUIRED_BEFORE(mutex_);
+  std::uint64_t backlog_said_ NPC_GUARDED_BY(watching_) = 0;
+  std::uint64_t dropped_said_ NPC_GUARDED_BY(watching_) = 0;
 
   // Innermost lock: nothing is called while it is held.
-  mutable std::mutex mutex_;
+  mutable Mutex mutex_;
   std::condition_variable_any woken_;
-  bool retry_now_ = false;
-  bool ended_ = false;
-  bool connected_ = false;
-  std::optional<std::chrono::steady_clock::time_point> delivering_since_;
-  std::uint64_t delivered_ = 0;
-  std::uint64_t refused_ = 0;
-  std::uint64_t failed_ = 0;
-  std::string last_error_;
+  bool retry_now_ NPC_GUARDED_BY(mutex_) = false;
+  bool ended_ NPC_GUARDED_BY(mutex_) = false;
+  bool connected_ NPC_GUARDED_BY(mutex_) = false;
+  std::optional<std::chrono::steady_clock::time_point> delivering_since_ NPC_GUARDED_BY(mutex_);
+  std::uint64_t delivered_ NPC_GUARDED_BY(mutex_) = 0;
+  std::uint64_t refused_ NPC_GUARDED_BY(mutex_) = 0;
+  std::uint64_t failed_ NPC_GUARDED_BY(mutex_) = 0;
+  std::string last_error_ NPC_GUARDED_BY(mutex_);
 
   std::jthread thread_;  // Last, so that it ends before what it uses.
 };
