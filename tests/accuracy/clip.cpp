@@ -8,6 +8,8 @@
 #include <chrono>
 #include <cmath>
 #include <memory>
+#include <opencv2/core.hpp>
+#include <optional>
 #include <stdexcept>
 #include <string_view>
 #include <utility>
@@ -42,9 +44,19 @@ struct Record {
   guint64 start = 0;
   guint64 duration = 0;
   Counts counted;
+  int entered = 0;
 };
 
-bool read_record(GstMessage *message, Record &record) {
+int objects_of(const GstNpcCounts &counts, const std::string &label) {
+  for (guint i = 0; i < counts.objects->len; i++) {
+    const auto &object = g_array_index(counts.objects, GstNpcObjectCount, i);
+    if (object.name == label)
+      return static_cast<int>(object.count);
+  }
+  return 0;
+}
+
+bool read_record(GstMessage *message, const std::string &label, Record &record) {
   const Owned<GstNpcCounts> counts(gst_npc_counts_from_message(message));
   if (!counts)
     return false;
@@ -53,6 +65,10 @@ bool read_record(GstMessage *message, Record &record) {
       !gst_structure_get_uint64(fields, "duration", &record.duration))
     throw std::runtime_error("a record came without timestamp or duration");
   record.counted = {static_cast<int>(counts->people), static_cast<int>(counts->moving)};
+  if (label != "person")
+    record.counted = {objects_of(*counts, label), 0};
+  if (counts->zones->len > 0)
+    record.entered = static_cast<int>(g_array_index(counts->zones, GstNpcZoneCount, 0).entered);
   return true;
 }
 
@@ -66,6 +82,7 @@ bool read_crossing(GstMessage *message, Crossing &crossing) {
     throw std::runtime_error("a crossing came without timestamp or direction");
   crossing.seconds = static_cast<double>(time) / GST_SECOND;
   crossing.way = std::string_view(direction) == "in" ? Way::kPlus : Way::kMinus;
+  crossing.line = gst_structure_get_string(fields, "line");
   return true;
 }
 
@@ -127,10 +144,10 @@ Owned<GstSample> pull(GstElement *sink) {
 
 class MappedFrame {
  public:
-  explicit MappedFrame(GstSample *sample) {
+  MappedFrame(const GstCaps *caps, GstBuffer *buffer, GstMapFlags flags) {
     GstVideoInfo info;
-    if (!gst_video_info_from_caps(&info, gst_sample_get_caps(sample)) ||
-        !gst_video_frame_map(&frame_, &info, gst_sample_get_buffer(sample), GST_MAP_READ))
+    if (!gst_video_info_from_caps(&info, caps) ||
+        !gst_video_frame_map(&frame_, &info, buffer, flags))
       throw std::runtime_error("a frame of the clip cannot be read");
   }
   ~MappedFrame() { gst_video_frame_unmap(&frame_); }
@@ -147,32 +164,89 @@ class MappedFrame {
   GstVideoFrame frame_;
 };
 
+// Makes day into night on a pad, frame by frame. The noise is the same in each run.
+class DarkTap {
+ public:
+  DarkTap(GstPad *pad, const Darkness &dark) : noise_(dark.noise) {
+    for (int i = 0; i < 256; i++)
+      table_.at<uchar>(i) = cv::saturate_cast<uchar>(255 * std::pow(i / 255.0, dark.gamma));
+    gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, on_buffer, this, nullptr);
+  }
+  DarkTap(const DarkTap &) = delete;
+  DarkTap &operator=(const DarkTap &) = delete;
+
+ private:
+  static GstPadProbeReturn on_buffer(GstPad *pad, GstPadProbeInfo *info, gpointer self) {
+    GST_PAD_PROBE_INFO_DATA(info) = gst_buffer_make_writable(GST_PAD_PROBE_INFO_BUFFER(info));
+    const Owned<GstCaps> caps(gst_pad_get_current_caps(pad));
+    static_cast<DarkTap *>(self)->darken(caps.get(), GST_PAD_PROBE_INFO_BUFFER(info));
+    return GST_PAD_PROBE_OK;
+  }
+
+  void darken(GstCaps *caps, GstBuffer *buffer) {
+    const MappedFrame frame(caps, buffer, GST_MAP_READWRITE);
+    cv::Mat picture = frame.picture();
+    cv::LUT(picture, table_, picture);
+    noise_of_frame_.create(picture.size(), CV_16SC3);
+    random_.fill(noise_of_frame_, cv::RNG::NORMAL, 0, noise_);
+    cv::add(picture, noise_of_frame_, picture, cv::noArray(), CV_8U);
+  }
+
+  const double noise_;
+  cv::Mat table_{1, 256, CV_8U};
+  cv::RNG random_{1};
+  cv::Mat noise_of_frame_;
+};
+
+// From the file's decoder to the detections.
+std::string front_of(const PassSettings &settings) {
+  return std::string(settings.dark ? "videoconvert ! video/x-raw,format=BGR ! " : "") +
+         "npcdetect name=detect " + settings.detector;
+}
+
 }  // namespace
 
-Pass run_pipeline(const std::string &clip, const std::string &detector, const std::string &line,
-                  std::uint64_t interval) {
+cv::Size size_of(const std::string &clip) {
+  const Pipeline pipeline("fakesink name=sink num-buffers=1", clip);
+  pipeline.play();
+  pipeline.finish();
+  const Owned<GstElement> sink = pipeline.element("sink");
+  const Owned<GstPad> pad(gst_element_get_static_pad(sink.get(), "sink"));
+  const Owned<GstCaps> caps(gst_pad_get_current_caps(pad.get()));
+  GstVideoInfo info;
+  if (!caps || !gst_video_info_from_caps(&info, caps.get()))
+    throw std::runtime_error("the clip " + clip + " has no frames");
+  return {info.width, info.height};
+}
+
+Pass run_pipeline(const std::string &clip, const PassSettings &settings) {
   const auto start = std::chrono::steady_clock::now();
-  const Pipeline pipeline("npcdetect name=detect " + detector + " ! npccount interval=" +
-                              std::to_string(interval) + " name=count ! fakesink sync=false",
+  const Pipeline pipeline(front_of(settings) +
+                              " ! npccount interval=" + std::to_string(settings.interval) +
+                              " name=count ! fakesink sync=false",
                           clip);
   const Owned<GstElement> detect = pipeline.element("detect");
-  g_object_set(pipeline.element("count").get(), "lines", line.c_str(), nullptr);
+  g_object_set(pipeline.element("count").get(), "lines", settings.lines.c_str(), "zones",
+               settings.zones.c_str(), nullptr);
   const Owned<GstPad> source(gst_element_get_static_pad(detect.get(), "src"));
+  const Owned<GstPad> pad(gst_element_get_static_pad(detect.get(), "sink"));
   TrackerTap tap(source.get());
+  std::optional<DarkTap> night;
+  if (settings.dark)
+    night.emplace(pad.get(), *settings.dark);
   pipeline.play();
   Pass pass;
   std::vector<Record> records;
   while (const auto message = pipeline.next()) {
     Record record;
     Crossing crossing;
-    if (read_record(message.get(), record))
+    if (read_record(message.get(), settings.label, record))
       records.push_back(record);
     else if (read_crossing(message.get(), crossing))
       pass.crossings.push_back(crossing);
   }
   pass.seconds = seconds_since(start);
   pass.tracked = tap.take();
-  const Owned<GstPad> pad(gst_element_get_static_pad(detect.get(), "sink"));
   pass.frames_per_second = rate_of(Owned<GstCaps>(gst_pad_get_current_caps(pad.get())).get());
   GstStructure *fields = nullptr;
   g_object_get(detect.get(), "stats", &fields, nullptr);
@@ -183,12 +257,19 @@ Pass run_pipeline(const std::string &clip, const std::string &detector, const st
                     &analysed, nullptr);
   pass.frames = static_cast<int>(frames);
   pass.analysed = static_cast<int>(analysed);
-  for (const Record &record : records)
+  // Frame 0 is the first that came, whatever its time.
+  const guint64 origin = records.empty() ? 0 : records.front().start;
+  for (const Record &record : records) {
     pass.windows.push_back(
-        {frame_at(record.start, pass.frames_per_second),
-         std::min(frame_at(record.start + record.duration, pass.frames_per_second), pass.frames),
+        {frame_at(record.start - origin, pass.frames_per_second),
+         std::min(frame_at(record.start - origin + record.duration, pass.frames_per_second),
+                  pass.frames),
          record.counted,
          {}});
+    pass.entered += record.entered;
+  }
+  for (Crossing &crossing : pass.crossings)
+    crossing.seconds -= static_cast<double>(origin) / GST_SECOND;
   return pass;
 }
 
@@ -200,7 +281,8 @@ Pass each_frame(const std::string &clip, const std::function<void(const cv::Mat 
   pipeline.play();
   Pass pass;
   while (const auto sample = pull(frames.get())) {
-    const MappedFrame frame(sample.get());
+    const MappedFrame frame(gst_sample_get_caps(sample.get()), gst_sample_get_buffer(sample.get()),
+                            GST_MAP_READ);
     pass.frames_per_second = rate_of(gst_sample_get_caps(sample.get()));
     see(frame.picture());
     pass.frames++;

@@ -99,7 +99,7 @@ LineAcross parse_line(const std::string &text) {
   // Who goes from the first end to the second has side A, where `in` begins, on the right hand.
   const std::string ends = text[0] == 'x' ? "x1=" + place + ",y1=0.0,x2=" + place + ",y2=1.0"
                                           : "x1=1.0,y1=" + place + ",x2=0.0,y2=" + place;
-  return {text.substr(0, comma), "line," + ends + text.substr(comma)};
+  return {text.substr(0, comma), ends + text.substr(comma)};
 }
 
 std::vector<TrueCrossing> parse_crossings(std::string_view json, const std::string &name) {

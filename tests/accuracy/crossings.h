@@ -18,6 +18,7 @@ enum class Way { kPlus, kMinus };
 struct Crossing {
   double seconds = 0;  // of the clip
   Way way = Way::kPlus;
+  std::string line = {};  // its name
 };
 
 // A true crossing happened in some frame between first and last, which may be the same.
@@ -59,7 +60,7 @@ CrossingScore match(std::vector<Crossing> counted, std::vector<TrueCrossing> tru
 // A straight line across the whole frame, so laid that `in` is plus.
 struct LineAcross {
   std::string name;        // as in "x=0.5"
-  std::string definition;  // for npccount's property lines
+  std::string definition;  // for npccount's property lines, without its name
 };
 
 // Reads "x=0.5" (from top to bottom) or "y=0.5" (from side to side), a fraction of the frame, and

@@ -5,6 +5,7 @@
 
 #include <sstream>
 
+#include "accuracy/clips.h"
 #include "accuracy/crossings.h"
 #include "accuracy/identities.h"
 #include "accuracy/original.h"
@@ -228,12 +229,48 @@ TEST(Crossings, RefusesWhatIsNone) {
 
 TEST(Crossings, ALineIsLaidSoThatInIsPlus) {
   // From its first end to its second, the side of smaller coordinates is on the right hand.
-  EXPECT_EQ(parse_line("x=0.5").definition, "line,x1=0.5,y1=0.0,x2=0.5,y2=1.0");
-  EXPECT_EQ(parse_line("y=0.25,class=car").definition,
-            "line,x1=1.0,y1=0.25,x2=0.0,y2=0.25,class=car");
+  EXPECT_EQ(parse_line("x=0.5").definition, "x1=0.5,y1=0.0,x2=0.5,y2=1.0");
+  EXPECT_EQ(parse_line("y=0.25,class=car").definition, "x1=1.0,y1=0.25,x2=0.0,y2=0.25,class=car");
   EXPECT_EQ(parse_line("y=0.25,class=car").name, "y=0.25");
   for (const char *wrong : {"", "x", "x=", "x=2", "z=0.5", "x=0.5px", ",x=0.5"})
     EXPECT_THROW(parse_line(wrong), std::invalid_argument) << wrong;
+}
+
+TEST(Crossings, AreDerivedFromBoxesWithHysteresis) {
+  // The bottom centre, 20 pixels right of the left edge, is at 20 + 4 * frame.
+  const Truth truth = truth_of(walker(7, 30, 4));
+  const auto crossings = truth.crossings(80);
+  ASSERT_EQ(crossings.size(), 1u);
+  EXPECT_EQ(crossings.front().way, Way::kPlus);
+  EXPECT_EQ(crossings.front().first, 17);  // of frames from 0, the first beyond 90
+  EXPECT_TRUE(truth.crossings(15).empty());
+  EXPECT_TRUE(truth.crossings(135).empty());
+}
+
+TEST(Clips, AreReadWithTheirTruth) {
+  const auto clips = parse_clips(R"({
+    "door": {"file": "videos/door.mp4", "present": [[1, 3], [2, 2]], "zones": "till,points=<>",
+             "lines": {"x600": {"axis": "x", "pos": 600, "cross": [[2, 3, 1], [4, 4, -1]]}}},
+    "road": {"file": "videos/road.mp4", "class": "car", "framecounts": {"0": 2, "2": 3},
+             "lines": {"y15": {"axis": "y", "pos": 15, "cross": []}}}})");
+  ASSERT_EQ(clips.size(), 2u);
+  const auto people = [](const MarkedClip &clip) {
+    std::vector<int> each;
+    for (const Counts &counts : clip.counts(5))
+      each.push_back(counts.people);
+    return each;
+  };
+  EXPECT_EQ(clips[0].name, "door");
+  EXPECT_EQ(people(clips[0]), (std::vector<int>{0, 1, 2, 1, 0}));
+  ASSERT_TRUE(clips[0].line.has_value());
+  EXPECT_EQ(clips[0].line->in(1200, 100, "person").name, "x=0.5");
+  EXPECT_EQ(clips[0].line->crossings[0].last, 3);
+  EXPECT_EQ(clips[0].line->crossings[1].way, Way::kMinus);
+  EXPECT_EQ(people(clips[1]), (std::vector<int>{2, 2, 3, 3, 3}));
+  EXPECT_TRUE(clips[1].line->in(20, 60, "car").definition.ends_with("y2=0.25,class=car"));
+  for (const char *wrong : {"", "[]x", R"({"a": {}})", R"({"a": {"file": 1}})",
+                            R"({"a": {"file": "b", "framecounts": {"x": 1}}})"})
+    EXPECT_THROW(parse_clips(wrong), std::runtime_error) << wrong;
 }
 
 TEST(Identities, OneTrackIsNoSwitch) {

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <sstream>
+#include <tuple>
 #include <utility>
 
 namespace npc::accuracy {
@@ -48,34 +49,60 @@ void parse_limits(const std::string &text, Limits &limits) {
     std::optional<double> *which = name == "mae"        ? &limits.mean_absolute
                                    : name == "f1"       ? &limits.f1
                                    : name == "phantoms" ? &limits.phantom_share
+                                   : name == "sweep"    ? &limits.sweep_f1
                                                         : nullptr;
     if (which == nullptr || end == number || *end != '\0' || !(limit > 0))
       throw UsageError("--limit: " + figure +
-                       " is not one of mae:ERROR, f1:LEAST, phantoms:SHARE, above 0");
+                       " is not one of mae:ERROR, f1:LEAST, phantoms:SHARE, sweep:LEAST, above 0");
     *which = limit;
   }
 }
 
-void parse_crossings_option(const std::string &text, Job &job) {
+std::pair<std::string, std::string> split_hash(const std::string &option, const std::string &text,
+                                               const char *form) {
   const auto hash = text.rfind('#');
   if (hash == std::string::npos || hash == 0 || hash + 1 == text.size())
-    throw UsageError("--crossings " + text + " is not FILE#NAME");
-  job.crossings = text.substr(0, hash);
-  job.crossings_name = text.substr(hash + 1);
+    throw UsageError(option + " " + text + " is not " + form);
+  return {text.substr(0, hash), text.substr(hash + 1)};
 }
 
-void take_option(const std::string &option, const std::string &text, Options &options) {
-  if (option == "--clip") {
-    options.jobs.emplace_back().clip = text;
-    return;
+void add_clips(const std::string &text, Options &options) {
+  const auto [file, label] = split_hash("--clips", text, "FILE#CLASS");
+  for (MarkedClip &clip : read_clips(file)) {
+    if (clip.label != label)
+      continue;
+    Job &job = options.jobs.emplace_back();
+    job.clip = clip.file;
+    job.marked = std::move(clip);
   }
-  if (options.jobs.empty())
-    throw UsageError(option + " belongs to a clip: name it after a --clip");
-  Job &job = options.jobs.back();
+  if (options.jobs.size() == options.group)
+    throw UsageError("--clips " + text + ": there is no clip of that class");
+}
+
+Darkness parse_darkness(const std::string &text) {
+  Darkness dark;
+  char rest = 0;
+  if (std::sscanf(text.c_str(), "%lf,%lf%c", &dark.gamma, &dark.noise, &rest) != 2 ||
+      !(dark.gamma > 0 && dark.gamma < 100) || !(dark.noise >= 0 && dark.noise < 256))
+    throw UsageError("--dark " + text + " is not GAMMA,NOISE");
+  return dark;
+}
+
+// Of NAME@CLIP=FIGURES only for that clip.
+void add_limits(const std::string &text, Job &job) {
+  const auto [name, figures] = split("--limit", text);
+  const auto at = name.rfind('@');
+  if (at == std::string::npos || !job.marked)
+    parse_limits(figures, job.limits[name]);
+  else if (name.substr(at + 1) == job.marked->name)
+    parse_limits(figures, job.limits[name.substr(0, at)]);
+}
+
+void take_option(const std::string &option, const std::string &text, Job &job) {
   if (option == "--truth") {
     job.truth = text;
   } else if (option == "--crossings") {
-    parse_crossings_option(text, job);
+    std::tie(job.crossings, job.crossings_name) = split_hash(option, text, "FILE#NAME");
   } else if (option == "--line") {
     try {
       job.line = parse_line(text);
@@ -87,10 +114,26 @@ void take_option(const std::string &option, const std::string &text, Options &op
     job.detectors.push_back({name, properties});
   } else if (option == "--original-size") {
     job.originals.push_back(parse_size(text));
+  } else if (option == "--dark") {
+    job.dark = parse_darkness(text);
   } else {
-    const auto [name, figures] = split(option, text);
-    parse_limits(figures, job.limits[name]);
+    add_limits(text, job);
   }
+}
+
+void take_option(const std::string &option, const std::string &text, Options &options) {
+  if (option == "--clip" || option == "--clips") {
+    options.group = options.jobs.size();
+    if (option == "--clip")
+      options.jobs.emplace_back().clip = text;
+    else
+      add_clips(text, options);
+    return;
+  }
+  if (options.jobs.empty())
+    throw UsageError(option + " belongs to a clip: name it after a --clip");
+  for (std::size_t i = options.group; i < options.jobs.size(); i++)
+    take_option(option, text, options.jobs[i]);
 }
 
 gboolean on_option(const gchar *option, const gchar *value, gpointer options, GError **error) {
@@ -104,8 +147,10 @@ gboolean on_option(const gchar *option, const gchar *value, gpointer options, GE
 }
 
 void check(const Job &job) {
-  if (job.truth.empty() && job.crossings.empty())
+  if (!job.has_counts() && !job.has_line())
     throw UsageError("--clip " + job.clip + " has neither --truth nor --crossings");
+  if (job.marked && !(job.truth + job.crossings + job.line.name).empty())
+    throw UsageError("--clips have their truth: --truth, --crossings and --line are of a --clip");
   if (job.crossings.empty() != job.line.name.empty())
     throw UsageError("--crossings and --line go together: " + job.clip + " has one of them");
   if (job.truth.empty() && !job.originals.empty())
@@ -113,8 +158,9 @@ void check(const Job &job) {
   for (const auto &[name, limits] : job.limits) {
     if (std::ranges::find(job.detectors, name, &Detector::name) == job.detectors.end())
       throw UsageError("--limit " + name + ": " + job.clip + " has no --detector of that name");
-    if ((limits.mean_absolute && job.truth.empty()) ||
-        ((limits.f1 || limits.phantom_share) && job.crossings.empty()))
+    if ((limits.mean_absolute && !job.has_counts()) ||
+        ((limits.f1 || limits.phantom_share) && !job.has_line()) ||
+        (limits.sweep_f1 && job.truth.empty()))
       throw UsageError("--limit " + name + ": " + job.clip + " has no truth about that");
   }
 }
@@ -143,12 +189,16 @@ Options parse_options(int argc, char **argv) {
       entry("line", "that line: x=0.5 or y=0.5, and further fields of npccount's lines", "LINE"),
       entry("detector", "a row of the table: npcdetect with these properties; may be repeated",
             "NAME=PROPERTIES"),
+      entry("clips", "all clips of a class in a file like clips.json, with their truth",
+            "FILE#CLASS"),
+      entry("dark", "darken the clip: values of 0 to 1 to this power, then noise of 255",
+            "GAMMA,NOISE"),
       entry("original-size", "a row of the original algorithm at this size; may be repeated",
             "WIDTHxHEIGHT"),
       entry("limit",
             "exit with 1 if this detector is worse: figures mae:ERROR (at most), f1:LEAST, "
-            "phantoms:SHARE (below) with commas between",
-            "NAME=FIGURES"),
+            "phantoms:SHARE (below), sweep:LEAST with commas between; of --clips, of that CLIP",
+            "NAME[@CLIP]=FIGURES"),
       {}};
   const GOptionEntry entries[] = {
       {"cascade", 0, 0, G_OPTION_ARG_FILENAME, &cascade,

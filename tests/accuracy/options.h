@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "accuracy/clip.h"
+#include "accuracy/clips.h"
 #include "accuracy/crossings.h"
 
 namespace npc::accuracy {
@@ -23,6 +25,7 @@ struct Limits {
   std::optional<double> mean_absolute;  // at most
   std::optional<double> f1;             // at least
   std::optional<double> phantom_share;  // below
+  std::optional<double> sweep_f1;       // at least
 };
 
 // A clip, its truth, and what is to count in it.
@@ -32,13 +35,19 @@ struct Job {
   std::string crossings;  // empty: nobody marked crossings in it
   std::string crossings_name;
   LineAcross line;
+  std::optional<MarkedClip> marked;  // in place of all those
+  std::optional<Darkness> dark;      // the clip is darkened first
   std::vector<Detector> detectors;
   std::vector<cv::Size> originals;
   std::map<std::string, Limits> limits;  // by a detector's name
+
+  bool has_counts() const { return marked ? marked->has_counts() : !truth.empty(); }
+  bool has_line() const { return marked ? marked->line.has_value() : !line.name.empty(); }
 };
 
 struct Options {
   std::vector<Job> jobs;
+  std::size_t group = 0;  // the first job that options belong to, while they are read
   std::string cascade;
   std::string json;
   double window_seconds = 2;

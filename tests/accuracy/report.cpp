@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <fstream>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
@@ -12,8 +13,12 @@ namespace npc::accuracy {
 namespace {
 
 // Error columns are those of the record's `people`, then those of `moving`.
-constexpr const char *kHead = "%-*s %6s %6s %6s %6s %8s %6s %8s %7s %8s %6s";
-constexpr const char *kLine = "%-*s %6.2f %+6.2f %5.0f%% %5.0f%% %8.2f %+6.2f %8zu %7d %8.1f %6.1f";
+constexpr const char *kHead = "%-*s %6s %6s %6s %6s";
+constexpr const char *kMovingHead = " %8s %6s";
+constexpr const char *kCostHead = " %8s %7s %8s %6s";
+constexpr const char *kLine = "%-*s %6.2f %+6.2f %5.0f%% %5.0f%%";
+constexpr const char *kMovingLine = " %8.2f %+6.2f";
+constexpr const char *kCostLine = " %8zu %7d %8.1f %6.1f";
 
 // Those of a direction: counted, true, missed, phantom.
 constexpr const char *kCrossHead = "%-*s %7s %5s %6s %7s  %7s %5s %6s %7s %6s";
@@ -61,6 +66,8 @@ nlohmann::ordered_json to_json(const Row &row) {
                          {"minus", to_json(row.crossings->minus)},
                          {"f1", row.crossings->f1()},
                          {"phantom_share", row.crossings->phantom_share()}};
+  if (row.sweep_f1)
+    json["sweep_f1"] = *row.sweep_f1;
   if (row.identities)
     json["identities"] = {{"switches", row.identities->switches},
                           {"boxes", row.identities->truth},
@@ -90,18 +97,24 @@ nlohmann::ordered_json to_json(const Row &row) {
 
 void print_people(std::ostream &out, const ClipReport &report, int width) {
   const Pass &first = report.rows.front().pass;
-  out << format("windows of %g s; truth: %.2f people, %.2f moving\n", report.window_seconds,
-                mean(first.windows, &Counts::people), mean(first.windows, &Counts::moving));
-  out << format("%-*s %27s %15s\n", width, "", "people", "moving");
-  out << format(kHead, width, "detector", "MAE", "bias", "exact", "+-1", "MAE", "bias", "windows",
-                "frames", "seconds", "fps")
-      << '\n';
+  const std::string moving =
+      report.has_moving ? format(", %.2f moving", mean(first.windows, &Counts::moving)) : "";
+  out << format("windows of %g s; truth: %.2f of them%s\n", report.window_seconds,
+                mean(first.windows, &Counts::people), moving.c_str());
+  if (report.has_moving)
+    out << format("%-*s %27s %15s\n", width, "", "people", "moving");
+  out << format(kHead, width, "detector", "MAE", "bias", "exact", "+-1");
+  if (report.has_moving)
+    out << format(kMovingHead, "MAE", "bias");
+  out << format(kCostHead, "windows", "frames", "seconds", "fps") << '\n';
   for (const Row &row : report.rows) {
     const Error people = row.people();
-    const Error moving = row.moving();
     out << format(kLine, width, row.detector.c_str(), people.mean_absolute, people.bias,
-                  100 * people.exact, 100 * people.within_one, moving.mean_absolute, moving.bias,
-                  row.pass.windows.size(), row.pass.analysed, row.pass.seconds, rate(row.pass))
+                  100 * people.exact, 100 * people.within_one);
+    if (report.has_moving)
+      out << format(kMovingLine, row.moving().mean_absolute, row.moving().bias);
+    out << format(kCostLine, row.pass.windows.size(), row.pass.analysed, row.pass.seconds,
+                  rate(row.pass))
         << '\n';
   }
 }
@@ -146,6 +159,49 @@ void print_table(std::ostream &out, const ClipReport &report) {
   if (!report.line.empty())
     print_crossings(out, report, width);
   out << '\n';
+  out.flush();
+}
+
+void print_summary(std::ostream &out, std::span<const ClipReport> reports) {
+  struct Line {
+    const ClipReport *report;
+    const Row *row;
+    double badness;  // of people, in people; of crossings, in shares of them
+  };
+  std::vector<Line> lines;
+  std::size_t width = 8, clip_width = 4;
+  for (const ClipReport &report : reports)
+    for (const Row &row : report.rows) {
+      const double people = report.has_people ? row.people().mean_absolute : 0;
+      const double crossings = row.crossings ? 1 - row.crossings->f1() : 0;
+      lines.push_back({&report, &row, std::max(people, crossings)});
+      width = std::max(width, row.detector.size());
+      clip_width = std::max(clip_width, report.clip.size());
+    }
+  std::ranges::stable_sort(lines, std::greater(), &Line::badness);
+  const auto cell = [](bool there, const char *form, double value) {
+    return there ? format(form, value) : std::string("-");
+  };
+  const char *form = "%-*s %-*s %6s %6s %6s %6s %6s %6s %8s\n";
+  const int clips = static_cast<int>(clip_width), detectors = static_cast<int>(width);
+  out << format(form, clips, "clip", detectors, "detector", "MAE", "bias", "exact", "+-1", "F1",
+                "sweep", "entered");
+  for (const Line &line : lines) {
+    const Error error = line.row->people();
+    const bool people = line.report->has_people;
+    const auto &crossings = line.row->crossings;
+    const bool zone = line.report->entered > 0;
+    out << format(
+        form, clips, line.report->clip.c_str(), detectors, line.row->detector.c_str(),
+        cell(people, "%.2f", error.mean_absolute).c_str(),
+        cell(people, "%+.2f", error.bias).c_str(),
+        cell(people, "%.0f%%", 100 * error.exact).c_str(),
+        cell(people, "%.0f%%", 100 * error.within_one).c_str(),
+        cell(crossings.has_value(), "%.2f", crossings ? crossings->f1() : 0).c_str(),
+        cell(line.row->sweep_f1.has_value(), "%.2f", line.row->sweep_f1.value_or(0)).c_str(),
+        (zone ? format("%d of %d", line.row->pass.entered, line.report->entered) : std::string("-"))
+            .c_str());
+  }
   out.flush();
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <fstream>
+#include <optional>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -103,6 +104,23 @@ std::vector<std::vector<Seen>> Truth::frames(int frames) const {
     }
   }
   return people;
+}
+
+std::vector<TrueCrossing> Truth::crossings(double pixels, double hysteresis) const {
+  std::vector<TrueCrossing> crossings;
+  for (const auto &[id, boxes] : tracks_) {
+    std::optional<Way> before;
+    for (const TruthBox &box : boxes) {
+      const double beyond = box.x + box.width / 2 - pixels;
+      if (std::abs(beyond) <= hysteresis)
+        continue;
+      const Way side = beyond > 0 ? Way::kPlus : Way::kMinus;
+      if (before && *before != side)
+        crossings.push_back({box.frame, box.frame, side});
+      before = side;
+    }
+  }
+  return crossings;
 }
 
 }  // namespace npc::accuracy

@@ -8,6 +8,7 @@
 #include <map>
 #include <vector>
 
+#include "accuracy/crossings.h"
 #include "accuracy/identities.h"
 
 namespace npc::accuracy {
@@ -49,6 +50,10 @@ class Truth {
 
   // Who is in each of the frames 0 to frames - 1.
   std::vector<std::vector<Seen>> frames(int frames) const;
+
+  // Who crosses the vertical line at so many pixels from the left: a bottom centre that was more
+  // than `hysteresis` pixels on one side of it and now is as far on the other.
+  std::vector<TrueCrossing> crossings(double pixels, double hysteresis = 10) const;
 
  private:
   std::map<int, std::vector<TruthBox>> tracks_;
