@@ -193,8 +193,8 @@ class DarkTap {
   }
 
   const double noise_;
-  cv::Mat table_{1, 256, CV_8U};
-  cv::RNG random_{1};
+  cv::Mat table_ = cv::Mat(1, 256, CV_8U);
+  cv::RNG random_ = cv::RNG(1);
   cv::Mat noise_of_frame_;
 };
 
