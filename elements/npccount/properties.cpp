@@ -24,6 +24,11 @@ enum Property {
   PROP_STATE_FILE,
 };
 
+constexpr auto kReady =
+    static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY);
+constexpr auto kPlaying = static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
+                                                   GST_PARAM_MUTABLE_PLAYING);
+
 constexpr guint64 kShortestInterval = 100 * GST_MSECOND;
 constexpr guint64 kLongestInterval = 3600 * GST_SECOND;
 
@@ -114,11 +119,7 @@ static void gst_npc_count_get_property(GObject *object, guint id, GValue *value,
   }
 }
 
-static void gst_npc_count_install_places(GObjectClass *klass) {
-  constexpr auto kPlaying = static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
-                                                     GST_PARAM_MUTABLE_PLAYING);
-  constexpr auto kReady = static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
-                                                   GST_PARAM_MUTABLE_READY);
+static void gst_npc_count_install_lines(GObjectClass *klass) {
   /**
    * GstNpcCount:lines:
    *
@@ -148,6 +149,9 @@ static void gst_npc_count_install_places(GObjectClass *klass) {
                           "class=person, band=0.02 (half the width of the band, a share of the "
                           "frame's height; default 0.1 body heights), settle=200 (ms)",
                           "", kPlaying));
+}
+
+static void gst_npc_count_install_zones(GObjectClass *klass) {
   /**
    * GstNpcCount:zones:
    *
@@ -164,6 +168,9 @@ static void gst_npc_count_install_places(GObjectClass *klass) {
                           "queue,points=<0.1,0.1,0.4,0.1,0.4,0.6>; desk,... with the options of "
                           "lines",
                           "", kPlaying));
+}
+
+static void gst_npc_count_install_thresholds(GObjectClass *klass) {
   /**
    * GstNpcCount:thresholds:
    *
@@ -193,6 +200,9 @@ static void gst_npc_count_install_places(GObjectClass *klass) {
                           "many or more, so many or fewer (default: above less 1), for so many ms "
                           "(default 1000), in a zone or else in the frame. Option: class=person",
                           "", kPlaying));
+}
+
+static void gst_npc_count_install_state_file(GObjectClass *klass) {
   /**
    * GstNpcCount:state-file:
    *
@@ -221,11 +231,7 @@ static void gst_npc_count_install_places(GObjectClass *klass) {
                           "", kReady));
 }
 
-void gst_npc_count_install_properties(GObjectClass *klass) {
-  klass->set_property = gst_npc_count_set_property;
-  klass->get_property = gst_npc_count_get_property;
-  constexpr auto kPlaying = static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
-                                                     GST_PARAM_MUTABLE_PLAYING);
+static void gst_npc_count_install_names(GObjectClass *klass) {
   const npc::CountSettings initial;
   /**
    * GstNpcCount:site:
@@ -251,6 +257,10 @@ void gst_npc_count_install_properties(GObjectClass *klass) {
                           "Which camera of the site it is, in 1 to 64 letters, digits, _ or -: "
                           "give each camera of a site its own",
                           initial.rules.camera().c_str(), kPlaying));
+}
+
+static void gst_npc_count_install_windows(GObjectClass *klass) {
+  const npc::CountSettings initial;
   /**
    * GstNpcCount:interval:
    *
@@ -288,5 +298,15 @@ void gst_npc_count_install_properties(GObjectClass *klass) {
                           "Classes of other detectors that are people, separated by commas, such "
                           "as pedestrian,Person: they count as person. The class person always is",
                           "", kPlaying));
-  gst_npc_count_install_places(klass);
+}
+
+void gst_npc_count_install_properties(GObjectClass *klass) {
+  klass->set_property = gst_npc_count_set_property;
+  klass->get_property = gst_npc_count_get_property;
+  gst_npc_count_install_names(klass);
+  gst_npc_count_install_windows(klass);
+  gst_npc_count_install_lines(klass);
+  gst_npc_count_install_zones(klass);
+  gst_npc_count_install_thresholds(klass);
+  gst_npc_count_install_state_file(klass);
 }

@@ -47,6 +47,52 @@ GstStructure *structure_of(const DetectStats &stats) {
       "face-time", G_TYPE_UINT64, stats.analysis.face_time, nullptr);
 }
 
+/// Sets a property of analyses. Returns false if it is none.
+bool set_analysis_property(AnalysisSettings &settings, guint id, const GValue *value) {
+  switch (id) {
+    case PROP_CONFIDENCE:
+      settings.confidence = g_value_get_double(value);
+      return true;
+    case PROP_FACE_INTERVAL:
+      settings.face_interval = g_value_get_uint64(value);
+      return true;
+    case PROP_DETECTION_INTERVAL:
+      settings.detection_interval = g_value_get_uint64(value);
+      return true;
+    case PROP_MOTION_GATE:
+      settings.motion_gate = g_value_get_boolean(value);
+      return true;
+    case PROP_FULL_SCAN:
+      settings.full_scan = g_value_get_uint64(value);
+      return true;
+    default:
+      return false;
+  }
+}
+
+/// Gets a property of analyses. Returns false if it is none.
+bool get_analysis_property(const AnalysisSettings &settings, guint id, GValue *value) {
+  switch (id) {
+    case PROP_CONFIDENCE:
+      g_value_set_double(value, settings.confidence);
+      return true;
+    case PROP_FACE_INTERVAL:
+      g_value_set_uint64(value, settings.face_interval);
+      return true;
+    case PROP_DETECTION_INTERVAL:
+      g_value_set_uint64(value, settings.detection_interval);
+      return true;
+    case PROP_MOTION_GATE:
+      g_value_set_boolean(value, settings.motion_gate);
+      return true;
+    case PROP_FULL_SCAN:
+      g_value_set_uint64(value, settings.full_scan);
+      return true;
+    default:
+      return false;
+  }
+}
+
 }  // namespace
 
 GType detector_get_type() {
@@ -98,9 +144,6 @@ void set_detect_property(GObject *object, guint id, const GValue *value, GParamS
     case PROP_CLASSES:
       settings.classes = text();
       break;
-    case PROP_CONFIDENCE:
-      settings.analysis.confidence = g_value_get_double(value);
-      break;
     case PROP_INPUT_WIDTH:
       settings.input_width = g_value_get_uint(value);
       break;
@@ -113,23 +156,11 @@ void set_detect_property(GObject *object, guint id, const GValue *value, GParamS
     case PROP_FACE_MODEL:
       settings.face_model = text();
       break;
-    case PROP_FACE_INTERVAL:
-      settings.analysis.face_interval = g_value_get_uint64(value);
-      break;
     case PROP_MIN_SIZE:
       settings.min_size = g_value_get_double(value);
       break;
     case PROP_INTERVAL:
       settings.interval = g_value_get_uint64(value);
-      break;
-    case PROP_DETECTION_INTERVAL:
-      settings.analysis.detection_interval = g_value_get_uint64(value);
-      break;
-    case PROP_MOTION_GATE:
-      settings.analysis.motion_gate = g_value_get_boolean(value);
-      break;
-    case PROP_FULL_SCAN:
-      settings.analysis.full_scan = g_value_get_uint64(value);
       break;
     case PROP_VIDEO_DIRECTION:
       if (g_value_get_enum(value) == GST_VIDEO_ORIENTATION_CUSTOM)
@@ -138,7 +169,8 @@ void set_detect_property(GObject *object, guint id, const GValue *value, GParamS
         settings.video_direction = static_cast<GstVideoOrientationMethod>(g_value_get_enum(value));
       break;
     default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
+      if (!set_analysis_property(settings.analysis, id, value))
+        G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
       break;
   }
 }
@@ -160,9 +192,6 @@ void get_detect_property(GObject *object, guint id, GValue *value, GParamSpec *p
     case PROP_CLASSES:
       g_value_set_string(value, settings.classes.c_str());
       break;
-    case PROP_CONFIDENCE:
-      g_value_set_double(value, settings.analysis.confidence);
-      break;
     case PROP_INPUT_WIDTH:
       g_value_set_uint(value, settings.input_width);
       break;
@@ -175,23 +204,11 @@ void get_detect_property(GObject *object, guint id, GValue *value, GParamSpec *p
     case PROP_FACE_MODEL:
       g_value_set_string(value, settings.face_model.c_str());
       break;
-    case PROP_FACE_INTERVAL:
-      g_value_set_uint64(value, settings.analysis.face_interval);
-      break;
     case PROP_MIN_SIZE:
       g_value_set_double(value, settings.min_size);
       break;
     case PROP_INTERVAL:
       g_value_set_uint64(value, settings.interval);
-      break;
-    case PROP_DETECTION_INTERVAL:
-      g_value_set_uint64(value, settings.analysis.detection_interval);
-      break;
-    case PROP_MOTION_GATE:
-      g_value_set_boolean(value, settings.analysis.motion_gate);
-      break;
-    case PROP_FULL_SCAN:
-      g_value_set_uint64(value, settings.analysis.full_scan);
       break;
     case PROP_VIDEO_DIRECTION:
       g_value_set_enum(value, settings.video_direction);
@@ -203,7 +220,8 @@ void get_detect_property(GObject *object, guint id, GValue *value, GParamSpec *p
       g_value_take_boxed(value, structure_of(engine->stats));
       break;
     default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
+      if (!get_analysis_property(settings.analysis, id, value))
+        G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
       break;
   }
 }

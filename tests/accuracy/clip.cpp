@@ -48,12 +48,9 @@ struct Record {
 };
 
 int objects_of(const GstNpcCounts &counts, const std::string &label) {
-  for (guint i = 0; i < counts.objects->len; i++) {
-    const auto &object = g_array_index(counts.objects, GstNpcObjectCount, i);
-    if (object.name == label)
-      return static_cast<int>(object.count);
-  }
-  return 0;
+  guint64 count = 0;
+  gst_npc_counts_get_number(&counts, ("objects." + label).c_str(), &count);
+  return static_cast<int>(count);
 }
 
 bool read_record(GstMessage *message, const std::string &label, Record &record) {
@@ -67,8 +64,8 @@ bool read_record(GstMessage *message, const std::string &label, Record &record) 
   record.counted = {static_cast<int>(counts->people), static_cast<int>(counts->moving)};
   if (label != "person")
     record.counted = {objects_of(*counts, label), 0};
-  if (counts->zones->len > 0)
-    record.entered = static_cast<int>(g_array_index(counts->zones, GstNpcZoneCount, 0).entered);
+  if (gst_npc_counts_get_n_zones(counts.get()) > 0)
+    record.entered = static_cast<int>(gst_npc_counts_get_zone(counts.get(), 0)->entered);
   return true;
 }
 
