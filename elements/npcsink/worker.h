@@ -76,7 +76,7 @@ class Worker {
 
   /// Ends the pause after a failure, but not one that the remote has asked for.
   void retry_now();
-  /// Whether there is no stream that more records come from, for Backlog.
+  /// Whether there is no stream that more records come from, for BacklogStats.
   void set_ended(bool ended);
   /// Says if the updater is behind, or is no longer, by then. To be called now and then from
   /// another thread: the worker's own may be in a delivery that does not end.

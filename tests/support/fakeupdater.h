@@ -106,7 +106,7 @@ class FakeUpdater : public Updater {
   }
 
  private:
-  void note(const Backlog &backlog) {
+  void note(const BacklogStats &backlog) {
     if (script_.backlogs.empty() || script_.backlogs.back() != backlog.pending)
       script_.backlogs.push_back(backlog.pending);
     script_.ended = backlog.ended;

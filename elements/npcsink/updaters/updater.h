@@ -32,7 +32,7 @@ struct DeliveryResult {
 };
 
 /// What waits for an updater besides the records that it is handed next.
-struct Backlog {
+struct BacklogStats {
   std::uint64_t pending = 0;  ///< records
   std::uint64_t dropped = 0;  ///< records given up before they could be delivered
   bool ended = false;         ///< nothing follows: the stream has ended, or not yet begun
@@ -42,7 +42,7 @@ struct Backlog {
 struct UpdaterContext {
   Record first;                       ///< the first record that there was
   std::chrono::seconds retention{0};  ///< for how long the sink keeps records; 0: without an end
-  Backlog backlog;                    ///< as it is now
+  BacklogStats backlog;               ///< as it is now
 };
 
 /// Takes records to one place. All calls come from one thread, the updater's own, so they may wait;

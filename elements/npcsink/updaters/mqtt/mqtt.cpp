@@ -84,7 +84,7 @@ class MqttUpdater : public Updater {
   std::uint64_t connections_ = 0;
   std::size_t most_in_group_ = kGroup;  // that this broker takes, as far as it says
   std::size_t group_ = kGroup;
-  Backlog backlog_;
+  BacklogStats backlog_;
   bool current_ = false;  // nothing of note waits behind what was delivered
   steady_clock::time_point connected_{};
   int short_lives_ = 0;

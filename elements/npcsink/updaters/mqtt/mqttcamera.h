@@ -42,7 +42,7 @@ std::string mqtt_topic(const MqttSettings &settings, const Record &record, const
 struct MqttHealth {
   std::chrono::seconds uptime;  ///< of the updater
   std::uint64_t reconnects;
-  Backlog backlog;
+  BacklogStats backlog;
   const std::string &will_topic;
   mqtt::Version version;
 };
