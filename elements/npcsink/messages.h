@@ -6,7 +6,7 @@
 
 #include <vector>
 
-#include "npcsink/store/store.h"
+#include "npcsink/store/storeevent.h"
 #include "npcsink/worker.h"
 
 namespace npc {

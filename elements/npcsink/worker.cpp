@@ -151,7 +151,7 @@ void Worker::acknowledge(std::size_t taken, const DeliveryResult &outcome) {
     refused_ += outcome.refused.size();
   }
   cursor_.acknowledge(confirmed, outcome.refused);
-  for (const DeliveryResult::Refused &refused : outcome.refused) {
+  for (const RefusedRecord &refused : outcome.refused) {
     if (refused.error == refusal_said_)
       continue;
     refusal_said_ = refused.error;

@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "base/mutex.h"
+#include "npcsink/store/cursor.h"
 #include "npcsink/store/store.h"
 #include "npcsink/updaters/updater.h"
 

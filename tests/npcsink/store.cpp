@@ -198,7 +198,7 @@ TEST_F(Store, SetsRefusedRecordsAside) {
   cursor();
   push(0, 1200);
   auto taken = cursor().take(1200, milliseconds(0), {});
-  std::vector<npc::DeliveryResult::Refused> refused;
+  std::vector<npc::RefusedRecord> refused;
   for (std::size_t i = 0; i < 1200; i += 2)
     refused.push_back({i, "Number " + std::to_string(i) + " is even."});
   cursor().acknowledge(1200, refused);

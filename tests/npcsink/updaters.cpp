@@ -195,7 +195,7 @@ TEST_F(Updaters, GoOnAfterAPauseWithoutAFailure) {
 }
 
 TEST_F(Updaters, SetAsideWhatIsRefused) {
-  const auto refuses = [](std::size_t confirmed, std::vector<DeliveryResult::Refused> refused) {
+  const auto refuses = [](std::size_t confirmed, std::vector<npc::RefusedRecord> refused) {
     DeliveryResult outcome;
     outcome.confirmed = confirmed;
     outcome.refused = std::move(refused);

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "npcsink/store/cursor.h"
 #include "npcsink/store/store.h"
 #include "support/numbered.h"
 #include "support/waiting.h"

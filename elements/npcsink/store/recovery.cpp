@@ -11,12 +11,12 @@
 #include <cerrno>
 #include <filesystem>
 #include <limits>
-#include <mutex>
 #include <set>
 #include <string_view>
 #include <system_error>
 #include <utility>
 
+#include "base/mutex.h"
 #include "base/openfile.h"
 #include "npcsink/store/database.h"
 
@@ -64,8 +64,8 @@ bool was_store(std::string_view head) {
 // The files of stores that this process has open. If it closed any descriptor of one, SQLite's own
 // locks on it would end: so it is known by its id before it is opened.
 struct OpenFiles {
-  std::mutex mutex;
-  std::set<FileLock::Id> ids;
+  Mutex mutex;
+  std::set<FileLock::Id> ids NPC_GUARDED_BY(mutex);
 };
 
 OpenFiles &open_files() {
@@ -73,13 +73,13 @@ OpenFiles &open_files() {
   return all;
 }
 
-// The file of that name, which no store here has open; nothing if there is none. With the mutex.
-FileLock::Id id_of(const std::string &path) {
+// The file of that name, which no store here has open; nothing if there is none.
+FileLock::Id id_of(const std::string &path, const OpenFiles &open) NPC_REQUIRES(open.mutex) {
   struct stat status = {};
   if (stat(path.c_str(), &status) != 0)
     return {};
   const FileLock::Id id(status.st_dev, status.st_ino);
-  if (open_files().ids.contains(id))
+  if (open.ids.contains(id))
     throw in_use(path);
   return id;
 }
@@ -212,8 +212,9 @@ StoreLock::StoreLock(const std::string &path) {
 void FileLock::lock(const std::string &path) {
   if (descriptor_.is_open())
     return;
-  std::lock_guard guard(open_files().mutex);
-  id_ = id_of(path);
+  OpenFiles &open = open_files();
+  Lock lock(open.mutex);
+  id_ = id_of(path, open);
   Descriptor file = std::move(open_file(path, O_RDWR).file);
   if (!file.is_open())
     return;  // Not made yet, or SQLite says why.
@@ -227,14 +228,15 @@ void FileLock::lock(const std::string &path) {
   if (fcntl(file.get(), F_OFD_SETLK, &byte) != 0 && (errno == EAGAIN || errno == EACCES))
     throw in_use(path);
   descriptor_ = std::move(file);
-  open_files().ids.insert(id_);
+  open.ids.insert(id_);
 }
 
 FileLock::~FileLock() {
   if (!descriptor_.is_open())
     return;
-  std::lock_guard guard(open_files().mutex);
-  open_files().ids.erase(id_);
+  OpenFiles &open = open_files();
+  Lock lock(open.mutex);
+  open.ids.erase(id_);
   descriptor_ = Descriptor();
 }
 
@@ -245,8 +247,9 @@ void refuse_foreign(const std::string &path) {
   // What npcsink has used is a store, also if its head is gone.
   if (fs::exists(path + kLock, error))
     return;
-  std::lock_guard guard(open_files().mutex);
-  id_of(path);  // Throws if a store here has it open.
+  OpenFiles &open = open_files();
+  Lock lock(open.mutex);
+  id_of(path, open);  // Throws if a store here has it open.
   std::string head(kOwnerAt + kOurs.size(), '\0');
   const Descriptor file = std::move(open_file(path, O_RDONLY).file);
   const ssize_t size = file.is_open() ? pread(file.get(), head.data(), head.size(), 0) : 0;

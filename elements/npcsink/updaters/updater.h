@@ -12,23 +12,18 @@
 
 #include "base/status.h"
 #include "npcsink/record.h"
+#include "npcsink/refusedrecord.h"
 
 namespace npc {
 
 /// What became of a delivery.
 struct DeliveryResult {
-  /// A record among the confirmed that the remote will never take, whenever it is sent.
-  struct Refused {
-    std::size_t index = 0;
-    std::string error;  ///< as a sentence
-  };
-
   std::size_t confirmed = 0;  ///< records at the front that need not be sent again
   /// Whether more can be delivered at once: those behind the confirmed ones, if there are any.
   Status status;
   /// The remote asks to be left alone for at least this long; 0: it does not.
   std::chrono::milliseconds pause{0};
-  std::vector<Refused> refused{};
+  std::vector<RefusedRecord> refused{};  ///< among the confirmed
 };
 
 /// What waits for an updater besides the records that it is handed next.
