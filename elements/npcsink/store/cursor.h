@@ -42,7 +42,7 @@ class Cursor {
   std::uint64_t dropped() const;
   /// How long ago the oldest record that waits was made, by the system's clock; 0 if none waits.
   std::chrono::milliseconds oldest() const;
-  /// For how long at most a record has been waiting since it was pushed or the store was opened.
+  /// For how long at least a record has been waiting since it was pushed or the store was opened.
   std::chrono::milliseconds behind() const;
 
  private:
