@@ -28,13 +28,12 @@ Backlog::Removed Backlog::push(std::shared_ptr<const Record> record) {
 }
 
 void Backlog::open(const FileState &file) {
-  const std::int64_t stored_last =
-      unstored_ > 0 ? window_[window_.size() - unstored_].id - 1 : last_;
-  first_ = file.first;
   saved_ = file.cursors;
   // Else it is the file that was there, or a part of it.
-  if (!based_ || file.renumbered || file.last > stored_last)
+  if (!based_ || file.renumbered || file.last > stored_last())
     rebase(file);
+  // An empty one may be new, and have nothing of what was stored.
+  first_ = file.first > file.last ? stored_last() + 1 : file.first;
   for (const auto &[updater, position] : leaving_)
     saved_[updater] = position;
   // What the file does not know (any more).
@@ -68,6 +67,10 @@ void Backlog::rebase(const FileState &file) {
     const auto found = saved_.find(cursor.updater);
     if (cursor.live_only || found == saved_.end() || found->second >= file.last)
       continue;
+    // The gap moves into the file. What it had before was lost.
+    if (position.ahead())
+      position.dropped +=
+          static_cast<std::uint64_t>(lost_ids_.count(position.position, position.ahead_begin));
     position.ahead_end = std::max({position.position, position.ahead_end, file.last});
     position.ahead_begin = file.last;
     position.position = found->second;
@@ -91,9 +94,9 @@ Backlog::Batch Backlog::begin_write(Time now) {
   }
   if (!open_)
     return batch;
-  const auto full = [&batch] {
+  const auto full = [this, &batch] {
     return batch.bytes >= kBatchBytes ||
-           batch.fresh.size() + batch.unstored.size() >= kBatchRecords;
+           batch.fresh.size() + batch.unstored.size() >= limits_.batch;
   };
   for (std::size_t i = window_.size() - unstored_; i < window_.size() && !full(); i++) {
     batch.bytes += window_[i].record->bytes();
@@ -291,6 +294,10 @@ std::map<std::string, std::int64_t> Backlog::positions() const {
   for (const auto &[id, cursor] : cursors_)
     positions.emplace(cursor.updater, cursor.position.position);
   return positions;
+}
+
+std::int64_t Backlog::stored_last() const {
+  return unstored_ > 0 ? window_[window_.size() - unstored_].id - 1 : last_;
 }
 
 std::int64_t Backlog::window_begin() const {

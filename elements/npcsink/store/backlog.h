@@ -2,6 +2,7 @@
 // Which records wait, for which updater, and which were lost.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -38,10 +39,10 @@ class Backlog {
   /// cursor.
   static constexpr std::size_t kBatchRecords = 1000;
 
-  /// In bytes.
   struct Limits {
-    std::uint64_t memory;  ///< of all records in memory
-    std::uint64_t cache;   ///< of those that are stored
+    std::uint64_t memory;               ///< of all records in memory, in bytes
+    std::uint64_t cache;                ///< of those that are stored, in bytes
+    std::size_t batch = kBatchRecords;  ///< records in a batch
   };
 
   /// A record and its place in the order of arrival.
@@ -135,7 +136,7 @@ class Backlog {
   [[nodiscard]] Removed failed(Batch batch, Time now);
   std::int64_t next_id() const { return last_ + 1; }
   /// Older records were deleted in the file.
-  void set_first(std::int64_t id) { first_ = id; }
+  void set_first(std::int64_t id) { first_ = std::max(first_, id); }
 
   /// See Cursor about where it begins.
   CursorId add_cursor(const std::string &updater, bool live_only, Time now);
@@ -168,7 +169,7 @@ class Backlog {
   std::uint64_t dropped(CursorId id) const;
   /// When the oldest record that waits was made, by the system's clock; nothing if none waits.
   std::optional<std::int64_t> oldest(CursorId id) const;
-  /// When the oldest record that waits cannot have waited yet; nothing if none waits.
+  /// Since when a record has been waiting, at least; nothing if none waits.
   std::optional<Time> behind_since(CursorId id) const { return cursors_.at(id).behind_since; }
   /// Whether nothing waits for any cursor.
   bool is_drained() const;
@@ -197,6 +198,7 @@ class Backlog {
   void pop_inbox();
   void pass_recovered();
   std::int64_t passed(bool by_live) const;
+  std::int64_t stored_last() const;
   std::int64_t window_begin() const;
   std::deque<Entry>::const_iterator in_window(std::int64_t after) const;
   std::int64_t missing(std::int64_t after, std::int64_t last) const;

@@ -10,7 +10,7 @@ StoreState::StoreState(StoreOptions options, StoreListener listener)
     : options(std::move(options)),
       listener(std::move(listener)),
       file(this->options.path, this->options.size, this->options.complete),
-      backlog({this->options.memory, this->options.cache}) {}
+      backlog({.memory = this->options.memory, .cache = this->options.cache}) {}
 
 std::int64_t StoreState::now() const {
   if (options.clock)
