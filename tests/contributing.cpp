@@ -13,10 +13,13 @@
 #include "npcsink/updaters/registry.h"
 #include "npcsink/updaters/syslog.h"
 
-namespace npc {
+using namespace npc::detect;
+using namespace npc::sink;
+
+namespace npc::detect {
 // As the page has it in detector.h.
 std::unique_ptr<Detector> make_lamps(const DetectorSettings &settings);
-}  // namespace npc
+}  // namespace npc::detect
 
 namespace {
 
@@ -27,11 +30,11 @@ std::string text_of(const std::string &file) {
 }
 
 TEST(Contributing, TheUpdaterOfThePageIsMadeByItsUriAndDelivers) {
-  npc::Registry registry;
-  registry.add("syslog", npc::make_syslog_updater);
+  npc::sink::Registry registry;
+  registry.add("syslog", npc::sink::make_syslog_updater);
   const auto updater = registry.make("syslog:npc");
   EXPECT_EQ(updater->target(), "the system's log, as npc");
-  const std::vector<npc::Record> records(3);
+  const std::vector<npc::sink::Record> records(3);
   EXPECT_EQ(updater->connect({}, {}).error(), "");
   EXPECT_EQ(updater->deliver(records, {}, {}).confirmed, 3u);
   updater->close();
@@ -40,16 +43,16 @@ TEST(Contributing, TheUpdaterOfThePageIsMadeByItsUriAndDelivers) {
 }
 
 TEST(Contributing, TheDetectorOfThePageFindsLampsAndForgetsThem) {
-  npc::DetectorSettings settings;
+  npc::detect::DetectorSettings settings;
   settings.classes = {"car"};
-  const auto detector = npc::make_lamps(settings);
-  const npc::InputSpec spec = detector->input_spec(cv::Size(1280, 720));
+  const auto detector = npc::detect::make_lamps(settings);
+  const npc::detect::InputSpec spec = detector->input_spec(cv::Size(1280, 720));
   EXPECT_EQ(spec.size, cv::Size(640, 360));
   cv::Mat night(spec.size, spec.type, cv::Scalar(20));
   cv::circle(night, cv::Point(100, 200), 5, cv::Scalar(255), cv::FILLED);
   cv::circle(night, cv::Point(140, 200), 5, cv::Scalar(255), cv::FILLED);
   night.at<uchar>(10, 10) = 255;
-  std::vector<npc::Detection> found;
+  std::vector<npc::detect::Detection> found;
   detector->detect(night, 0.5f, found);
   ASSERT_EQ(found.size(), 2u);
   EXPECT_EQ(found.front().label, "car");

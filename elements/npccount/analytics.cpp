@@ -8,7 +8,7 @@
 #include <gst/analytics/analytics.h>
 #pragma GCC diagnostic pop
 
-namespace npc {
+namespace npc::count {
 
 void read_analytics(GstBuffer *buffer, std::vector<count::Detection> &detections) {
   GstAnalyticsRelationMeta *relations = gst_buffer_get_analytics_relation_meta(buffer);
@@ -30,4 +30,4 @@ void read_analytics(GstBuffer *buffer, std::vector<count::Detection> &detections
   }
 }
 
-}  // namespace npc
+}  // namespace npc::count

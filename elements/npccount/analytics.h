@@ -8,10 +8,10 @@
 
 #include "npccount/core/tracker.h"
 
-namespace npc {
+namespace npc::count {
 
 /// Adds the objects of the buffer's GstAnalyticsRelationMeta, as they are; nothing if npccount was
 /// built without gstreamer-analytics-1.0.
 void read_analytics(GstBuffer *buffer, std::vector<count::Detection> &detections);
 
-}  // namespace npc
+}  // namespace npc::count

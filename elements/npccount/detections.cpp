@@ -9,7 +9,7 @@
 #include "npccount/analytics.h"
 #include "npccount/core/window.h"
 
-namespace npc {
+namespace npc::count {
 namespace {
 
 // Others' detectors have classes like `traffic light`; in a record they must be names.
@@ -66,4 +66,4 @@ void read_detections(GstBuffer *buffer, const count::FrameSize &frame, double pi
   });
 }
 
-}  // namespace npc
+}  // namespace npc::count

@@ -11,7 +11,7 @@
 
 #include "npccount/core/tracker.h"
 
-namespace npc {
+namespace npc::count {
 
 /// The classes of other detectors that are people; cheap to copy.
 class PeopleClasses {
@@ -41,4 +41,4 @@ class PeopleClasses {
 void read_detections(GstBuffer *buffer, const count::FrameSize &frame, double pixel_width,
                      const PeopleClasses &people, std::vector<count::Detection> &detections);
 
-}  // namespace npc
+}  // namespace npc::count

@@ -32,7 +32,7 @@ GstClockTime time_to(Time time) {
 
 }  // namespace
 
-npc::CountEngine::CountEngine(GstElement *element, GstPad *sinkpad, GstPad *srcpad)
+npc::count::CountEngine::CountEngine(GstElement *element, GstPad *sinkpad, GstPad *srcpad)
     : element_(element),
       sinkpad_(sinkpad),
       srcpad_(srcpad),
@@ -43,8 +43,8 @@ npc::CountEngine::CountEngine(GstElement *element, GstPad *sinkpad, GstPad *srcp
   gst_segment_init(&segment_, GST_FORMAT_TIME);
 }
 
-bool npc::CountEngine::start() {
-  const npc::CountSettings current = copy_settings();
+bool npc::count::CountEngine::start() {
+  const npc::count::CountSettings current = copy_settings();
   const std::string error = current.rules.error();
   if (!error.empty()) {
     GST_ELEMENT_ERROR(element_, RESOURCE, SETTINGS, ("%s", error.c_str()), (nullptr));
@@ -64,7 +64,7 @@ bool npc::CountEngine::start() {
   return true;
 }
 
-void npc::CountEngine::stop() {
+void npc::count::CountEngine::stop() {
   watchdog_.stop();
   flush();
   apply_resets();
@@ -73,17 +73,17 @@ void npc::CountEngine::stop() {
   utc_clock_.reset();
 }
 
-void npc::CountEngine::play() {
+void npc::count::CountEngine::play() {
   watchdog_.play(time_to(npc::count::ActivityMonitor::kTimeout));
 }
 
-void npc::CountEngine::flush() {
+void npc::count::CountEngine::flush() {
   forget();
   gst_segment_init(&segment_, GST_FORMAT_TIME);
   stream_ = Stream::closed;
 }
 
-void npc::CountEngine::forget() {
+void npc::count::CountEngine::forget() {
   tracker_.reset();
   window_.reset();
   rules_.forget();
@@ -93,7 +93,7 @@ void npc::CountEngine::forget() {
   search_.restart();
 }
 
-bool npc::CountEngine::set_caps(GstCaps *caps) {
+bool npc::count::CountEngine::set_caps(GstCaps *caps) {
   const GstStructure *structure = gst_caps_get_structure(caps, 0);
   int width = 0, height = 0, numerator = 0, denominator = 1, across = 1, down = 1;
   // Video need not have a frame rate.
@@ -128,7 +128,7 @@ bool npc::CountEngine::set_caps(GstCaps *caps) {
   return negotiated_;
 }
 
-bool npc::CountEngine::set_segment(const GstSegment *segment) {
+bool npc::count::CountEngine::set_segment(const GstSegment *segment) {
   if (segment->format != GST_FORMAT_TIME) {
     GST_ELEMENT_ERROR(element_, STREAM, FORMAT,
                       ("npccount counts in time: the stream before it must be timed, as that of "
@@ -146,39 +146,39 @@ bool npc::CountEngine::set_segment(const GstSegment *segment) {
   return true;
 }
 
-npc::CountSettings npc::CountEngine::copy_settings() {
+npc::count::CountSettings npc::count::CountEngine::copy_settings() {
   npc::ObjectLocker lock(element_);
   return settings;
 }
 
 // The running time by the clock, if there is one.
-std::optional<Time> npc::CountEngine::clock_time() {
+std::optional<Time> npc::count::CountEngine::clock_time() {
   const GstClockTime now = gst_element_get_current_running_time(element_);
   return now <= kLatest ? std::optional(time_from(now)) : std::nullopt;
 }
 
 // The running time of a timestamp, or of now if there is none; none if it lies outside of the
 // segment.
-std::optional<Time> npc::CountEngine::running_time(GstClockTime pts) {
+std::optional<Time> npc::count::CountEngine::running_time(GstClockTime pts) {
   if (!GST_CLOCK_TIME_IS_VALID(pts))
     return clock_time().value_or(time_from(gst_util_get_timestamp()));
   const GstClockTime running = gst_segment_to_running_time(&segment_, GST_FORMAT_TIME, pts);
   return running <= kLatest ? std::optional(time_from(running)) : std::nullopt;
 }
 
-GstClockTime npc::CountEngine::timestamp_of(Time running) const {
+GstClockTime npc::count::CountEngine::timestamp_of(Time running) const {
   return gst_segment_position_from_running_time(&segment_, GST_FORMAT_TIME, time_to(running));
 }
 
-Time npc::CountEngine::duration_of(GstClockTime duration) const {
+Time npc::count::CountEngine::duration_of(GstClockTime duration) const {
   return GST_CLOCK_TIME_IS_VALID(duration) ? time_from(std::min(duration, kLatest))
                                            : frame_duration_;
 }
 
-GstFlowReturn npc::CountEngine::chain(GstBuffer *buffer) {
+GstFlowReturn npc::count::CountEngine::chain(GstBuffer *buffer) {
   watchdog_.await();
-  const npc::CountSettings current = copy_settings();
-  npc::read_detections(buffer, frame_, pixel_width_, current.people_classes, detections_);
+  const npc::count::CountSettings current = copy_settings();
+  npc::count::read_detections(buffer, frame_, pixel_width_, current.people_classes, detections_);
   const GstClockTime pts = GST_BUFFER_PTS(buffer), duration = GST_BUFFER_DURATION(buffer);
   // It may be a frame of the camera, which has few.
   gst_buffer_unref(buffer);
@@ -214,12 +214,12 @@ GstFlowReturn npc::CountEngine::chain(GstBuffer *buffer) {
   return GST_FLOW_OK;
 }
 
-GstFlowReturn npc::CountEngine::gap(GstClockTime pts, GstClockTime duration, bool lost) {
+GstFlowReturn npc::count::CountEngine::gap(GstClockTime pts, GstClockTime duration, bool lost) {
   const std::optional<Time> running =
       GST_CLOCK_TIME_IS_VALID(pts) ? running_time(pts) : std::nullopt;
   if (!running)
     return GST_FLOW_OK;
-  const npc::CountSettings current = copy_settings();
+  const npc::count::CountSettings current = copy_settings();
   const Time start = advance_clock(*running, current), length = duration_of(duration);
   Time end = start + length;
   // What lies ahead of the clock may come all the same.
@@ -237,7 +237,8 @@ GstFlowReturn npc::CountEngine::gap(GstClockTime pts, GstClockTime duration, boo
 }
 
 // A frame or a gap begins at `running`. Returns the time to go by.
-Time npc::CountEngine::advance_clock(Time running, const npc::CountSettings &current) {
+Time npc::count::CountEngine::advance_clock(Time running,
+                                            const npc::count::CountSettings &current) {
   Time time = running;
   if (const std::optional<Time> now = clock_time(); now && stream_ == Stream::live) {
     const Time shift = stream_clock_.shift();
@@ -257,15 +258,15 @@ Time npc::CountEngine::advance_clock(Time running, const npc::CountSettings &cur
 }
 
 // Time has come to `end`, by a frame or a gap, or by one that says that frames were lost.
-GstFlowReturn npc::CountEngine::advance_window(Time end, bool lost,
-                                               const npc::CountSettings &current) {
+GstFlowReturn npc::count::CountEngine::advance_window(Time end, bool lost,
+                                                      const npc::count::CountSettings &current) {
   apply_resets();
   window_.set_length(time_from(current.interval));
   const auto closed = lost ? window_.pass(end) : window_.advance(end);
   return closed ? emit(*closed, current) : GST_FLOW_OK;
 }
 
-void npc::CountEngine::finish() {
+void npc::count::CountEngine::finish() {
   if (const auto closed = window_.finish())
     emit(*closed, copy_settings());
   forget();
@@ -273,15 +274,15 @@ void npc::CountEngine::finish() {
 }
 
 // There was a sign of life, which lasts for `length`, or as long as the last one.
-void npc::CountEngine::note_activity(std::optional<Time> length) {
+void npc::count::CountEngine::note_activity(std::optional<Time> length) {
   if (stream_ == Stream::unknown)
-    if (const std::optional<bool> live = npc::is_live(sinkpad_))
+    if (const std::optional<bool> live = npc::count::is_live(sinkpad_))
       stream_ = *live ? Stream::live : Stream::file;
   activity_.note(clock_time(), last_, length);
 }
 
 // Nothing may come any more. Returns when to check again.
-GstClockTime npc::CountEngine::check_activity() {
+GstClockTime npc::count::CountEngine::check_activity() {
   const std::optional<Time> now = clock_time();
   if (!now)
     return GST_CLOCK_TIME_NONE;
@@ -291,7 +292,7 @@ GstClockTime npc::CountEngine::check_activity() {
     return time_to(*now + npc::count::ActivityMonitor::kTimeout);
   if (!silence)
     return time_to(activity_.due());
-  const npc::CountSettings current = copy_settings();
+  const npc::count::CountSettings current = copy_settings();
   if (!window_.is_stalled())
     GST_WARNING_OBJECT(element_, "nothing has come for %" GST_TIME_FORMAT,
                        GST_TIME_ARGS(time_to(silence->length)));
@@ -302,7 +303,7 @@ GstClockTime npc::CountEngine::check_activity() {
 }
 
 // UTC in ns at the end of a window.
-gint64 npc::CountEngine::utc_of(const npc::count::WindowCounts &window) {
+gint64 npc::count::CountEngine::utc_of(const npc::count::WindowCounts &window) {
   const Time running = window.start + window.length;
   const std::optional<Time> now = clock_time();
   const gint64 utc = g_get_real_time() * 1000;
@@ -313,9 +314,9 @@ gint64 npc::CountEngine::utc_of(const npc::count::WindowCounts &window) {
   return stream_ == Stream::live ? std::min(time, utc + window.length.count()) : time;
 }
 
-GstFlowReturn npc::CountEngine::emit(const npc::count::WindowCounts &window,
-                                     const npc::CountSettings &current) {
-  const npc::CountsPtr counts =
+GstFlowReturn npc::count::CountEngine::emit(const npc::count::WindowCounts &window,
+                                            const npc::count::CountSettings &current) {
+  const npc::count::CountsPtr counts =
       records_.build(window, rules_.close(),
                      {current.rules.site(), current.rules.camera(), utc_of(window),
                       npc::count::system_clock_is_unsynced()});
@@ -335,7 +336,7 @@ GstFlowReturn npc::CountEngine::emit(const npc::count::WindowCounts &window,
   const GstFlowReturn flow = gst_pad_push(srcpad_, buffer);
   // Who finds a number missing takes it for a loss, so a record that a flush or a change of state
   // kept from leaving has none, and no message.
-  if (npc::was_refused(srcpad_, flow)) {
+  if (npc::count::was_refused(srcpad_, flow)) {
     GST_DEBUG_OBJECT(element_, "nobody takes the record: %s", gst_flow_get_name(flow));
     return flow;
   }
@@ -347,7 +348,8 @@ GstFlowReturn npc::CountEngine::emit(const npc::count::WindowCounts &window,
   return flow;
 }
 
-void npc::CountEngine::set_rule(npc::RuleSettings::Property property, const gchar *text) {
+void npc::count::CountEngine::set_rule(npc::count::RuleSettings::Property property,
+                                       const gchar *text) {
   std::string error;
   {
     npc::ObjectLocker lock(element_);
@@ -357,14 +359,14 @@ void npc::CountEngine::set_rule(npc::RuleSettings::Property property, const gcha
     GST_ELEMENT_WARNING(element_, RESOURCE, SETTINGS, ("%s", error.c_str()), (nullptr));
 }
 
-void npc::CountEngine::apply_definitions(const npc::CountSettings &current) {
+void npc::count::CountEngine::apply_definitions(const npc::count::CountSettings &current) {
   if (applied_ == current.rules.definitions())
     return;
   applied_ = current.rules.definitions();
   rules_.define(*applied_);
 }
 
-void npc::CountEngine::reset(const gchar *name) {
+void npc::count::CountEngine::reset(const gchar *name) {
   const std::string text = name != nullptr ? name : "";
   {
     npc::ObjectLocker lock(element_);
@@ -384,7 +386,7 @@ void npc::CountEngine::reset(const gchar *name) {
                       (nullptr));
 }
 
-void npc::CountEngine::apply_resets() {
+void npc::count::CountEngine::apply_resets() {
   std::set<std::string> names;
   {
     npc::ObjectLocker lock(element_);
@@ -396,7 +398,7 @@ void npc::CountEngine::apply_resets() {
     totals_file_.note_change();
 }
 
-void npc::CountEngine::load_totals(const npc::CountSettings &current) {
+void npc::count::CountEngine::load_totals(const npc::count::CountSettings &current) {
   if (current.state_file.empty())
     return;
   std::string error;
@@ -406,7 +408,7 @@ void npc::CountEngine::load_totals(const npc::CountSettings &current) {
     GST_ELEMENT_WARNING(element_, RESOURCE, READ, ("%s", error.c_str()), (nullptr));
 }
 
-void npc::CountEngine::save_totals(const npc::CountSettings &current) {
+void npc::count::CountEngine::save_totals(const npc::count::CountSettings &current) {
   if (current.state_file.empty())
     return;
   const auto failure = totals_file_.save(current.state_file, rules_.totals());
@@ -416,8 +418,8 @@ void npc::CountEngine::save_totals(const npc::CountSettings &current) {
     GST_DEBUG_OBJECT(element_, "%s", failure->error.c_str());
 }
 
-void npc::CountEngine::post(const npc::count::Events &events, GstClockTime pts, Time running,
-                            const npc::CountSettings &current) {
+void npc::count::CountEngine::post(const npc::count::Events &events, GstClockTime pts, Time running,
+                                   const npc::count::CountSettings &current) {
   for (const npc::count::Crossing &crossing : events.crossings) {
     totals_file_.note_change();
     GST_DEBUG_OBJECT(element_, "line %s: one more %s", crossing.line.c_str(),
@@ -433,18 +435,18 @@ void npc::CountEngine::post(const npc::count::Events &events, GstClockTime pts, 
 }
 
 template <typename Event>
-void npc::CountEngine::post(const Event &event, GstClockTime pts, GstClockTime running,
-                            const npc::CountSettings &current) {
+void npc::count::CountEngine::post(const Event &event, GstClockTime pts, GstClockTime running,
+                                   const npc::count::CountSettings &current) {
   if (!current.post_messages)
     return;
-  const npc::EventTimes times = {pts, gst_segment_to_stream_time(&segment_, GST_FORMAT_TIME, pts),
-                                 running};
+  const npc::count::EventTimes times = {
+      pts, gst_segment_to_stream_time(&segment_, GST_FORMAT_TIME, pts), running};
   gst_element_post_message(
-      element_, gst_message_new_element(GST_OBJECT(element_),
-                                        npc::structure_of_event(event, times, current.rules)));
+      element_, gst_message_new_element(GST_OBJECT(element_), npc::count::structure_of_event(
+                                                                  event, times, current.rules)));
 }
 
-gboolean npc::CountEngine::take_event(GstEvent *event) {
+gboolean npc::count::CountEngine::take_event(GstEvent *event) {
   switch (GST_EVENT_TYPE(event)) {
     // What makes records or ends them waits, as frames do.
     case GST_EVENT_GAP:
@@ -461,7 +463,7 @@ gboolean npc::CountEngine::take_event(GstEvent *event) {
 }
 
 // Acts on an event, of which it takes the reference, and passes it on.
-gboolean npc::CountEngine::handle_event(GstEvent *event) {
+gboolean npc::count::CountEngine::handle_event(GstEvent *event) {
   switch (GST_EVENT_TYPE(event)) {
     case GST_EVENT_CAPS: {
       GstCaps *caps;

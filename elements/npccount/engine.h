@@ -23,7 +23,7 @@
 #include "npccount/settings.h"
 #include "npccount/watchdog.h"
 
-namespace npc {
+namespace npc::count {
 
 /// Takes detections, and pushes a record for each window. All but `settings` and `resets` belong to
 /// who holds the sink pad's stream lock, the streaming thread, or to the watchdog while it checks.
@@ -121,4 +121,4 @@ class CountEngine {
   Watchdog watchdog_;  // its thread ends before all else does
 };
 
-}  // namespace npc
+}  // namespace npc::count

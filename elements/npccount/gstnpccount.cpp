@@ -229,7 +229,7 @@ static gboolean gst_npc_count_sink_event(GstPad *, GstObject *parent, GstEvent *
 
 static GstStateChangeReturn gst_npc_count_change_state(GstElement *element,
                                                        GstStateChange transition) {
-  npc::CountEngine *engine = GST_NPC_COUNT(element)->engine;
+  npc::count::CountEngine *engine = GST_NPC_COUNT(element)->engine;
   if (transition == GST_STATE_CHANGE_READY_TO_PAUSED && !engine->start())
     return GST_STATE_CHANGE_FAILURE;
   if (transition == GST_STATE_CHANGE_PLAYING_TO_PAUSED)
@@ -292,5 +292,5 @@ static void gst_npc_count_init(GstNpcCount *self) {
   gst_pad_set_query_function(self->srcpad, GST_DEBUG_FUNCPTR(npc::answer_query));
   gst_pad_use_fixed_caps(self->srcpad);
   gst_element_add_pad(GST_ELEMENT(self), self->srcpad);
-  self->engine = new npc::CountEngine(GST_ELEMENT(self), self->sinkpad, self->srcpad);
+  self->engine = new npc::count::CountEngine(GST_ELEMENT(self), self->sinkpad, self->srcpad);
 }

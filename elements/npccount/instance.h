@@ -16,5 +16,5 @@ G_END_DECLS
 struct _GstNpcCount {
   GstElement parent;
   GstPad *sinkpad, *srcpad;
-  npc::CountEngine *engine;  // has a destructor
+  npc::count::CountEngine *engine;  // has a destructor
 };

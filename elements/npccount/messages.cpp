@@ -2,7 +2,7 @@
 // What npccount tells applications of crossings and thresholds, as structures.
 #include "npccount/messages.h"
 
-namespace npc {
+namespace npc::count {
 
 GstStructure *structure_of_event(const count::Crossing &crossing, const EventTimes &times,
                                  const RuleSettings &rules) {
@@ -27,4 +27,4 @@ GstStructure *structure_of_event(const count::Alarm &alarm, const EventTimes &ti
       "people", G_TYPE_UINT, alarm.people, nullptr);
 }
 
-}  // namespace npc
+}  // namespace npc::count

@@ -7,7 +7,7 @@
 #include "npccount/core/rules.h"
 #include "npccount/rulesettings.h"
 
-namespace npc {
+namespace npc::count {
 
 /// When it was, in each of a stream's times.
 struct EventTimes {
@@ -23,4 +23,4 @@ GstStructure *structure_of_event(const count::Crossing &crossing, const EventTim
 GstStructure *structure_of_event(const count::Alarm &alarm, const EventTimes &times,
                                  const RuleSettings &rules);
 
-}  // namespace npc
+}  // namespace npc::count

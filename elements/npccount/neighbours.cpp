@@ -2,7 +2,7 @@
 // What the elements before and after npccount say.
 #include "npccount/neighbours.h"
 
-namespace npc {
+namespace npc::count {
 
 std::optional<bool> is_live(GstPad *sinkpad) {
   GstQuery *query = gst_query_new_latency();
@@ -35,4 +35,4 @@ bool was_refused(GstPad *srcpad, GstFlowReturn flow) {
   return peer == nullptr || is_closed(peer);
 }
 
-}  // namespace npc
+}  // namespace npc::count

@@ -6,7 +6,7 @@
 
 #include <optional>
 
-namespace npc {
+namespace npc::count {
 
 /// Whether upstream of `sinkpad` makes frames in real time; none if it does not know yet.
 std::optional<bool> is_live(GstPad *sinkpad);
@@ -16,4 +16,4 @@ std::optional<bool> is_live(GstPad *sinkpad);
 /// another.
 bool was_refused(GstPad *srcpad, GstFlowReturn flow);
 
-}  // namespace npc
+}  // namespace npc::count

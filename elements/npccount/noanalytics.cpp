@@ -2,8 +2,8 @@
 // Where there is no gstreamer-analytics-1.0, no detector writes its metadata.
 #include "npccount/analytics.h"
 
-namespace npc {
+namespace npc::count {
 
 void read_analytics(GstBuffer *, std::vector<count::Detection> &) {}
 
-}  // namespace npc
+}  // namespace npc::count

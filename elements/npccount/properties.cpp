@@ -9,7 +9,7 @@
 
 namespace {
 
-using Rule = npc::RuleSettings::Property;
+using Rule = npc::count::RuleSettings::Property;
 
 enum Property {
   PROP_0,
@@ -36,7 +36,7 @@ constexpr guint64 kLongestInterval = 3600 * GST_SECOND;
 
 static void gst_npc_count_set_property(GObject *object, guint id, const GValue *value,
                                        GParamSpec *pspec) {
-  npc::CountEngine *engine = GST_NPC_COUNT(object)->engine;
+  npc::count::CountEngine *engine = GST_NPC_COUNT(object)->engine;
   switch (id) {
     case PROP_SITE:
       engine->set_rule(Rule::site, g_value_get_string(value));
@@ -55,7 +55,7 @@ static void gst_npc_count_set_property(GObject *object, guint id, const GValue *
       break;
     }
     case PROP_PEOPLE_CLASSES: {
-      npc::PeopleClasses classes(g_value_get_string(value));
+      npc::count::PeopleClasses classes(g_value_get_string(value));
       npc::ObjectLocker lock(object);
       engine->settings.people_classes = std::move(classes);
       break;
@@ -84,7 +84,7 @@ static void gst_npc_count_set_property(GObject *object, guint id, const GValue *
 static void gst_npc_count_get_property(GObject *object, guint id, GValue *value,
                                        GParamSpec *pspec) {
   npc::ObjectLocker lock(object);
-  const npc::CountSettings &settings = GST_NPC_COUNT(object)->engine->settings;
+  const npc::count::CountSettings &settings = GST_NPC_COUNT(object)->engine->settings;
   switch (id) {
     case PROP_SITE:
       g_value_set_string(value, settings.rules.text(Rule::site).c_str());
@@ -232,7 +232,7 @@ static void gst_npc_count_install_state_file(GObjectClass *klass) {
 }
 
 static void gst_npc_count_install_names(GObjectClass *klass) {
-  const npc::CountSettings initial;
+  const npc::count::CountSettings initial;
   /**
    * GstNpcCount:site:
    *
@@ -260,7 +260,7 @@ static void gst_npc_count_install_names(GObjectClass *klass) {
 }
 
 static void gst_npc_count_install_windows(GObjectClass *klass) {
-  const npc::CountSettings initial;
+  const npc::count::CountSettings initial;
   /**
    * GstNpcCount:interval:
    *

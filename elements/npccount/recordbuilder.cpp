@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <cstring>
 
-namespace npc {
+namespace npc::count {
 namespace {
 
 std::string new_boot() {
@@ -98,4 +98,4 @@ bool does_record_fit(const std::string &site, const std::string &camera,
   return fits(widest.get());
 }
 
-}  // namespace npc
+}  // namespace npc::count

@@ -10,7 +10,7 @@
 #include "npccount/core/rules.h"
 #include "npccount/core/window.h"
 
-namespace npc {
+namespace npc::count {
 
 using CountsPtr = std::unique_ptr<GstNpcCounts, decltype(&gst_npc_counts_free)>;
 
@@ -45,4 +45,4 @@ class RecordBuilder {
 bool does_record_fit(const std::string &site, const std::string &camera,
                      const count::Definitions &definitions);
 
-}  // namespace npc
+}  // namespace npc::count

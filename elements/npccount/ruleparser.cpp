@@ -10,7 +10,7 @@
 
 #include "gstbase/shapes.h"
 
-namespace npc {
+namespace npc::count {
 namespace {
 
 constexpr const char *kLineExample = "name,x1=0.5,y1=0,x2=0.5,y2=1; name,x1=...";
@@ -211,4 +211,4 @@ bool read_thresholds(const char *text, std::vector<count::ThresholdDefinition> &
       error);
 }
 
-}  // namespace npc
+}  // namespace npc::count

@@ -7,7 +7,7 @@
 
 #include "npccount/core/rules.h"
 
-namespace npc {
+namespace npc::count {
 
 /// Reads `door,x1=0.5,y1=0,x2=0.5,y2=1; exit,...`, with the options class, band and settle. An
 /// empty or null text has none. Returns false with `error` set to a sentence for the user.
@@ -21,4 +21,4 @@ bool read_zones(const char *text, std::vector<count::ZoneDefinition> &zones, std
 bool read_thresholds(const char *text, std::vector<count::ThresholdDefinition> &thresholds,
                      std::string &error);
 
-}  // namespace npc
+}  // namespace npc::count

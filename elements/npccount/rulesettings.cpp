@@ -9,7 +9,7 @@
 #include "npccount/recordbuilder.h"
 #include "npccount/ruleparser.h"
 
-namespace npc {
+namespace npc::count {
 namespace {
 
 using Property = RuleSettings::Property;
@@ -108,4 +108,4 @@ std::string RuleSettings::error() const {
   return {};
 }
 
-}  // namespace npc
+}  // namespace npc::count

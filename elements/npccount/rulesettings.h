@@ -8,7 +8,7 @@
 
 #include "npccount/core/rules.h"
 
-namespace npc {
+namespace npc::count {
 
 /// Names and rules, parsed. They are judged together: thresholds refer to zones, and a record must
 /// have room for all names.
@@ -55,4 +55,4 @@ class RuleSettings {
       std::make_shared<const count::Definitions>();
 };
 
-}  // namespace npc
+}  // namespace npc::count

@@ -9,7 +9,7 @@
 #include "npccount/detections.h"
 #include "npccount/rulesettings.h"
 
-namespace npc {
+namespace npc::count {
 
 /// The properties. Under the object lock.
 struct CountSettings {
@@ -20,4 +20,4 @@ struct CountSettings {
   std::string state_file;
 };
 
-}  // namespace npc
+}  // namespace npc::count

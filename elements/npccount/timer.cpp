@@ -6,7 +6,7 @@
 
 #include "base/threads.h"
 
-namespace npc {
+namespace npc::count {
 
 bool Timer::start() {
   stop();
@@ -86,4 +86,4 @@ void Timer::run(const std::stop_token &stop) {
   }
 }
 
-}  // namespace npc
+}  // namespace npc::count

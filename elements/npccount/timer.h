@@ -11,7 +11,7 @@
 
 #include "base/mutex.h"
 
-namespace npc {
+namespace npc::count {
 
 /// Calls a function at running times of an element, by its clock, while it plays.
 class Timer {
@@ -51,4 +51,4 @@ class Timer {
   std::jthread thread_;  // asked to stop under the mutex only
 };
 
-}  // namespace npc
+}  // namespace npc::count

@@ -2,7 +2,7 @@
 // Checks from time to time whether something still comes, in turn with the streaming thread.
 #include "npccount/watchdog.h"
 
-namespace npc {
+namespace npc::count {
 
 void Watchdog::await() {
   Lock lock(mutex_);
@@ -42,4 +42,4 @@ GstClockTime Watchdog::run() {
   return next;
 }
 
-}  // namespace npc
+}  // namespace npc::count

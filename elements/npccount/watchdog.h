@@ -11,7 +11,7 @@
 #include "base/mutex.h"
 #include "npccount/timer.h"
 
-namespace npc {
+namespace npc::count {
 
 /// Calls a function while an element plays, from a thread of its own and never beside the streaming
 /// thread: what one of them owns belongs to the other in its turn.
@@ -62,4 +62,4 @@ class Watchdog {
   Timer timer_;  // ends before all else does
 };
 
-}  // namespace npc
+}  // namespace npc::count

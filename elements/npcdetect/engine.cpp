@@ -15,48 +15,48 @@
 GST_DEBUG_CATEGORY_EXTERN(npcdetect_debug);
 #define GST_CAT_DEFAULT npcdetect_debug
 
-void npc::DetectEngine::post(const npc::DetectorError &error) {
+void npc::detect::DetectEngine::post(const npc::detect::DetectorError &error) {
   switch (error.kind()) {
-    case npc::DetectorError::Kind::not_found:
+    case npc::detect::DetectorError::Kind::not_found:
       GST_ELEMENT_ERROR(element_, RESOURCE, NOT_FOUND, ("%s", error.what()), (nullptr));
       break;
-    case npc::DetectorError::Kind::unusable:
+    case npc::detect::DetectorError::Kind::unusable:
       GST_ELEMENT_ERROR(element_, RESOURCE, READ, ("%s", error.what()), (nullptr));
       break;
-    case npc::DetectorError::Kind::settings:
+    case npc::detect::DetectorError::Kind::settings:
       GST_ELEMENT_ERROR(element_, RESOURCE, SETTINGS, ("%s", error.what()), (nullptr));
       break;
-    case npc::DetectorError::Kind::failed:
+    case npc::detect::DetectorError::Kind::failed:
       GST_ELEMENT_ERROR(element_, STREAM, FAILED, ("%s", error.what()), (nullptr));
       break;
   }
 }
 
-bool npc::DetectEngine::start() {
-  npc::DetectSettings current;
+bool npc::detect::DetectEngine::start() {
+  npc::detect::DetectSettings current;
   {
     npc::ObjectLocker lock(element_);
     current = settings;
-    stats = npc::DetectStats();
+    stats = npc::detect::DetectStats();
   }
   try {
     if (!current.mask_error.empty())
-      throw npc::DetectorError(npc::DetectorError::Kind::settings,
-                               "The property mask cannot be used. " + current.mask_error);
-    analyser_ =
-        std::make_unique<npc::Analyser>(npc::make_detector(current), npc::make_faces(current));
-  } catch (const npc::DetectorError &error) {
+      throw npc::detect::DetectorError(npc::detect::DetectorError::Kind::settings,
+                                       "The property mask cannot be used. " + current.mask_error);
+    analyser_ = std::make_unique<npc::detect::Analyser>(npc::detect::make_detector(current),
+                                                        npc::detect::make_faces(current));
+  } catch (const npc::detect::DetectorError &error) {
     post(error);
     return false;
   } catch (const std::exception &error) {
-    post({npc::DetectorError::Kind::failed,
+    post({npc::detect::DetectorError::Kind::failed,
           std::string("OpenCV failed to make the detector: ") + error.what()});
     return false;
   }
   return true;
 }
 
-void npc::DetectEngine::stop() {
+void npc::detect::DetectEngine::stop() {
   image_.wipe();
   if (!image_.mat().empty())
     guard([this] { analyser_->forget(image_.mat()); });
@@ -67,7 +67,7 @@ void npc::DetectEngine::stop() {
   image_.forget();
   face_image_.forget();
   luma_.forget();
-  frames_ = npc::Schedule();
+  frames_ = npc::detect::Schedule();
   negotiation_ = Negotiation::none;
   warned_late_ = false;
   for (npc::WarningLimit *limit : {&short_frames_, &corrupted_frames_, &odd_pixels_})
@@ -76,25 +76,25 @@ void npc::DetectEngine::stop() {
   qos.reset();
 }
 
-GstClockTime npc::DetectEngine::time_of(const npc::FrameTimes &times) {
+GstClockTime npc::detect::DetectEngine::time_of(const npc::detect::FrameTimes &times) {
   if (GST_CLOCK_TIME_IS_VALID(times.pts))
     return times.pts;
   const GstClockTime running = gst_element_get_current_running_time(element_);
   return GST_CLOCK_TIME_IS_VALID(running) ? running : gst_util_get_timestamp();
 }
 
-bool npc::DetectEngine::set_caps(GstCaps *caps) {
+bool npc::detect::DetectEngine::set_caps(GstCaps *caps) {
   negotiation_ = Negotiation::none;
   if (!gst_video_info_from_caps(&info_, caps)) {
     GST_ERROR_OBJECT(element_, "cannot parse caps: %s", npc::describe(caps).c_str());
     return false;
   }
   const int width = GST_VIDEO_INFO_WIDTH(&info_), height = GST_VIDEO_INFO_HEIGHT(&info_);
-  if (width > npc::kLargestSide || height > npc::kLargestSide) {
+  if (width > npc::detect::kLargestSide || height > npc::detect::kLargestSide) {
     GST_ELEMENT_ERROR(element_, STREAM, FORMAT,
                       ("Frames of %dx%d pixels are too large: npcdetect takes up to %d on a side. "
                        "Check the caps, or put videoscale before it.",
-                       width, height, npc::kLargestSide),
+                       width, height, npc::detect::kLargestSide),
                       (nullptr));
     return false;
   }
@@ -110,7 +110,7 @@ bool npc::DetectEngine::set_caps(GstCaps *caps) {
 }
 
 /// Follows the property, or the tags, to another way up. Returns whether frames can be analysed.
-bool npc::DetectEngine::turn_upright(GstVideoOrientationMethod wanted) {
+bool npc::detect::DetectEngine::turn_upright(GstVideoOrientationMethod wanted) {
   const GstVideoOrientationMethod method = tags.resolve(wanted);
   if (negotiation_ == Negotiation::done && method == view_.method)
     return true;
@@ -119,9 +119,9 @@ bool npc::DetectEngine::turn_upright(GstVideoOrientationMethod wanted) {
 }
 
 /// Frames as in info_ follow, which `method` makes upright.
-bool npc::DetectEngine::configure(GstVideoOrientationMethod method) {
+bool npc::detect::DetectEngine::configure(GstVideoOrientationMethod method) {
   negotiation_ = Negotiation::none;
-  view_ = npc::view_of(info_, method);
+  view_ = npc::detect::view_of(info_, method);
   if (!view_.believable && odd_pixels_.ask())
     GST_ELEMENT_WARNING(element_, STREAM, FORMAT,
                         ("The pixel-aspect-ratio %d/%d of the frames cannot be, and is taken for "
@@ -147,21 +147,21 @@ bool npc::DetectEngine::configure(GstVideoOrientationMethod method) {
     negotiation_ = Negotiation::done;
   else if (GST_PAD_IS_FLUSHING(srcpad_))
     negotiation_ = Negotiation::unsent;
-  frames_ = npc::Schedule();
+  frames_ = npc::detect::Schedule();
   return negotiation_ == Negotiation::done;
 }
 
 /// Makes the pictures that the analyser wants. Returns false if GStreamer cannot convert so.
-bool npc::DetectEngine::configure_images(GstVideoOrientationMethod method) {
+bool npc::detect::DetectEngine::configure_images(GstVideoOrientationMethod method) {
   luma_.configure(info_, method);
-  const npc::InputSpec wanted = analyser_->input_spec(view_.shape);
+  const npc::detect::InputSpec wanted = analyser_->input_spec(view_.shape);
   if (!image_.configure(info_, wanted.size, wanted.type, method))
     return false;
-  const std::optional<npc::InputSpec> faces = analyser_->face_input_spec(view_.shape);
+  const std::optional<npc::detect::InputSpec> faces = analyser_->face_input_spec(view_.shape);
   return !faces || face_image_.configure(info_, faces->size, faces->type, method);
 }
 
-bool npc::DetectEngine::push_caps() {
+bool npc::detect::DetectEngine::push_caps() {
   GstCaps *described = gst_caps_new_simple(
       "application/x-npc-detections", "version", G_TYPE_INT, 1, "width", G_TYPE_INT,
       view_.size.width, "height", G_TYPE_INT, view_.size.height, "framerate", GST_TYPE_FRACTION,
@@ -175,26 +175,26 @@ bool npc::DetectEngine::push_caps() {
   return sent;
 }
 
-void npc::DetectEngine::reset_schedule() {
-  frames_ = npc::Schedule();
+void npc::detect::DetectEngine::reset_schedule() {
+  frames_ = npc::detect::Schedule();
   if (analyser_)
     analyser_->reset();
 }
 
 /// Takes what the analyser needs out of `buffer`. Returns none if it is no frame as the caps have
 /// it.
-std::optional<npc::AnalysisPlan> npc::DetectEngine::take(GstBuffer *buffer, GstClockTime time,
-                                                         const npc::AnalysisSettings &current,
-                                                         npc::AnalysisStats &spent) {
-  npc::MappedFrame frame(info_, buffer);
+std::optional<npc::detect::AnalysisPlan> npc::detect::DetectEngine::take(
+    GstBuffer *buffer, GstClockTime time, const npc::detect::AnalysisSettings &current,
+    npc::detect::AnalysisStats &spent) {
+  npc::detect::MappedFrame frame(info_, buffer);
   if (!frame.good())
     return std::nullopt;
   const auto cells = [&]() -> const cv::Mat & {
     luma_.copy(frame, current.masks);
     return luma_.mat();
   };
-  const npc::AnalysisPlan plan = analyser_->plan(time, current, cells, spent);
-  npc::Stopwatch stopwatch;
+  const npc::detect::AnalysisPlan plan = analyser_->plan(time, current, cells, spent);
+  npc::detect::Stopwatch stopwatch;
   if (!plan.regions.empty())
     image_.copy(frame, current.masks);
   if (plan.faces)
@@ -204,22 +204,23 @@ std::optional<npc::AnalysisPlan> npc::DetectEngine::take(GstBuffer *buffer, GstC
 }
 
 /// Does what OpenCV may fail at. Returns false after an error.
-bool npc::DetectEngine::guard(const std::function<void()> &work) {
+bool npc::detect::DetectEngine::guard(const std::function<void()> &work) {
   try {
     work();
-  } catch (const npc::DetectorError &error) {
+  } catch (const npc::detect::DetectorError &error) {
     post(error);
     return false;
   } catch (const std::exception &error) {
-    post({npc::DetectorError::Kind::failed,
+    post({npc::detect::DetectorError::Kind::failed,
           std::string("OpenCV failed on a frame: ") + error.what()});
     return false;
   }
   return true;
 }
 
-GstFlowReturn npc::DetectEngine::push(const npc::FrameTimes &times, double confidence,
-                                      const std::vector<npc::Detection> &found) {
+GstFlowReturn npc::detect::DetectEngine::push(const npc::detect::FrameTimes &times,
+                                              double confidence,
+                                              const std::vector<npc::detect::Detection> &found) {
   // Made from nothing: what is not copied here by name cannot get out.
   GstBuffer *buffer = gst_buffer_new();
   GST_BUFFER_PTS(buffer) = times.pts;
@@ -232,7 +233,7 @@ GstFlowReturn npc::DetectEngine::push(const npc::FrameTimes &times, double confi
   const auto [width, height] = view_.size;
   const double across = static_cast<double>(width) / image_.mat().cols;
   const double down = static_cast<double>(height) / image_.mat().rows;
-  for (const npc::Detection &object : found) {
+  for (const npc::detect::Detection &object : found) {
     const GstNpcDetection detection = {object.label.c_str(),
                                        object.box.x * across,
                                        object.box.y * down,
@@ -246,7 +247,7 @@ GstFlowReturn npc::DetectEngine::push(const npc::FrameTimes &times, double confi
 }
 
 /// A frame that is not analysed.
-void npc::DetectEngine::skip_frame(const npc::FrameTimes &times, bool due) {
+void npc::detect::DetectEngine::skip_frame(const npc::detect::FrameTimes &times, bool due) {
   const auto held_back = due ? short_frames_.ask() : std::nullopt;
   if (held_back)
     GST_ELEMENT_WARNING(element_, STREAM, FORMAT,
@@ -265,7 +266,7 @@ void npc::DetectEngine::skip_frame(const npc::FrameTimes &times, bool due) {
 }
 
 /// A frame of which the decoder says that it is damaged: whoever is seen in it may not be there.
-void npc::DetectEngine::skip_corrupted(const npc::FrameTimes &times) {
+void npc::detect::DetectEngine::skip_corrupted(const npc::detect::FrameTimes &times) {
   // The first sound one takes its place, rather than that of the next interval.
   frames_.reset();
   if (const auto held_back = corrupted_frames_.ask())
@@ -282,30 +283,32 @@ void npc::DetectEngine::skip_corrupted(const npc::FrameTimes &times) {
 }
 
 /// Nobody saw what was at `times`.
-void npc::DetectEngine::push_missing(const npc::FrameTimes &times) {
+void npc::detect::DetectEngine::push_missing(const npc::detect::FrameTimes &times) {
   if (GST_CLOCK_TIME_IS_VALID(times.pts))
-    gst_pad_push_event(srcpad_, npc::missing_data_event(times.pts, times.duration));
+    gst_pad_push_event(srcpad_, npc::detect::missing_data_event(times.pts, times.duration));
 }
 
 /// Frames were lost on the way here: the camera had nowhere to put them, or a queue threw them
 /// away.
-void npc::DetectEngine::report_loss(const npc::FrameTimes &times, const npc::Loss &loss) {
+void npc::detect::DetectEngine::report_loss(const npc::detect::FrameTimes &times,
+                                            const npc::detect::Loss &loss) {
   {
     npc::ObjectLocker lock(element_);
     stats.lost += loss.frames;
   }
-  gst_pad_push_event(srcpad_, npc::missing_data_event(loss.start, loss.length));
+  gst_pad_push_event(srcpad_, npc::detect::missing_data_event(loss.start, loss.length));
   post_qos(times, 0);
 }
 
 /// Leaves out a frame of a live source that comes too late, so that the delay does not grow.
-bool npc::DetectEngine::drop_late(const npc::FrameTimes &times, const npc::Arrival &arrival) {
-  const npc::Lateness lateness = qos.judge(arrival);
+bool npc::detect::DetectEngine::drop_late(const npc::detect::FrameTimes &times,
+                                          const npc::detect::Arrival &arrival) {
+  const npc::detect::Lateness lateness = qos.judge(arrival);
   if (GstEvent *event = qos.qos_event(arrival, lateness))
     gst_pad_push_event(sinkpad_, event);
-  if (lateness == npc::Lateness::resynchronised)
+  if (lateness == npc::detect::Lateness::resynchronised)
     resynchronise(times);
-  if (lateness != npc::Lateness::drop)
+  if (lateness != npc::detect::Lateness::drop)
     return false;
   {
     npc::ObjectLocker lock(element_);
@@ -317,11 +320,11 @@ bool npc::DetectEngine::drop_late(const npc::FrameTimes &times, const npc::Arriv
 }
 
 /// Frames are late for ever, and dropping some does not help.
-void npc::DetectEngine::resynchronise(const npc::FrameTimes &times) {
+void npc::detect::DetectEngine::resynchronise(const npc::detect::FrameTimes &times) {
   const double late = static_cast<double>(qos.granted()) / GST_SECOND;
   GST_INFO_OBJECT(element_, "frames that are %.3f s late are taken to be in time", late);
   // Marks the window downstream.
-  gst_pad_push_event(srcpad_, npc::missing_data_event(times.pts, 0));
+  gst_pad_push_event(srcpad_, npc::detect::missing_data_event(times.pts, 0));
   if (std::exchange(warned_late_, true))
     return;
   GST_ELEMENT_WARNING(
@@ -333,7 +336,8 @@ void npc::DetectEngine::resynchronise(const npc::FrameTimes &times) {
       (nullptr));
 }
 
-void npc::DetectEngine::post_qos(const npc::FrameTimes &times, GstClockTimeDiff late) {
+void npc::detect::DetectEngine::post_qos(const npc::detect::FrameTimes &times,
+                                         GstClockTimeDiff late) {
   guint64 processed, dropped;
   {
     npc::ObjectLocker lock(element_);
@@ -349,8 +353,8 @@ void npc::DetectEngine::post_qos(const npc::FrameTimes &times, GstClockTimeDiff 
   gst_element_post_message(element_, message);
 }
 
-GstFlowReturn npc::DetectEngine::chain(GstBuffer *buffer) {
-  npc::DetectSettings current;
+GstFlowReturn npc::detect::DetectEngine::chain(GstBuffer *buffer) {
+  npc::detect::DetectSettings current;
   {
     npc::ObjectLocker lock(element_);
     current = settings;
@@ -360,12 +364,13 @@ GstFlowReturn npc::DetectEngine::chain(GstBuffer *buffer) {
     gst_buffer_unref(buffer);
     return GST_PAD_IS_FLUSHING(srcpad_) ? GST_FLOW_FLUSHING : GST_FLOW_NOT_NEGOTIATED;
   }
-  const npc::FrameTimes times(buffer);
+  const npc::detect::FrameTimes times(buffer);
   const GstClockTime time = time_of(times);
   const bool due = frames_.is_due(time, current.interval);
-  const npc::Arrival arrival = {times.pts, times.offset,
-                                gst_element_get_current_running_time(element_)};
-  if (const npc::Loss loss = qos.note(sinkpad_, arrival, due, current.interval); loss.frames > 0)
+  const npc::detect::Arrival arrival = {times.pts, times.offset,
+                                        gst_element_get_current_running_time(element_)};
+  if (const npc::detect::Loss loss = qos.note(sinkpad_, arrival, due, current.interval);
+      loss.frames > 0)
     report_loss(times, loss);
   if (due && drop_late(times, arrival)) {
     gst_buffer_unref(buffer);
@@ -376,8 +381,8 @@ GstFlowReturn npc::DetectEngine::chain(GstBuffer *buffer) {
     skip_corrupted(times);
     return GST_FLOW_OK;
   }
-  npc::AnalysisStats spent;
-  std::optional<npc::AnalysisPlan> plan;
+  npc::detect::AnalysisStats spent;
+  std::optional<npc::detect::AnalysisPlan> plan;
   if (due)
     plan = take(buffer, time, current.analysis, spent);
   // Before detection: cameras have few buffers.
@@ -386,7 +391,7 @@ GstFlowReturn npc::DetectEngine::chain(GstBuffer *buffer) {
     skip_frame(times, due);
     return GST_FLOW_OK;
   }
-  std::vector<npc::Detection> found;
+  std::vector<npc::detect::Detection> found;
   if (!guard([&] { found = analyser_->analyse(*plan, image_.mat(), face_image_.mat(), spent); }))
     return GST_FLOW_ERROR;
   {
@@ -404,13 +409,13 @@ GstFlowReturn npc::DetectEngine::chain(GstBuffer *buffer) {
   return flow;
 }
 
-void npc::DetectEngine::set_mask(const gchar *text) {
+void npc::detect::DetectEngine::set_mask(const gchar *text) {
   std::vector<npc::Corners> polygons;
   std::string error;
   const bool good = npc::read_polygons(text, polygons, error);
-  std::vector<npc::Polygon> masks;
+  std::vector<npc::detect::Polygon> masks;
   for (const npc::Corners &corners : polygons) {
-    npc::Polygon &mask = masks.emplace_back();
+    npc::detect::Polygon &mask = masks.emplace_back();
     for (const npc::Corner &corner : corners)
       mask.emplace_back(static_cast<float>(corner.x), static_cast<float>(corner.y));
   }

@@ -17,7 +17,7 @@
 #include "npcdetect/view.h"
 #include "npcdetect/workingimage.h"
 
-namespace npc {
+namespace npc::detect {
 
 /// Under the object lock.
 struct DetectStats {
@@ -99,4 +99,4 @@ class DetectEngine {
   WarningLimit short_frames_, corrupted_frames_, odd_pixels_;
 };
 
-}  // namespace npc
+}  // namespace npc::detect

@@ -140,7 +140,7 @@ static GstFlowReturn gst_npc_detect_chain(GstPad *, GstObject *parent, GstBuffer
 }
 
 static gboolean gst_npc_detect_sink_event(GstPad *pad, GstObject *parent, GstEvent *event) {
-  npc::DetectEngine *engine = GST_NPC_DETECT(parent)->engine;
+  npc::detect::DetectEngine *engine = GST_NPC_DETECT(parent)->engine;
   if (!npc::is_well_formed(event)) {
     gst_event_unref(event);
     return FALSE;
@@ -196,7 +196,7 @@ static gboolean gst_npc_detect_src_event(GstPad *pad, GstObject *parent, GstEven
 
 static GstStateChangeReturn gst_npc_detect_change_state(GstElement *element,
                                                         GstStateChange transition) {
-  npc::DetectEngine *engine = GST_NPC_DETECT(element)->engine;
+  npc::detect::DetectEngine *engine = GST_NPC_DETECT(element)->engine;
   if (transition == GST_STATE_CHANGE_READY_TO_PAUSED && !engine->start())
     return GST_STATE_CHANGE_FAILURE;
   // What a camera does not send while the pipeline is paused is not lost.
@@ -219,10 +219,10 @@ static void gst_npc_detect_class_init(GstNpcDetectClass *klass) {
   GST_DEBUG_CATEGORY_INIT(npcdetect_debug, "npcdetect", 0, "frames in, detections out");
   GObjectClass *object_class = G_OBJECT_CLASS(klass);
   GstElementClass *element_class = GST_ELEMENT_CLASS(klass);
-  object_class->set_property = npc::set_detect_property;
-  object_class->get_property = npc::get_detect_property;
+  object_class->set_property = npc::detect::set_detect_property;
+  object_class->get_property = npc::detect::get_detect_property;
   object_class->finalize = gst_npc_detect_finalize;
-  npc::install_detect_properties(object_class);
+  npc::detect::install_detect_properties(object_class);
   element_class->change_state = GST_DEBUG_FUNCPTR(gst_npc_detect_change_state);
   gst_element_class_add_static_pad_template(element_class, &sink_template);
   gst_element_class_add_static_pad_template(element_class, &src_template);
@@ -230,8 +230,8 @@ static void gst_npc_detect_class_init(GstNpcDetectClass *klass) {
       element_class, "No-picture detector", "Filter/Analyzer/Video",
       "Finds people, faces and things in frames and lets no picture out",
       "The No-picture Camera project");
-  gst_type_mark_as_plugin_api(npc::detector_get_type(), static_cast<GstPluginAPIFlags>(0));
-  gst_type_mark_as_plugin_api(npc::faces_get_type(), static_cast<GstPluginAPIFlags>(0));
+  gst_type_mark_as_plugin_api(npc::detect::detector_get_type(), static_cast<GstPluginAPIFlags>(0));
+  gst_type_mark_as_plugin_api(npc::detect::faces_get_type(), static_cast<GstPluginAPIFlags>(0));
 }
 
 static void gst_npc_detect_init(GstNpcDetect *self) {
@@ -245,5 +245,5 @@ static void gst_npc_detect_init(GstNpcDetect *self) {
   gst_pad_set_event_function(self->srcpad, GST_DEBUG_FUNCPTR(gst_npc_detect_src_event));
   gst_pad_set_query_function(self->srcpad, GST_DEBUG_FUNCPTR(npc::answer_query));
   gst_element_add_pad(GST_ELEMENT(self), self->srcpad);
-  self->engine = new npc::DetectEngine(GST_ELEMENT(self), self->sinkpad, self->srcpad);
+  self->engine = new npc::detect::DetectEngine(GST_ELEMENT(self), self->sinkpad, self->srcpad);
 }

@@ -16,5 +16,5 @@ G_END_DECLS
 struct _GstNpcDetect {
   GstElement parent;
   GstPad *sinkpad, *srcpad;
-  npc::DetectEngine *engine;  // has a destructor
+  npc::detect::DetectEngine *engine;  // has a destructor
 };

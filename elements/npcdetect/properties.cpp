@@ -10,7 +10,7 @@
 GST_DEBUG_CATEGORY_EXTERN(npcdetect_debug);
 #define GST_CAT_DEFAULT npcdetect_debug
 
-namespace npc {
+namespace npc::detect {
 namespace {
 
 enum Property {
@@ -120,7 +120,7 @@ GType faces_get_type() {
 }
 
 void set_detect_property(GObject *object, guint id, const GValue *value, GParamSpec *pspec) {
-  npc::DetectEngine *engine = GST_NPC_DETECT(object)->engine;
+  npc::detect::DetectEngine *engine = GST_NPC_DETECT(object)->engine;
   if (id == PROP_MASK) {
     engine->set_mask(g_value_get_string(value));
     return;
@@ -176,7 +176,7 @@ void set_detect_property(GObject *object, guint id, const GValue *value, GParamS
 }
 
 void get_detect_property(GObject *object, guint id, GValue *value, GParamSpec *pspec) {
-  npc::DetectEngine *engine = GST_NPC_DETECT(object)->engine;
+  npc::detect::DetectEngine *engine = GST_NPC_DETECT(object)->engine;
   ObjectLocker lock(object);
   const DetectSettings &settings = engine->settings;
   switch (id) {
@@ -474,4 +474,4 @@ void install_detect_properties(GObjectClass *klass) {
   install_stats(klass);
 }
 
-}  // namespace npc
+}  // namespace npc::detect

@@ -4,7 +4,7 @@
 
 #include <gst/gst.h>
 
-namespace npc {
+namespace npc::detect {
 
 GType detector_get_type();
 GType faces_get_type();
@@ -13,4 +13,4 @@ void install_detect_properties(GObjectClass *klass);
 void set_detect_property(GObject *object, guint id, const GValue *value, GParamSpec *pspec);
 void get_detect_property(GObject *object, guint id, GValue *value, GParamSpec *pspec);
 
-}  // namespace npc
+}  // namespace npc::detect

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace npc {
+namespace npc::detect {
 namespace {
 
 // Cameras number their frames; parsers of raw video count bytes in the same place. No camera makes
@@ -201,4 +201,4 @@ GstEvent *missing_data_event(GstClockTime start, GstClockTime length) {
   return event;
 }
 
-}  // namespace npc
+}  // namespace npc::detect

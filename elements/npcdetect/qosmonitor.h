@@ -9,7 +9,7 @@
 
 #include "npcdetect/core/lateness.h"
 
-namespace npc {
+namespace npc::detect {
 
 /// A frame as it arrived.
 struct Arrival {
@@ -110,4 +110,4 @@ class QosMonitor {
 /// A GAP event that says that data is missing, rather than that there is none.
 GstEvent *missing_data_event(GstClockTime start, GstClockTime length);
 
-}  // namespace npc
+}  // namespace npc::detect

@@ -4,7 +4,7 @@
 
 #include <utility>
 
-namespace npc {
+namespace npc::detect {
 namespace {
 
 using Kind = DetectorError::Kind;
@@ -57,4 +57,4 @@ std::unique_ptr<Faces> make_faces(const DetectSettings &settings) {
   return nullptr;
 }
 
-}  // namespace npc
+}  // namespace npc::detect

@@ -24,7 +24,7 @@ typedef enum {
   GST_NPC_DETECT_FACES_YUNET,
 } GstNpcDetectFaces;
 
-namespace npc {
+namespace npc::detect {
 
 /// The properties, as they were set. Under the object lock.
 struct DetectSettings {
@@ -47,4 +47,4 @@ std::unique_ptr<Detector> make_detector(const DetectSettings &settings);
 /// What looks for faces; null if nothing is to. Throws DetectorError.
 std::unique_ptr<Faces> make_faces(const DetectSettings &settings);
 
-}  // namespace npc
+}  // namespace npc::detect

@@ -6,7 +6,7 @@
 
 #include "base/pixels.h"
 
-namespace npc {
+namespace npc::detect {
 namespace {
 
 /// `size` with its pixels made square. Sides are scaled up, not down, as that would throw away what
@@ -93,4 +93,4 @@ GstVideoOrientationMethod OrientationTags::resolve(GstVideoOrientationMethod wan
   return stream_.value_or(global_.value_or(GST_VIDEO_ORIENTATION_IDENTITY));
 }
 
-}  // namespace npc
+}  // namespace npc::detect

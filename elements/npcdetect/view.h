@@ -7,7 +7,7 @@
 #include <opencv2/core.hpp>
 #include <optional>
 
-namespace npc {
+namespace npc::detect {
 
 /// Frames have at most so many pixels on a side: no camera makes more, and sizes in bytes fit into
 /// an int.
@@ -48,4 +48,4 @@ class OrientationTags {
   std::optional<GstVideoOrientationMethod> stream_, global_;
 };
 
-}  // namespace npc
+}  // namespace npc::detect

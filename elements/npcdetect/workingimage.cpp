@@ -6,7 +6,7 @@
 #include <cstring>
 #include <opencv2/imgproc.hpp>
 
-namespace npc {
+namespace npc::detect {
 namespace {
 
 // More cells cost time, fewer miss the smallest people: a sixteenth of a frame's height has still
@@ -289,4 +289,4 @@ void SmallLuma::forget() {
   sums_.clear();
 }
 
-}  // namespace npc
+}  // namespace npc::detect

@@ -10,7 +10,7 @@
 #include "npcdetect/core/mask.h"
 #include "npcdetect/view.h"
 
-namespace npc {
+namespace npc::detect {
 
 /// A buffer whose pixels can be read for as long as this lives.
 class MappedFrame {
@@ -101,4 +101,4 @@ class SmallLuma {
   std::vector<uint16_t> sums_;  // of a column's bytes in one row of cells
 };
 
-}  // namespace npc
+}  // namespace npc::detect

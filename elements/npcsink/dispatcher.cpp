@@ -8,7 +8,7 @@
 #include "base/threads.h"
 #include "base/wait.h"
 
-namespace npc {
+namespace npc::sink {
 
 Dispatcher::Dispatcher(std::string_view updaters, const Registry &registry,
                        std::shared_ptr<Store> store, const WorkerOptions &options,
@@ -84,4 +84,4 @@ std::vector<UpdaterStats> Dispatcher::stats() const {
   return all;
 }
 
-}  // namespace npc
+}  // namespace npc::sink

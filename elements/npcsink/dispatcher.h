@@ -13,7 +13,7 @@
 #include "npcsink/updaters/registry.h"
 #include "npcsink/worker.h"
 
-namespace npc {
+namespace npc::sink {
 
 /// Brings each record of a store to all updaters. No method but drain() and stop() waits.
 class Dispatcher {
@@ -50,4 +50,4 @@ class Dispatcher {
   std::jthread watcher_;  // Last, so that it ends before what it uses.
 };
 
-}  // namespace npc
+}  // namespace npc::sink

@@ -10,7 +10,7 @@
 GST_DEBUG_CATEGORY_EXTERN(npcsink_debug);
 #define GST_CAT_DEFAULT npcsink_debug
 
-namespace npc {
+namespace npc::sink {
 namespace {
 
 constexpr std::uint64_t kMostMemory = 16 << 20;
@@ -189,4 +189,4 @@ void SinkEngine::post(GstStructure *structure, bool good) const {
   gst_element_post_message(element_, gst_message_new_element(GST_OBJECT(element_), structure));
 }
 
-}  // namespace npc
+}  // namespace npc::sink

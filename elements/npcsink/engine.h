@@ -11,7 +11,7 @@
 
 #include "npcsink/dispatcher.h"
 
-namespace npc {
+namespace npc::sink {
 
 /// What the properties of those names say.
 struct SinkSettings {
@@ -71,4 +71,4 @@ class SinkEngine {
   std::shared_ptr<Dispatcher> dispatcher_;
 };
 
-}  // namespace npc
+}  // namespace npc::sink

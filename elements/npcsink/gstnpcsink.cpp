@@ -159,30 +159,30 @@ bool open(GstNpcSink *self) {
     self->state->received = 0;
     self->state->refused = 0;
   }
-  return self->state->engine.open(npc::settings_of(self).engine);
+  return self->state->engine.open(npc::sink::settings_of(self).engine);
 }
 
 bool start(GstNpcSink *self) {
-  npc::SinkState &state = *self->state;
+  npc::sink::SinkState &state = *self->state;
   state.gave_up_draining = false;
   state.refusals.reset();
-  return state.engine.start(npc::settings_of(self).engine);
+  return state.engine.start(npc::sink::settings_of(self).engine);
 }
 
-npc::Drained drain(GstNpcSink *self, GstClockTime timeout) {
-  const npc::Drained drained = self->state->engine.drain(timeout);
-  self->state->gave_up_draining = drained == npc::Drained::kTimeout;
+npc::sink::Drained drain(GstNpcSink *self, GstClockTime timeout) {
+  const npc::sink::Drained drained = self->state->engine.drain(timeout);
+  self->state->gave_up_draining = drained == npc::sink::Drained::kTimeout;
   return drained;
 }
 
 void stop(GstNpcSink *self) {
   // After an EOS that has waited in vain nothing came.
-  const npc::SinkState &state = *self->state;
-  self->state->engine.stop(state.gave_up_draining ? 0 : npc::settings_of(self).drain_timeout);
+  const npc::sink::SinkState &state = *self->state;
+  self->state->engine.stop(state.gave_up_draining ? 0 : npc::sink::settings_of(self).drain_timeout);
 }
 
 void refuse(GstNpcSink *self, const char *error) {
-  npc::SinkState &state = *self->state;
+  npc::sink::SinkState &state = *self->state;
   guint64 refused;
   {
     npc::ObjectLocker lock(self);
@@ -194,14 +194,15 @@ void refuse(GstNpcSink *self, const char *error) {
                         ("%" G_GUINT64_FORMAT " records were refused until now", refused));
 }
 
-std::optional<npc::Record> read_record(GstNpcSink *self, GstBuffer *buffer) {
+std::optional<npc::sink::Record> read_record(GstNpcSink *self, GstBuffer *buffer) {
   GstMapInfo map;
   if (gst_buffer_get_size(buffer) == 0 || !gst_buffer_map(buffer, &map, GST_MAP_READ)) {
     refuse(self, "The buffer holds no data.");
     return {};
   }
   std::string error;
-  auto record = npc::read_record({reinterpret_cast<const char *>(map.data), map.size}, &error);
+  auto record =
+      npc::sink::read_record({reinterpret_cast<const char *>(map.data), map.size}, &error);
   gst_buffer_unmap(buffer, &map);
   if (!record)
     refuse(self, error.c_str());
@@ -212,7 +213,7 @@ std::optional<npc::Record> read_record(GstNpcSink *self, GstBuffer *buffer) {
 
 static GstFlowReturn gst_npc_sink_render(GstBaseSink *base, GstBuffer *buffer) {
   GstNpcSink *self = GST_NPC_SINK(base);
-  npc::SinkState &state = *self->state;
+  npc::sink::SinkState &state = *self->state;
   {
     npc::ObjectLocker lock(self);
     state.received++;
@@ -235,9 +236,9 @@ static gboolean gst_npc_sink_event(GstBaseSink *base, GstEvent *event) {
   }
   if (GST_EVENT_TYPE(event) == GST_EVENT_EOS) {
     const gint64 begin = g_get_monotonic_time();
-    const GstClockTime timeout = npc::settings_of(self).drain_timeout;
+    const GstClockTime timeout = npc::sink::settings_of(self).drain_timeout;
     GstClockTime left = timeout;
-    while (drain(self, left) == npc::Drained::kInterrupted) {
+    while (drain(self, left) == npc::sink::Drained::kInterrupted) {
       // A pause waits here, and a flush or the way to READY ends it.
       if (gst_base_sink_wait_preroll(base) != GST_FLOW_OK) {
         gst_event_unref(event);
@@ -316,7 +317,7 @@ static void gst_npc_sink_class_init(GstNpcSinkClass *klass) {
 }
 
 static void gst_npc_sink_init(GstNpcSink *self) {
-  self->state = new npc::SinkState(GST_ELEMENT(self));
+  self->state = new npc::sink::SinkState(GST_ELEMENT(self));
   // Records are late by nature: the clock must not hold them.
   gst_base_sink_set_sync(GST_BASE_SINK(self), FALSE);
 }

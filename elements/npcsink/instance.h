@@ -16,7 +16,7 @@ G_DECLARE_FINAL_TYPE(GstNpcSink, gst_npc_sink, GST, NPC_SINK, GstBaseSink)
 
 G_END_DECLS
 
-namespace npc {
+namespace npc::sink {
 
 /// What users set.
 struct SinkElementSettings {
@@ -41,14 +41,14 @@ struct SinkState {
   WarningLimit refusals;
 };
 
-}  // namespace npc
+}  // namespace npc::sink
 
 struct _GstNpcSink {
   GstBaseSink parent;
-  npc::SinkState *state;
+  npc::sink::SinkState *state;
 };
 
-namespace npc {
+namespace npc::sink {
 
 /// What is set now.
 inline SinkElementSettings settings_of(GstNpcSink *self) {
@@ -56,4 +56,4 @@ inline SinkElementSettings settings_of(GstNpcSink *self) {
   return self->state->settings;
 }
 
-}  // namespace npc
+}  // namespace npc::sink

@@ -3,7 +3,7 @@
 // gstnpcsink.cpp.
 #include "npcsink/messages.h"
 
-namespace npc {
+namespace npc::sink {
 namespace {
 
 const char *name_of(UpdaterEvent::State state) {
@@ -105,4 +105,4 @@ GstStructure *structure_of_stats(guint64 received, guint64 refused, const StoreS
   return structure;
 }
 
-}  // namespace npc
+}  // namespace npc::sink

@@ -9,7 +9,7 @@
 #include "npcsink/store/storeevent.h"
 #include "npcsink/worker.h"
 
-namespace npc {
+namespace npc::sink {
 
 /// `npc-updater`: what the element message of that name holds. Transfer full.
 GstStructure *structure_of_event(const UpdaterEvent &event);
@@ -21,4 +21,4 @@ GstStructure *structure_of_event(const StoreEvent &event);
 GstStructure *structure_of_stats(guint64 received, guint64 refused, const StoreStats &store,
                                  const std::vector<UpdaterStats> &updaters);
 
-}  // namespace npc
+}  // namespace npc::sink

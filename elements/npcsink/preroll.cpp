@@ -2,7 +2,7 @@
 // Completes a state change without waiting in it.
 #include "npcsink/preroll.h"
 
-namespace npc {
+namespace npc::sink {
 
 void Preroll::start(GstBaseSink *sink) {
   // Not if it is off because somebody wants it so.
@@ -37,4 +37,4 @@ void Preroll::on_message(GstBaseSink *sink) {
     sink->need_preroll = FALSE;
 }
 
-}  // namespace npc
+}  // namespace npc::sink

@@ -6,7 +6,7 @@
 
 #include <atomic>
 
-namespace npc {
+namespace npc::sink {
 
 /// Lets the segment that precedes sparse data complete a sink's first change to PAUSED or PLAYING,
 /// as the first buffer does in other sinks, so that a pipeline does not wait for data to play. No
@@ -34,4 +34,4 @@ class Preroll {
   std::atomic<bool> completed_ = false;          // so async is off
 };
 
-}  // namespace npc
+}  // namespace npc::sink

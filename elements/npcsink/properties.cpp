@@ -34,8 +34,9 @@ GstStructure *make_stats(GstNpcSink *self) {
     received = self->state->received;
     refused = self->state->refused;
   }
-  const npc::SinkEngine &engine = self->state->engine;
-  return npc::structure_of_stats(received, refused, engine.store_stats(), engine.updater_stats());
+  const npc::sink::SinkEngine &engine = self->state->engine;
+  return npc::sink::structure_of_stats(received, refused, engine.store_stats(),
+                                       engine.updater_stats());
 }
 
 }  // namespace
@@ -44,7 +45,7 @@ static void gst_npc_sink_set_property(GObject *object, guint id, const GValue *v
                                       GParamSpec *pspec) {
   GstNpcSink *self = GST_NPC_SINK(object);
   npc::ObjectLocker lock(self);
-  npc::SinkElementSettings &settings = self->state->settings;
+  npc::sink::SinkElementSettings &settings = self->state->settings;
   const gchar *text = G_VALUE_HOLDS_STRING(value) ? g_value_get_string(value) : nullptr;
   if (id != PROP_DRAIN_TIMEOUT && GST_STATE(self) > GST_STATE_READY)
     GST_WARNING_OBJECT(self, "%s changes when the sink is next in READY", pspec->name);
@@ -73,19 +74,19 @@ static void gst_npc_sink_get_property(GObject *object, guint id, GValue *value, 
   GstNpcSink *self = GST_NPC_SINK(object);
   switch (id) {
     case PROP_UPDATERS:
-      g_value_set_string(value, npc::redact(npc::settings_of(self).engine.updaters).c_str());
+      g_value_set_string(value, npc::redact(npc::sink::settings_of(self).engine.updaters).c_str());
       break;
     case PROP_STORE:
-      g_value_set_string(value, npc::settings_of(self).engine.store.c_str());
+      g_value_set_string(value, npc::sink::settings_of(self).engine.store.c_str());
       break;
     case PROP_STORE_RETENTION:
-      g_value_set_uint64(value, npc::settings_of(self).engine.store_retention);
+      g_value_set_uint64(value, npc::sink::settings_of(self).engine.store_retention);
       break;
     case PROP_STORE_SIZE:
-      g_value_set_uint64(value, npc::settings_of(self).engine.store_size);
+      g_value_set_uint64(value, npc::sink::settings_of(self).engine.store_size);
       break;
     case PROP_DRAIN_TIMEOUT:
-      g_value_set_uint64(value, npc::settings_of(self).drain_timeout);
+      g_value_set_uint64(value, npc::sink::settings_of(self).drain_timeout);
       break;
     case PROP_STATS:
       g_value_take_boxed(value, make_stats(self));
@@ -111,13 +112,13 @@ static void gst_npc_sink_install_store_properties(GObjectClass *klass) {
           "store-retention", "Store retention",
           "How old a delivered record may be before it is deleted, in ns. 0: as old "
           "as store-size allows",
-          0, kMaxRetention, npc::SinkSettings().store_retention, kFlags));
+          0, kMaxRetention, npc::sink::SinkSettings().store_retention, kFlags));
   g_object_class_install_property(
       klass, PROP_STORE_SIZE,
       g_param_spec_uint64("store-size", "Store size",
                           "How large the file and its journal may grow, in bytes; then the oldest "
                           "records are deleted, delivered or not. A record takes about 500 bytes",
-                          kMinSize, kMaxSize, npc::SinkSettings().store_size, kFlags));
+                          kMinSize, kMaxSize, npc::sink::SinkSettings().store_size, kFlags));
 }
 
 void gst_npc_sink_install_properties(GObjectClass *klass) {
@@ -140,7 +141,7 @@ void gst_npc_sink_install_properties(GObjectClass *klass) {
       g_param_spec_uint64("drain-timeout", "Drain timeout",
                           "How long EOS and the way out of PAUSED wait for records that are not "
                           "delivered yet, in ns, at most a day. 0: not at all",
-                          0, kMaxDrainTimeout, npc::SinkElementSettings().drain_timeout,
+                          0, kMaxDrainTimeout, npc::sink::SinkElementSettings().drain_timeout,
                           static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
                                                    GST_PARAM_MUTABLE_PLAYING)));
   g_object_class_install_property(

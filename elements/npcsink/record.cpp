@@ -4,7 +4,7 @@
 
 #include <utility>
 
-namespace npc {
+namespace npc::sink {
 namespace {
 
 using Counts = std::shared_ptr<const GstNpcCounts>;
@@ -56,4 +56,4 @@ bool complete_record(Record &record) {
   return true;
 }
 
-}  // namespace npc
+}  // namespace npc::sink

@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-namespace npc {
+namespace npc::sink {
 
 /// One record of counts. Site, camera and boot are valid names, so they need escaping nowhere.
 /// (site, camera, boot, seq) names a record for ever.
@@ -40,4 +40,4 @@ std::optional<Record> read_record(std::string_view json, std::string *error);
 /// Returns false if it is none.
 bool complete_record(Record &record);
 
-}  // namespace npc
+}  // namespace npc::sink

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <string>
 
-namespace npc {
+namespace npc::sink {
 
 /// A record of a batch that the remote will never take, whenever it is sent.
 struct RefusedRecord {
@@ -13,4 +13,4 @@ struct RefusedRecord {
   std::string error;      ///< as a sentence
 };
 
-}  // namespace npc
+}  // namespace npc::sink

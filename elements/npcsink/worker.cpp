@@ -9,7 +9,7 @@
 #include "base/uri.h"
 #include "base/wait.h"
 
-namespace npc {
+namespace npc::sink {
 
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
@@ -240,4 +240,4 @@ void Worker::watch() {
   }
 }
 
-}  // namespace npc
+}  // namespace npc::sink

@@ -18,7 +18,7 @@
 #include "npcsink/store/store.h"
 #include "npcsink/updaters/updater.h"
 
-namespace npc {
+namespace npc::sink {
 
 /// How a worker waits and when it says that it is behind.
 struct WorkerOptions {
@@ -130,4 +130,4 @@ class Worker {
   std::jthread thread_;  // Last, so that it ends before what it uses.
 };
 
-}  // namespace npc
+}  // namespace npc::sink

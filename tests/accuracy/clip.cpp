@@ -17,6 +17,8 @@
 #include "npccount/core/tracker.h"
 #include "support/pipeline.h"
 
+using namespace npc::count;
+
 namespace npc::accuracy {
 namespace {
 

@@ -7,6 +7,8 @@
 
 #include "npccount/core/assignment.h"
 
+using namespace npc::count;
+
 namespace npc::accuracy {
 namespace {
 

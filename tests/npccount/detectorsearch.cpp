@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+using namespace npc::count;
+
 namespace npc::count {
 namespace {
 

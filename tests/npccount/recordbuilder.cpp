@@ -6,6 +6,8 @@
 
 #include <cstring>
 
+using namespace npc::count;
+
 namespace npc {
 namespace {
 

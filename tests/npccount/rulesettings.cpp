@@ -5,6 +5,8 @@
 #include <gst/gst.h>
 #include <gtest/gtest.h>
 
+using namespace npc::count;
+
 namespace npc {
 namespace {
 

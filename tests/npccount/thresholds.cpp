@@ -12,6 +12,8 @@
 #include "npccount/core/rules.h"
 #include "support/street.h"
 
+using namespace npc::count;
+
 namespace npc::count {
 namespace {
 

@@ -12,6 +12,8 @@
 
 #include "support/walk.h"
 
+using namespace npc::count;
+
 namespace npc::count {
 namespace {
 

@@ -9,6 +9,8 @@
 #include "npcdetect/detectors/detector.h"
 #include "npcdetect/detectors/light.h"
 
+using namespace npc::detect;
+
 namespace npc {
 namespace {
 

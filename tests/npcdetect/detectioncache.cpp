@@ -10,6 +10,8 @@
 #include <opencv2/imgproc.hpp>
 #include <utility>
 
+using namespace npc::detect;
+
 namespace npc {
 namespace {
 

@@ -9,6 +9,8 @@
 #include <fstream>
 #include <opencv2/imgproc.hpp>
 
+using namespace npc::detect;
+
 namespace npc {
 namespace {
 

@@ -10,6 +10,7 @@
 namespace {
 
 using namespace npc;
+using namespace npc::detect;
 
 constexpr std::int64_t kMs = 1'000'000;
 

@@ -15,6 +15,8 @@
 #include "npcdetect/detectors/labels.h"
 #include "npcdetect/detectors/modelfile.h"
 
+using namespace npc::detect;
+
 namespace npc {
 namespace {
 

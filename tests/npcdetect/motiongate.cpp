@@ -8,6 +8,8 @@
 
 #include "npcdetect/core/propagation.h"
 
+using namespace npc::detect;
+
 namespace npc {
 namespace {
 

@@ -9,6 +9,8 @@
 #include "npcdetect/detectors/labels.h"
 #include "npcdetect/detectors/outputs.h"
 
+using namespace npc::detect;
+
 namespace npc {
 namespace {
 

@@ -40,7 +40,7 @@ class CrashJournal : public testing::Test {
   // What the last one has left, but for lines of nonsense.
   Lines open(const std::string &store = "/counts.db") {
     journal_.reset();
-    journal_ = std::make_unique<npc::CrashJournal>(folder_, store);
+    journal_ = std::make_unique<npc::sink::CrashJournal>(folder_, store);
     Lines lines;
     journal_->recover([&lines](std::string line) {
       const bool good = line.starts_with("{");
@@ -53,7 +53,7 @@ class CrashJournal : public testing::Test {
 
   std::string why_not(const std::string &store = "/counts.db") {
     try {
-      npc::CrashJournal journal(folder_, store);
+      npc::sink::CrashJournal journal(folder_, store);
       journal.recover([](const std::string &) { return true; });
     } catch (const std::runtime_error &error) {
       return error.what();
@@ -66,7 +66,7 @@ class CrashJournal : public testing::Test {
   }
 
   std::string folder_;
-  std::unique_ptr<npc::CrashJournal> journal_;
+  std::unique_ptr<npc::sink::CrashJournal> journal_;
 };
 
 TEST_F(CrashJournal, KeepsWhatWasNotRemoved) {
@@ -191,7 +191,7 @@ TEST_F(CrashJournal, ExpiresWithItsStore) {
     ASSERT_EQ(utimensat(AT_FDCWD, file.c_str(), both, 0), 0);
   };
   const auto expire = [this](hours uptime) {
-    return npc::CrashJournal::expire(folder_, hours(24), uptime);
+    return npc::sink::CrashJournal::expire(folder_, hours(24), uptime);
   };
   const fs::path journal = made("gone/counts.db", "{1");
   EXPECT_TRUE(expire(hours(1000)).empty());
@@ -233,7 +233,7 @@ TEST_F(CrashJournal, IsNeverWithoutAName) {
   });
   for (int i = 0; i < 5000; i++) {
     try {
-      npc::CrashJournal mine(folder_, "/counts.db");
+      npc::sink::CrashJournal mine(folder_, "/counts.db");
       mine.recover([](const std::string &) { return false; });
       ASSERT_EQ(files().size(), 1u);
     } catch (const std::runtime_error &) {

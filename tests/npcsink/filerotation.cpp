@@ -18,8 +18,8 @@
 
 namespace {
 
-using npc::DeliveryResult;
-using npc::Record;
+using npc::sink::DeliveryResult;
+using npc::sink::Record;
 using npc::test::numbered;
 namespace fs = std::filesystem;
 
@@ -55,7 +55,7 @@ class FileRotation : public testing::Test {
   ~FileRotation() override { fs::remove_all(directory_); }
 
   void open(const std::string &query = {}) {
-    updater_ = npc::Registry::standard().make("file:" + path_ + query);
+    updater_ = npc::sink::Registry::standard().make("file:" + path_ + query);
     ASSERT_EQ(updater_->connect({}, {}).error(), "");
   }
   DeliveryResult write(int from, int to) {
@@ -77,7 +77,7 @@ class FileRotation : public testing::Test {
   }
 
   std::string directory_, path_;
-  std::unique_ptr<npc::Updater> updater_;
+  std::unique_ptr<npc::sink::Updater> updater_;
 };
 
 TEST_F(FileRotation, GoesOnInANewFile) {
@@ -158,7 +158,7 @@ TEST_F(FileRotation, DoesNotWaitForTheDiskUnasked) {
 }
 
 TEST_F(FileRotation, SaysWhatHasNoDisk) {
-  updater_ = npc::Registry::standard().make("file:/dev/null?fsync=1");
+  updater_ = npc::sink::Registry::standard().make("file:/dev/null?fsync=1");
   EXPECT_EQ(updater_->connect({}, {}).error(),
             "There is no disk behind \"/dev/null\": leave fsync out.");
 }

@@ -24,8 +24,8 @@
 
 namespace {
 
-using npc::Dispatcher;
-using npc::Drained;
+using npc::sink::Dispatcher;
+using npc::sink::Drained;
 using npc::test::eventually;
 using npc::test::numbered;
 using std::chrono::hours;
@@ -49,9 +49,10 @@ class FileUpdater : public testing::Test {
   std::string path(const std::string &name) const { return directory_ + "/" + name; }
 
   void start(const std::string &updaters) {
-    store_ = std::make_shared<npc::Store>(npc::StoreOptions(), [](const npc::StoreEvent &) {});
-    delivery_ = std::make_unique<Dispatcher>(updaters, npc::Registry::standard(), store_, options_,
-                                             [](const npc::UpdaterEvent &) {});
+    store_ = std::make_shared<npc::sink::Store>(npc::sink::StoreOptions(),
+                                                [](const npc::sink::StoreEvent &) {});
+    delivery_ = std::make_unique<Dispatcher>(updaters, npc::sink::Registry::standard(), store_,
+                                             options_, [](const npc::sink::UpdaterEvent &) {});
     delivery_->start();
   }
 
@@ -60,7 +61,7 @@ class FileUpdater : public testing::Test {
       store_->push(numbered(i));
   }
 
-  npc::UpdaterStats stats(std::size_t index = 0) { return delivery_->stats().at(index); }
+  npc::sink::UpdaterStats stats(std::size_t index = 0) { return delivery_->stats().at(index); }
 
   bool fails_with(const std::string &sentence) {
     const bool failed = eventually([&] { return stats().failed > 0; });
@@ -95,8 +96,8 @@ class FileUpdater : public testing::Test {
   }
 
   std::string directory_;
-  npc::WorkerOptions options_;
-  std::shared_ptr<npc::Store> store_;
+  npc::sink::WorkerOptions options_;
+  std::shared_ptr<npc::sink::Store> store_;
   std::unique_ptr<Dispatcher> delivery_;
 };
 
@@ -259,9 +260,9 @@ TEST_F(FileUpdater, BeginsALineAnewAfterOneThatAStopCut) {
   const int reader = open(path("pipe").c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
   ASSERT_GE(reader, 0);
   ASSERT_GE(fcntl(reader, F_SETPIPE_SZ, 4096), 4096);
-  const auto updater = npc::Registry::standard().make("file:" + path("pipe"));
+  const auto updater = npc::sink::Registry::standard().make("file:" + path("pipe"));
   ASSERT_EQ(updater->connect({}, {}).error(), "");
-  npc::Record longest = numbered(0);
+  npc::sink::Record longest = numbered(0);
   longest.json.resize(4096, ' ');
   {
     std::jthread delivering([&](std::stop_token stop) {
@@ -273,7 +274,7 @@ TEST_F(FileUpdater, BeginsALineAnewAfterOneThatAStopCut) {
   updater->close();
   EXPECT_EQ(read_from(reader, 4096), longest.json);
   ASSERT_EQ(updater->connect({}, {}).error(), "");
-  const npc::Record next = numbered(1);
+  const npc::sink::Record next = numbered(1);
   // Only once.
   for (const std::string before : {"\n", ""}) {
     EXPECT_EQ(updater->deliver(std::span(&next, 1), {}, {}).confirmed, 1u);

@@ -14,11 +14,11 @@
 
 namespace {
 
-using npc::DeliveryResult;
-using npc::GpioLine;
-using npc::GpioLineId;
-using npc::Record;
 using npc::Status;
+using npc::sink::DeliveryResult;
+using npc::sink::GpioLine;
+using npc::sink::GpioLineId;
+using npc::sink::Record;
 using npc::test::eventually;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
@@ -79,7 +79,7 @@ Record crossings(int count, milliseconds time = kNow) {
 class Gpio : public testing::Test {
  protected:
   void make(const std::string &uri) {
-    updater_ = npc::make_gpio_updater(
+    updater_ = npc::sink::make_gpio_updater(
         npc::parse_uri(uri),
         [this](const GpioLineId &place, std::unique_ptr<GpioLine> *line) {
           log_.place = place;
@@ -115,7 +115,7 @@ class Gpio : public testing::Test {
 
   Log log_;
   std::atomic<milliseconds> now_ = kNow;
-  std::unique_ptr<npc::Updater> updater_;
+  std::unique_ptr<npc::sink::Updater> updater_;
 };
 
 TEST_F(Gpio, FollowsACondition) {
@@ -317,11 +317,11 @@ TEST_F(Gpio, EndsAPulseWhenItStops) {
 // The real libgpiod: there is no such chip on any machine, and here perhaps none at all.
 TEST(GpioLines, ThatAreNotThereAreSaid) {
   std::unique_ptr<GpioLine> line;
-  EXPECT_EQ(npc::open_gpio_line({"no-such-chip", 3, false}, &line).error(),
+  EXPECT_EQ(npc::sink::open_gpio_line({"no-such-chip", 3, false}, &line).error(),
             "There is no GPIO chip \"no-such-chip\": gpiodetect lists the chips, each "
             "with name and label.");
   for (const char *path : {"/dev/no-such-chip", "/dev/null"}) {
-    EXPECT_EQ(npc::open_gpio_line({path, 3, false}, &line).error(),
+    EXPECT_EQ(npc::sink::open_gpio_line({path, 3, false}, &line).error(),
               "There is no GPIO chip \"" + std::string(path) +
                   "\": gpiodetect lists the chips, each with name and label.");
   }
@@ -329,17 +329,17 @@ TEST(GpioLines, ThatAreNotThereAreSaid) {
 
 TEST(GpioSentences, SayWhatToDo) {
   const GpioLineId place{"gpiochip0", 17, false};
-  EXPECT_EQ(npc::cannot_open_chip(place, EACCES),
+  EXPECT_EQ(npc::sink::cannot_open_chip(place, EACCES),
             "The GPIO chip \"gpiochip0\" may not be opened: add the user to the group gpio.");
-  EXPECT_EQ(npc::no_such_line(place, 8),
+  EXPECT_EQ(npc::sink::no_such_line(place, 8),
             "There is no line 17 of the GPIO chip \"gpiochip0\": it has 8 lines, from 0 on; "
             "gpioinfo lists them.");
-  EXPECT_EQ(npc::cannot_take_line(place, EBUSY, "led"),
+  EXPECT_EQ(npc::sink::cannot_take_line(place, EBUSY, "led"),
             "Line 17 of the GPIO chip \"gpiochip0\" is in use by \"led\": gpioinfo lists who uses "
             "what.");
-  EXPECT_EQ(npc::cannot_take_line(place, EINVAL, nullptr),
+  EXPECT_EQ(npc::sink::cannot_take_line(place, EINVAL, nullptr),
             "Line 17 of the GPIO chip \"gpiochip0\" cannot be an output: Invalid argument.");
-  EXPECT_EQ(npc::cannot_set_line(place, ENODEV),
+  EXPECT_EQ(npc::sink::cannot_set_line(place, ENODEV),
             "Line 17 of the GPIO chip \"gpiochip0\" cannot be set: No such device.");
 }
 

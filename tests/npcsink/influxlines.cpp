@@ -14,12 +14,12 @@
 
 namespace {
 
-using npc::DeliveryResult;
-using npc::HttpAnswer;
-using npc::InfluxLines;
-using npc::InfluxTarget;
-using npc::InfluxVerdict;
-using npc::Record;
+using npc::http::HttpAnswer;
+using npc::sink::DeliveryResult;
+using npc::sink::InfluxLines;
+using npc::sink::InfluxTarget;
+using npc::sink::InfluxVerdict;
+using npc::sink::Record;
 using npc::test::numbered;
 using Kind = InfluxVerdict::Kind;
 using std::chrono::hours;
@@ -222,7 +222,7 @@ struct Case {
 class Judgements : public testing::TestWithParam<Case> {};
 
 TEST_P(Judgements, AreRight) {
-  const InfluxVerdict verdict = npc::judge_lines(GetParam().answer, GetParam().place);
+  const InfluxVerdict verdict = npc::sink::judge_lines(GetParam().answer, GetParam().place);
   EXPECT_EQ(verdict.kind, GetParam().kind) << verdict.error;
   EXPECT_EQ(verdict.error, GetParam().error);
   EXPECT_EQ(verdict.pause, GetParam().pause);
@@ -319,14 +319,14 @@ TEST(Judgement, OfAPlaceWithoutAUserNamesNone) {
   InfluxTarget place = database();
   place.user.clear();
   for (const long status : {401, 403}) {
-    EXPECT_EQ(npc::judge_lines(answer(status), place).error,
+    EXPECT_EQ(npc::sink::judge_lines(answer(status), place).error,
               "InfluxDB at host:8086 wants a user name and a password: write "
               "influxdb://user@host/database?password-file=/path/to/file.");
   }
 }
 
 TEST(Judgement, FindsTheLinesInTheError) {
-  const auto verdict = npc::judge_lines(
+  const auto verdict = npc::sink::judge_lines(
       answer(400, R"({"error":"partial write: unable to parse 'npc bad': invalid field format\n)"
                   R"(unable to parse 'npc, =2 5': missing tag key dropped=0"})"),
       database());
@@ -338,24 +338,24 @@ TEST(Judgement, FindsTheLinesInTheError) {
 
   // Cut off, as a proxy might.
   const auto cut =
-      npc::judge_lines(answer(400, R"({"error":"unable to parse 'npc bad"})"), database());
+      npc::sink::judge_lines(answer(400, R"({"error":"unable to parse 'npc bad"})"), database());
   EXPECT_EQ(cut.kind, Kind::kBadLines);
   EXPECT_TRUE(cut.bad_lines.empty());
 }
 
 TEST(Judgement, OfAProbeKnowsThatTwoWantsPoints) {
   const HttpAnswer empty = answer(400, R"({"code":"invalid","message":"writing requires points"})");
-  EXPECT_EQ(npc::judge_probe(empty, bucket()).kind, Kind::kTaken);
-  EXPECT_EQ(npc::judge_probe(empty, database()).kind, Kind::kFailed);
-  EXPECT_EQ(npc::judge_probe(answer(400, "<html>"), bucket()).kind, Kind::kFailed);
-  EXPECT_EQ(npc::judge_probe(answer(204), database()).kind, Kind::kTaken);
-  EXPECT_EQ(npc::judge_probe(answer(413), database()).kind, Kind::kFailed);
+  EXPECT_EQ(npc::sink::judge_probe(empty, bucket()).kind, Kind::kTaken);
+  EXPECT_EQ(npc::sink::judge_probe(empty, database()).kind, Kind::kFailed);
+  EXPECT_EQ(npc::sink::judge_probe(answer(400, "<html>"), bucket()).kind, Kind::kFailed);
+  EXPECT_EQ(npc::sink::judge_probe(answer(204), database()).kind, Kind::kTaken);
+  EXPECT_EQ(npc::sink::judge_probe(answer(413), database()).kind, Kind::kFailed);
 }
 
 TEST(Http, WritesWhatMayStandInAnAddress) {
-  EXPECT_EQ(npc::percent_encoded("a b&c=d/é~"), "a%20b%26c%3Dd%2F%C3%A9~");
-  EXPECT_EQ(npc::printable("two\nlines\x01.\n"), "two lines");
-  EXPECT_EQ(npc::printable(std::string(300, 'a')), std::string(200, 'a') + "…");
+  EXPECT_EQ(npc::http::percent_encoded("a b&c=d/é~"), "a%20b%26c%3Dd%2F%C3%A9~");
+  EXPECT_EQ(npc::http::printable("two\nlines\x01.\n"), "two lines");
+  EXPECT_EQ(npc::http::printable(std::string(300, 'a')), std::string(200, 'a') + "…");
 }
 
 }  // namespace

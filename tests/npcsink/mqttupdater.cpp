@@ -19,8 +19,8 @@
 
 namespace {
 
-using npc::Dispatcher;
-using npc::Drained;
+using npc::sink::Dispatcher;
+using npc::sink::Drained;
 using npc::test::eventually;
 using npc::test::numbered;
 using std::chrono::hours;
@@ -31,9 +31,10 @@ class MqttUpdater : public testing::Test {
   MqttUpdater() { options_.retry_first = options_.retry_last = hours(1); }
 
   void start(const std::string &updaters) {
-    store_ = std::make_shared<npc::Store>(npc::StoreOptions(), [](const npc::StoreEvent &) {});
-    delivery_ = std::make_unique<Dispatcher>(updaters, npc::Registry::standard(), store_, options_,
-                                             [](const npc::UpdaterEvent &) {});
+    store_ = std::make_shared<npc::sink::Store>(npc::sink::StoreOptions(),
+                                                [](const npc::sink::StoreEvent &) {});
+    delivery_ = std::make_unique<Dispatcher>(updaters, npc::sink::Registry::standard(), store_,
+                                             options_, [](const npc::sink::UpdaterEvent &) {});
     delivery_->start();
     store_->push(numbered(0));
   }
@@ -43,9 +44,9 @@ class MqttUpdater : public testing::Test {
     return delivery_->stats()[0].last_error;
   }
 
-  npc::WorkerOptions options_;
+  npc::sink::WorkerOptions options_;
   npc::test::Listener server_;
-  std::shared_ptr<npc::Store> store_;
+  std::shared_ptr<npc::sink::Store> store_;
   std::unique_ptr<Dispatcher> delivery_;
 };
 

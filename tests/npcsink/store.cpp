@@ -11,7 +11,7 @@
 
 namespace {
 
-using npc::Record;
+using npc::sink::Record;
 using npc::test::eventually;
 using npc::test::numbered;
 using npc::test::numbers;
@@ -120,7 +120,7 @@ TEST_F(Store, DropsARecordSeenTwice) {
   EXPECT_EQ(deliver_all(), expected);
   // A drain waits for no record that will never be.
   push(0, 3);
-  EXPECT_EQ(store_->drain(seconds(60)), npc::Drained::kAll);
+  EXPECT_EQ(store_->drain(seconds(60)), npc::sink::Drained::kAll);
 }
 
 TEST_F(Store, HoldsUpWhoIsFasterThanTheDisk) {
@@ -198,7 +198,7 @@ TEST_F(Store, SetsRefusedRecordsAside) {
   cursor();
   push(0, 1200);
   auto taken = cursor().take(1200, milliseconds(0), {});
-  std::vector<npc::RefusedRecord> refused;
+  std::vector<npc::sink::RefusedRecord> refused;
   for (std::size_t i = 0; i < 1200; i += 2)
     refused.push_back({i, "Number " + std::to_string(i) + " is even."});
   cursor().acknowledge(1200, refused);

@@ -17,7 +17,7 @@
 namespace {
 
 namespace fs = std::filesystem;
-using npc::Record;
+using npc::sink::Record;
 using npc::test::change;
 using npc::test::eventually;
 using npc::test::numbered;
@@ -265,7 +265,7 @@ TEST_F(StoreFaults, TellsOfAReplacementBeforeItStoresWhatCame) {
   damage(options_.path, 0, "This is not a database at all.");
   std::promise<void> pushed;
   std::promise<std::uint64_t> unstored;
-  store_ = std::make_shared<npc::Store>(options_, [&](const npc::StoreEvent &event) {
+  store_ = std::make_shared<npc::sink::Store>(options_, [&](const npc::sink::StoreEvent &event) {
     if (event.state == State::kFailing)
       pushed.get_future().wait();
     else if (event.state == State::kReplaced)
@@ -375,10 +375,10 @@ bool complete_made(Record &record) {
 
 // Pushes and delivers until it is killed. What was pushed is said on `pushed`, what was delivered
 // is in the file `delivered`.
-[[noreturn]] void live(npc::StoreOptions options, int run, int pushed,
+[[noreturn]] void live(npc::sink::StoreOptions options, int run, int pushed,
                        const std::string &delivered) {
-  auto store = std::make_shared<npc::Store>(options, [](const npc::StoreEvent &) {});
-  npc::Cursor cursor(store, "a", false);
+  auto store = std::make_shared<npc::sink::Store>(options, [](const npc::sink::StoreEvent &) {});
+  npc::sink::Cursor cursor(store, "a", false);
   std::thread([&] {
     std::ofstream file(delivered, std::ios::app);
     for (;;) {

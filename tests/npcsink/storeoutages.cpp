@@ -397,7 +397,7 @@ TEST_F(StoreOutages, SaysThatTheDiskHangs) {
   ASSERT_TRUE(eventually([this] {
     deliver(100, 100);
     const auto all = events();
-    return std::any_of(all.begin(), all.end(), [this](const npc::StoreEvent &event) {
+    return std::any_of(all.begin(), all.end(), [this](const npc::sink::StoreEvent &event) {
       return event.state == State::kFailing &&
              event.reason == "The disk of the store \"" + options_.path + "\" does not answer.";
     });

@@ -22,9 +22,9 @@
 
 namespace {
 
-using npc::DeliveryResult;
 using npc::Descriptor;
-using npc::Record;
+using npc::sink::DeliveryResult;
+using npc::sink::Record;
 using npc::test::eventually;
 using npc::test::numbered;
 using std::chrono::milliseconds;
@@ -45,7 +45,7 @@ class UnixUpdater : public testing::Test {
   ~UnixUpdater() override { std::filesystem::remove_all(directory_); }
 
   void make(const std::string &query = {}, milliseconds timeout = kLong) {
-    updater_ = npc::make_unix_updater(npc::parse_uri("unix:" + path_ + query), timeout);
+    updater_ = npc::sink::make_unix_updater(npc::parse_uri("unix:" + path_ + query), timeout);
   }
 
   void listen(int type = SOCK_STREAM, int backlog = 10) {
@@ -95,7 +95,7 @@ class UnixUpdater : public testing::Test {
 
   std::string directory_, path_;
   std::vector<Record> records_;
-  std::unique_ptr<npc::Updater> updater_;
+  std::unique_ptr<npc::sink::Updater> updater_;
   Descriptor listener_;
   DeliveryResult outcome_;
 };
@@ -194,7 +194,7 @@ TEST_F(UnixUpdater, LosesPatienceWithAReaderThatDoesNotRead) {
 TEST_F(UnixUpdater, LosesPatienceWithAListenerThatDoesNotAccept) {
   listen(SOCK_STREAM, 0);
   std::string failure;
-  std::vector<std::unique_ptr<npc::Updater>> waiting;
+  std::vector<std::unique_ptr<npc::sink::Updater>> waiting;
   for (int i = 0; i < 5 && failure.empty(); i++) {
     make("", milliseconds(100));
     failure = updater_->connect({}, {}).error();

@@ -16,12 +16,12 @@
 
 namespace {
 
-using npc::DeliveryResult;
-using npc::Drained;
 using npc::Status;
+using npc::sink::DeliveryResult;
+using npc::sink::Drained;
 using npc::test::eventually;
 using npc::test::numbered;
-using State = npc::UpdaterEvent::State;
+using State = npc::sink::UpdaterEvent::State;
 using std::chrono::hours;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
@@ -35,7 +35,7 @@ class UpdaterBacklog : public npc::test::Updaters {
   bool said(State state) {
     const auto events = this->events();
     return std::any_of(events.begin(), events.end(),
-                       [&](const npc::UpdaterEvent &event) { return event.state == state; });
+                       [&](const npc::sink::UpdaterEvent &event) { return event.state == state; });
   }
 };
 
@@ -60,7 +60,7 @@ TEST_F(UpdaterBacklog, DropTheOldestAndCountThem) {
   EXPECT_EQ(this->stats().dropped, stats.dropped);
 
   const auto events = this->events();
-  EXPECT_TRUE(std::any_of(events.begin(), events.end(), [](const npc::UpdaterEvent &event) {
+  EXPECT_TRUE(std::any_of(events.begin(), events.end(), [](const npc::sink::UpdaterEvent &event) {
     return event.state == State::kDropped && event.stats.dropped > 0;
   }));
 }
@@ -103,7 +103,7 @@ TEST_F(UpdaterBacklog, SayHowFarTheyAreBehind) {
   push(1, 1000);
   const auto backlogs = [this] {
     std::vector<std::uint64_t> pending;
-    for (const npc::UpdaterEvent &event : events()) {
+    for (const npc::sink::UpdaterEvent &event : events()) {
       if (event.state == State::kBacklog)
         pending.push_back(event.stats.pending);
     }
@@ -143,9 +143,9 @@ TEST_F(UpdaterBacklog, SayHowLongTheyAreBehind) {
   make("one:a");
   delivery_->start();
   push(0, 1);
-  npc::UpdaterStats said;
+  npc::sink::UpdaterStats said;
   ASSERT_TRUE(eventually([&] {
-    for (const npc::UpdaterEvent &event : events()) {
+    for (const npc::sink::UpdaterEvent &event : events()) {
       if (event.state == State::kBacklog)
         said = event.stats;
     }

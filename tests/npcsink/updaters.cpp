@@ -14,13 +14,13 @@
 
 namespace {
 
-using npc::DeliveryResult;
-using npc::Drained;
 using npc::Status;
+using npc::sink::DeliveryResult;
+using npc::sink::Drained;
 using npc::test::eventually;
 using npc::test::numbered;
 using npc::test::Updaters;
-using State = npc::UpdaterEvent::State;
+using State = npc::sink::UpdaterEvent::State;
 using std::chrono::hours;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
@@ -90,7 +90,7 @@ TEST_F(Updaters, SayOnceThatAnOpenWayTakesNothing) {
   EXPECT_EQ(one_.connected(), 11);
   delivery_->stop();
   std::vector<std::string> said;
-  for (const npc::UpdaterEvent &event : events())
+  for (const npc::sink::UpdaterEvent &event : events())
     said.push_back(event.stats.connected ? "connected" : event.reason);
   EXPECT_EQ(said, (std::vector<std::string>{"connected", "The disk is full.", "connected",
                                             "The sink was stopped."}));
@@ -195,7 +195,7 @@ TEST_F(Updaters, GoOnAfterAPauseWithoutAFailure) {
 }
 
 TEST_F(Updaters, SetAsideWhatIsRefused) {
-  const auto refuses = [](std::size_t confirmed, std::vector<npc::RefusedRecord> refused) {
+  const auto refuses = [](std::size_t confirmed, std::vector<npc::sink::RefusedRecord> refused) {
     DeliveryResult outcome;
     outcome.confirmed = confirmed;
     outcome.refused = std::move(refused);
@@ -213,7 +213,7 @@ TEST_F(Updaters, SetAsideWhatIsRefused) {
   EXPECT_EQ(stats().delivered, 6u);
   EXPECT_EQ(stats().dropped, 0u);
   std::vector<std::string> reasons;
-  for (const npc::UpdaterEvent &event : events()) {
+  for (const npc::sink::UpdaterEvent &event : events()) {
     if (event.state == State::kRefused)
       reasons.push_back(event.reason);
   }

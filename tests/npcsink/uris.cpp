@@ -15,8 +15,8 @@
 
 namespace {
 
-using npc::Registry;
 using npc::UriError;
+using npc::sink::Registry;
 
 struct Good {
   const char *text;

@@ -16,6 +16,15 @@
 
 namespace npc::test {
 
+using sink::Dispatcher;
+using sink::Registry;
+using sink::Store;
+using sink::StoreEvent;
+using sink::StoreOptions;
+using sink::UpdaterEvent;
+using sink::UpdaterStats;
+using sink::WorkerOptions;
+
 class Updaters : public testing::Test {
  protected:
   Updaters() {

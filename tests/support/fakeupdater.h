@@ -17,6 +17,12 @@
 
 namespace npc::test {
 
+using sink::BacklogStats;
+using sink::DeliveryResult;
+using sink::Record;
+using sink::Updater;
+using sink::UpdaterContext;
+
 /// What a fake updater is told to do, and what it saw; shared with the test.
 struct Script {
   std::mutex mutex;

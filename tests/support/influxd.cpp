@@ -14,6 +14,8 @@
 #include "support/waiting.h"
 #include "transport/http/http.h"
 
+using namespace npc::http;
+
 namespace npc::test {
 namespace {
 

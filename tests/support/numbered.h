@@ -10,6 +10,9 @@
 
 namespace npc::test {
 
+using sink::read_record;
+using sink::Record;
+
 /// A record whose text has this number; the texts sort as the numbers do.
 inline Record numbered(int number, const std::string &camera = "door") {
   char text[32];

@@ -22,6 +22,13 @@
 
 namespace npc::test {
 
+using sink::Cursor;
+using sink::DatabaseError;
+using sink::Record;
+using sink::Store;
+using sink::StoreEvent;
+using sink::StoreOptions;
+
 using Numbers = std::vector<std::int64_t>;
 
 inline Numbers numbers(std::int64_t from, std::int64_t to) {

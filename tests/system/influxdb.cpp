@@ -20,8 +20,8 @@
 
 namespace {
 
-using npc::DeliveryResult;
-using npc::Record;
+using npc::sink::DeliveryResult;
+using npc::sink::Record;
 using npc::test::Authority;
 using npc::test::eventually;
 using npc::test::Influxd;
@@ -50,8 +50,8 @@ std::vector<Record> plain_records(int count) {
   return all;
 }
 
-std::unique_ptr<npc::Updater> make(const std::string &uri) {
-  return npc::Registry::standard().make(uri);
+std::unique_ptr<npc::sink::Updater> make(const std::string &uri) {
+  return npc::sink::Registry::standard().make(uri);
 }
 
 class Influx : public testing::Test {

@@ -22,8 +22,8 @@
 
 namespace {
 
-using npc::DeliveryResult;
-using npc::Record;
+using npc::sink::DeliveryResult;
+using npc::sink::Record;
 using npc::test::eventually;
 using npc::test::InfluxFake;
 using npc::test::numbered;
@@ -37,7 +37,7 @@ class InfluxFaults : public testing::Test {
     if (!npc::test::have_program("python3"))
       GTEST_SKIP() << "python3 is not installed";
     ASSERT_TRUE(fake_.started());
-    updater_ = npc::Registry::standard().make(fake_.uri());
+    updater_ = npc::sink::Registry::standard().make(fake_.uri());
     for (int i = 0; i < 100; i++)
       records_.push_back(numbered(i));
   }
@@ -53,7 +53,7 @@ class InfluxFaults : public testing::Test {
   }
 
   InfluxFake fake_;
-  std::unique_ptr<npc::Updater> updater_;
+  std::unique_ptr<npc::sink::Updater> updater_;
   std::vector<Record> records_;
 };
 
@@ -80,7 +80,7 @@ TEST_F(InfluxFaults, OfTheTokenAreSaid) {
   const std::string other =
       "influxdb://" + fake_.host() +
       "/?org=my%20home&bucket=npc&token-file=" + (fake_.directory() / "other");
-  EXPECT_EQ(npc::Registry::standard().make(other)->connect({}, {}).error(),
+  EXPECT_EQ(npc::sink::Registry::standard().make(other)->connect({}, {}).error(),
             "InfluxDB at " + fake_.host() +
                 " refused the token: check what is in the token file, and that the token may write "
                 "to the bucket \"npc\" of the organization \"my home\".");
@@ -102,7 +102,7 @@ TEST_F(InfluxFaults, OfTheTokenAreSaid) {
 TEST_F(InfluxFaults, OfTheBucketAreSaid) {
   const std::string other = "influxdb://" + fake_.host() +
                             "/?org=my%20home&bucket=birds&token-file=" + fake_.token_file();
-  EXPECT_EQ(npc::Registry::standard().make(other)->connect({}, {}).error(),
+  EXPECT_EQ(npc::sink::Registry::standard().make(other)->connect({}, {}).error(),
             "InfluxDB at " + fake_.host() +
                 " has not the bucket \"birds\" of the organization \"my home\": check the names "
                 "(bucket not found), or create it: influx bucket create --org 'my home' --name "
@@ -177,17 +177,17 @@ TEST_F(InfluxFaults, OfALineAreSetAside) {
 }
 
 TEST_F(InfluxFaults, OfAServerThatDripsEnd) {
-  npc::HttpSettings settings;
+  npc::http::HttpSettings settings;
   settings.server = fake_.host();
   settings.token = npc::test::content_of(fake_.token_file());
   settings.token.resize(settings.token.find_last_not_of('\n') + 1);
   settings.timeout = milliseconds(500);
-  npc::HttpClient client(settings);
+  npc::http::HttpClient client(settings);
   fake_.tell({R"({"drip":true})"});
   const std::string url =
       "http://" + fake_.host() + "/api/v2/write?org=my%20home&bucket=npc&precision=ns";
-  const std::string lines = npc::gzipped(records_[0].line_protocol + "\n");
-  npc::HttpAnswer answer = client.post(url, lines, true, {});
+  const std::string lines = npc::http::gzipped(records_[0].line_protocol + "\n");
+  npc::http::HttpAnswer answer = client.post(url, lines, true, {});
   EXPECT_EQ(answer.status, 0);
   EXPECT_TRUE(answer.slow);
   EXPECT_EQ(answer.result.error(),
@@ -211,7 +211,7 @@ TEST_F(InfluxFaults, OfAServerThatHangsDoNotHoldUpAStop) {
 
 TEST(InfluxHosts, ThatNobodyAnswersForDoNotHoldUpAStop) {
   // An address that is for documentation only.
-  const auto updater = npc::Registry::standard().make("influxdb://192.0.2.1/npc");
+  const auto updater = npc::sink::Registry::standard().make("influxdb://192.0.2.1/npc");
   npc::Status status;
   {
     std::jthread connecting([&](std::stop_token stop) { status = updater->connect({}, stop); });

@@ -6,7 +6,7 @@
 
 #include "npcdetect/core/stopwatch.h"
 
-namespace npc {
+namespace npc::detect {
 namespace {
 
 // The share of `confidence` from which a detection is passed on as weak.
@@ -159,4 +159,4 @@ std::vector<Detection> Analyser::standing() const {
   return all;
 }
 
-}  // namespace npc
+}  // namespace npc::detect

@@ -14,7 +14,7 @@
 #include "npcdetect/core/schedule.h"
 #include "npcdetect/detectors/detector.h"
 
-namespace npc {
+namespace npc::detect {
 
 /// The properties of npcdetect that may change from frame to frame. Times are in ns.
 struct AnalysisSettings {
@@ -113,4 +113,4 @@ class Analyser {
   std::vector<Polygon> masks_;
 };
 
-}  // namespace npc
+}  // namespace npc::detect

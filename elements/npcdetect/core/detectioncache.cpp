@@ -7,7 +7,7 @@
 
 #include "npcdetect/core/propagation.h"
 
-namespace npc {
+namespace npc::detect {
 namespace {
 
 // Beyond these shares, changed cells of all cells and crops of the picture, the whole is looked at.
@@ -269,4 +269,4 @@ void DetectionCache::forget() {
   known_.clear();
 }
 
-}  // namespace npc
+}  // namespace npc::detect

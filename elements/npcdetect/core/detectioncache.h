@@ -10,7 +10,7 @@
 #include "npcdetect/core/motiongate.h"
 #include "npcdetect/detectors/detector.h"
 
-namespace npc {
+namespace npc::detect {
 
 /// A part of the picture that a detector is given.
 struct CropRegion {
@@ -81,4 +81,4 @@ class DetectionCache {
   std::vector<Known> known_;
 };
 
-}  // namespace npc
+}  // namespace npc::detect

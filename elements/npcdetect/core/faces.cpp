@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-namespace npc {
+namespace npc::detect {
 namespace {
 
 // Faces are looked for in frames of at most so many rows.
@@ -191,4 +191,4 @@ void Faces::forget(const cv::Mat &blank) {
     finder_->find(picture, {finder_->least(), static_cast<float>(blank.rows)}, 0.5f, ignored);
 }
 
-}  // namespace npc
+}  // namespace npc::detect

@@ -8,7 +8,7 @@
 
 #include "npcdetect/detectors/facefinder.h"
 
-namespace npc {
+namespace npc::detect {
 
 /// Keeps the faces of a scene. People's upper parts are searched a few times a second, the whole
 /// picture at a lower rate and for large faces only: those who are too close for all of them to be
@@ -71,4 +71,4 @@ class Faces {
   static constexpr double kNever = -1e18;
 };
 
-}  // namespace npc
+}  // namespace npc::detect

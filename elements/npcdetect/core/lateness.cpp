@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace npc {
+namespace npc::detect {
 namespace {
 
 // Less is jitter.
@@ -68,4 +68,4 @@ void LatenessMonitor::looked(std::int64_t begin, std::int64_t end) {
   next_look_ = std::max(kLookEvery, (end - begin) * (kShareOfLooks - 1));
 }
 
-}  // namespace npc
+}  // namespace npc::detect

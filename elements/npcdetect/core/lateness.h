@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <optional>
 
-namespace npc {
+namespace npc::detect {
 
 /// How a frame goes on from the one before, by its timestamp and by the clock.
 enum class Step { onward, back, ahead };
@@ -58,4 +58,4 @@ class LatenessMonitor {
   std::int64_t next_look_ = kLookEvery;  // after it, where all is late
 };
 
-}  // namespace npc
+}  // namespace npc::detect

@@ -4,7 +4,7 @@
 
 #include <opencv2/imgproc.hpp>
 
-namespace npc {
+namespace npc::detect {
 
 void blacken(cv::Mat &picture, const std::vector<Polygon> &masks) {
   for (const Polygon &mask : masks) {
@@ -17,4 +17,4 @@ void blacken(cv::Mat &picture, const std::vector<Polygon> &masks) {
   }
 }
 
-}  // namespace npc
+}  // namespace npc::detect

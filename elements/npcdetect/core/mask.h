@@ -5,7 +5,7 @@
 #include <opencv2/core.hpp>
 #include <vector>
 
-namespace npc {
+namespace npc::detect {
 
 /// A polygon whose corners are in fractions of the upright frame.
 using Polygon = std::vector<cv::Point2f>;
@@ -13,4 +13,4 @@ using Polygon = std::vector<cv::Point2f>;
 /// Blackens `masks` in `picture`, which is a frame in any size.
 void blacken(cv::Mat &picture, const std::vector<Polygon> &masks);
 
-}  // namespace npc
+}  // namespace npc::detect

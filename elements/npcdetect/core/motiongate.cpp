@@ -7,7 +7,7 @@
 #include <opencv2/imgproc.hpp>
 #include <utility>
 
-namespace npc {
+namespace npc::detect {
 namespace {
 
 // Levels of 256 that a cell must differ by, at least and at most. Below, detectors see nothing
@@ -117,4 +117,4 @@ void MotionGate::wipe() {
   unlearnt_ = 0;
 }
 
-}  // namespace npc
+}  // namespace npc::detect

@@ -4,7 +4,7 @@
 
 #include <opencv2/core.hpp>
 
-namespace npc {
+namespace npc::detect {
 
 /// Compares the brightness of cells with what it was when a detector last looked there: not with a
 /// background that is learnt, so who stands for an hour is as well known as who stands for a
@@ -54,4 +54,4 @@ class MotionGate {
   cv::Mat changed_, moving_, scratch_, difference_, below_;
 };
 
-}  // namespace npc
+}  // namespace npc::detect

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <opencv2/video/tracking.hpp>
 
-namespace npc {
+namespace npc::detect {
 namespace {
 
 // Points of a box: at most so many across and down.
@@ -78,4 +78,4 @@ void propagate_boxes(const cv::Mat &before, const cv::Mat &now, const cv::Mat &m
       level.setTo(0);
 }
 
-}  // namespace npc
+}  // namespace npc::detect

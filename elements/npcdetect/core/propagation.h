@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-namespace npc {
+namespace npc::detect {
 
 /// Moves each of `boxes`, in units of cells, by the median of the ways of points in it (sparse
 /// optical flow of Lucas and Kanade, forward and back), found between the cells of two frames.
@@ -14,4 +14,4 @@ namespace npc {
 void propagate_boxes(const cv::Mat &before, const cv::Mat &now, const cv::Mat &moving,
                      std::span<cv::Rect2f> boxes);
 
-}  // namespace npc
+}  // namespace npc::detect

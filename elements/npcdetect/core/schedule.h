@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <optional>
 
-namespace npc {
+namespace npc::detect {
 
 /// A grid of times that are `interval` apart, so that frames that come a little late do not make
 /// the mean distance longer. Times are in ns.
@@ -35,4 +35,4 @@ class Schedule {
   std::optional<std::uint64_t> last_, next_;
 };
 
-}  // namespace npc
+}  // namespace npc::detect

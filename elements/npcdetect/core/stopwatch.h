@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <utility>
 
-namespace npc {
+namespace npc::detect {
 
 /// Measures one step after the other.
 class Stopwatch {
@@ -23,4 +23,4 @@ class Stopwatch {
   Clock::time_point last_ = Clock::now();
 };
 
-}  // namespace npc
+}  // namespace npc::detect

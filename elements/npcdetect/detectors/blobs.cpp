@@ -7,7 +7,7 @@
 #include <limits>
 #include <opencv2/imgproc.hpp>
 
-namespace npc {
+namespace npc::detect {
 namespace {
 
 // What is hidden for longer is another blob when it comes back.
@@ -188,4 +188,4 @@ std::vector<Blob> Blobs::update(const cv::Mat &mask, double step) {
   return blobs;
 }
 
-}  // namespace npc
+}  // namespace npc::detect

@@ -5,7 +5,7 @@
 #include <opencv2/core.hpp>
 #include <vector>
 
-namespace npc {
+namespace npc::detect {
 
 /// One moving thing in a picture.
 struct Blob {
@@ -59,4 +59,4 @@ class Blobs {
   std::vector<Known> known_;
 };
 
-}  // namespace npc
+}  // namespace npc::detect

@@ -7,7 +7,7 @@
 #include "npcdetect/detectors/facefinder.h"
 #include "npcdetect/detectors/modelfile.h"
 
-namespace npc {
+namespace npc::detect {
 namespace {
 
 constexpr const char *kDirectories[] = {
@@ -89,4 +89,4 @@ std::unique_ptr<FaceFinder> make_cascade(const std::string &path) {
                           ": install the package opencv-data, or set face-model to a cascade.");
 }
 
-}  // namespace npc
+}  // namespace npc::detect

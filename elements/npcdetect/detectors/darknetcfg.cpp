@@ -10,7 +10,7 @@
 
 #include "npcdetect/detectors/detector.h"
 
-namespace npc {
+namespace npc::detect {
 namespace {
 
 // All limits are far beyond any detector that is in use, and far below what harms.
@@ -297,4 +297,4 @@ DarknetCfg read_darknet_cfg(std::string_view text, const std::string &path) {
   return Reader(path).read(text);
 }
 
-}  // namespace npc
+}  // namespace npc::detect

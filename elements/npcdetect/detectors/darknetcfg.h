@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace npc {
+namespace npc::detect {
 
 /// A configuration of which OpenCV can make a network.
 struct DarknetCfg {
@@ -21,4 +21,4 @@ struct DarknetCfg {
 /// if one is out of range.
 DarknetCfg read_darknet_cfg(std::string_view text, const std::string &path);
 
-}  // namespace npc
+}  // namespace npc::detect

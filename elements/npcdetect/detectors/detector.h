@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace npc {
+namespace npc::detect {
 
 /// One object in a picture.
 struct Detection {
@@ -96,4 +96,4 @@ std::unique_ptr<Detector> make_network(const DetectorSettings &settings);
 /// Whatever moves, by comparison with a background that is learned. Throws DetectorError.
 std::unique_ptr<Detector> make_motion(const DetectorSettings &settings);
 
-}  // namespace npc
+}  // namespace npc::detect

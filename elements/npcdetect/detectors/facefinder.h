@@ -9,7 +9,7 @@
 
 #include "npcdetect/detectors/detector.h"
 
-namespace npc {
+namespace npc::detect {
 
 /// How large a face may be: its width, in pixels of the picture.
 struct FaceSizes {
@@ -42,4 +42,4 @@ std::unique_ptr<FaceFinder> make_cascade(const std::string &path);
 /// YuNet from the ONNX file at `path`. Throws DetectorError.
 std::unique_ptr<FaceFinder> make_yunet(const std::string &path);
 
-}  // namespace npc
+}  // namespace npc::detect

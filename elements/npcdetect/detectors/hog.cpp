@@ -8,7 +8,7 @@
 
 #include "npcdetect/detectors/detector.h"
 
-namespace npc {
+namespace npc::detect {
 namespace {
 
 // How much of the 64x128 window a person fills: about 16 pixels are left free on each side (Dalal
@@ -121,4 +121,4 @@ std::unique_ptr<Detector> make_hog(const DetectorSettings &settings) {
   return std::make_unique<Hog>(settings.input);
 }
 
-}  // namespace npc
+}  // namespace npc::detect

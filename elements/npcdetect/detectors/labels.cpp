@@ -7,7 +7,7 @@
 #include "npcdetect/detectors/detector.h"
 #include "npcdetect/detectors/modelfile.h"
 
-namespace npc {
+namespace npc::detect {
 namespace {
 // As GST_NPC_NAME_MAX, which a core without GStreamer cannot see.
 constexpr std::size_t kNameMax = 64;
@@ -74,4 +74,4 @@ std::vector<std::string> read_labels(const std::string &path) {
   return labels;
 }
 
-}  // namespace npc
+}  // namespace npc::detect

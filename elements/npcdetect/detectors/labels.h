@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-namespace npc {
+namespace npc::detect {
 
 /// The 80 classes of the COCO data set, in the order in which networks number them.
 const std::vector<std::string> &coco_labels();
@@ -18,4 +18,4 @@ std::string label_as_name(std::string_view text);
 /// One label a line, from the file at `path`. Throws DetectorError.
 std::vector<std::string> read_labels(const std::string &path);
 
-}  // namespace npc
+}  // namespace npc::detect

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <vector>
 
-namespace npc {
+namespace npc::detect {
 namespace {
 
 // Between these a camera's answer to light is about linear.
@@ -93,4 +93,4 @@ std::optional<Light> compare_light(const cv::Mat &now, const cv::Mat &before,
   return light;
 }
 
-}  // namespace npc
+}  // namespace npc::detect

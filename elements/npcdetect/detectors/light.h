@@ -5,7 +5,7 @@
 #include <opencv2/core.hpp>
 #include <optional>
 
-namespace npc {
+namespace npc::detect {
 
 /// What turns the brightness of one picture into that of another: gain * value + offset.
 struct Light {
@@ -19,4 +19,4 @@ struct Light {
 /// same scene.
 std::optional<Light> compare_light(const cv::Mat &now, const cv::Mat &before, const cv::Mat &still);
 
-}  // namespace npc
+}  // namespace npc::detect

@@ -16,7 +16,7 @@
 #include "npcdetect/detectors/darknetcfg.h"
 #include "npcdetect/detectors/detector.h"
 
-namespace npc {
+namespace npc::detect {
 namespace {
 
 // A larger file is a mistake, not a model that a small computer could run.
@@ -169,4 +169,4 @@ Model load_model(const std::string &path) {
   }
 }
 
-}  // namespace npc
+}  // namespace npc::detect

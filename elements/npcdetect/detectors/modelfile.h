@@ -5,7 +5,7 @@
 #include <opencv2/dnn/dnn.hpp>
 #include <string>
 
-namespace npc {
+namespace npc::detect {
 
 struct Model {
   cv::dnn::Net net;
@@ -21,4 +21,4 @@ std::string read_file(const std::string &path, std::size_t most, const std::stri
 /// Throws DetectorError.
 Model load_model(const std::string &path);
 
-}  // namespace npc
+}  // namespace npc::detect

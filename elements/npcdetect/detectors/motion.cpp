@@ -13,7 +13,7 @@
 #include "npcdetect/detectors/detector.h"
 #include "npcdetect/detectors/light.h"
 
-namespace npc {
+namespace npc::detect {
 namespace {
 
 // Blobs need no more rows than this, and the cost grows with them.
@@ -242,4 +242,4 @@ std::unique_ptr<Detector> make_motion(const DetectorSettings &settings) {
   return std::make_unique<Motion>(settings);
 }
 
-}  // namespace npc
+}  // namespace npc::detect

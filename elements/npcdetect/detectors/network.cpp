@@ -10,7 +10,7 @@
 #include "npcdetect/detectors/modelfile.h"
 #include "npcdetect/detectors/outputs.h"
 
-namespace npc {
+namespace npc::detect {
 namespace {
 
 // Two boxes of one class that overlap more than this are one object: the customary figure of the
@@ -175,4 +175,4 @@ std::unique_ptr<Detector> make_network(const DetectorSettings &settings) {
   return std::make_unique<Network>(settings);
 }
 
-}  // namespace npc
+}  // namespace npc::detect

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-namespace npc {
+namespace npc::detect {
 namespace {
 
 constexpr int kStrides[] = {8, 16, 32};
@@ -211,4 +211,4 @@ std::string describe_outputs(std::span<const cv::Mat> outputs) {
   return text;
 }
 
-}  // namespace npc
+}  // namespace npc::detect

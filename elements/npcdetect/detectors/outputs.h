@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace npc {
+namespace npc::detect {
 
 /// Ways to write boxes that are known.
 enum class OutputLayout {
@@ -49,4 +49,4 @@ std::vector<OutputBox> read_outputs(OutputLayout layout, std::span<const cv::Mat
 /// The outputs' shapes, such as "1x85x22x22", for a sentence.
 std::string describe_outputs(std::span<const cv::Mat> outputs);
 
-}  // namespace npc
+}  // namespace npc::detect

@@ -9,7 +9,7 @@
 #include "npcdetect/detectors/facefinder.h"
 #include "npcdetect/detectors/modelfile.h"
 
-namespace npc {
+namespace npc::detect {
 namespace {
 
 constexpr int kStrides[] = {8, 16, 32};
@@ -192,4 +192,4 @@ std::unique_ptr<FaceFinder> make_yunet(const std::string &path) {
   return std::make_unique<YuNet>(path);
 }
 
-}  // namespace npc
+}  // namespace npc::detect

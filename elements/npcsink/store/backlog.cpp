@@ -6,7 +6,7 @@
 #include <iterator>
 #include <utility>
 
-namespace npc {
+namespace npc::sink {
 namespace {
 
 constexpr std::size_t kBatchBytes = 1 << 20;
@@ -477,4 +477,4 @@ Backlog::Counts Backlog::counts() const {
   return counts;
 }
 
-}  // namespace npc
+}  // namespace npc::sink

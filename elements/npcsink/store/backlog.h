@@ -18,7 +18,7 @@
 #include "npcsink/store/cursorposition.h"
 #include "npcsink/store/lostids.h"
 
-namespace npc {
+namespace npc::sink {
 
 /// The books of the store: the ids of all records, those that are in memory, and how far each
 /// updater is.
@@ -231,4 +231,4 @@ class Backlog {
   std::vector<Refusal> refusals_;
 };
 
-}  // namespace npc
+}  // namespace npc::sink

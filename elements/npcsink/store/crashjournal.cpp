@@ -20,7 +20,7 @@
 #include "base/openfile.h"
 #include "base/shorthash.h"
 
-namespace npc {
+namespace npc::sink {
 namespace {
 
 // Where lines begin: behind the largest page that there is, so that a hole can reach up to here.
@@ -217,4 +217,4 @@ std::vector<std::string> CrashJournal::expire(const std::string &folder, std::ch
   return sentences;
 }
 
-}  // namespace npc
+}  // namespace npc::sink

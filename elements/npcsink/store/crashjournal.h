@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-namespace npc {
+namespace npc::sink {
 
 /// A file of lines in the memory of the machine, so that writing to it waits for no disk. It goes
 /// with the object if nothing is left in it. Not for several threads at once.
@@ -66,4 +66,4 @@ class CrashJournal {
   bool recovered_ = false;
 };
 
-}  // namespace npc
+}  // namespace npc::sink

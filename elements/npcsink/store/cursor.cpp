@@ -6,7 +6,7 @@
 #include <optional>
 #include <utility>
 
-namespace npc {
+namespace npc::sink {
 namespace {
 
 using std::chrono::milliseconds;
@@ -149,4 +149,4 @@ milliseconds Cursor::behind() const {
   return std::chrono::duration_cast<milliseconds>(steady_clock::now() - *since);
 }
 
-}  // namespace npc
+}  // namespace npc::sink

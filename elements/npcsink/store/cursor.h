@@ -15,7 +15,7 @@
 #include "npcsink/store/backlog.h"
 #include "npcsink/store/store.h"
 
-namespace npc {
+namespace npc::sink {
 
 /// The place of one updater in a store: what it has delivered and what not. take() and
 /// acknowledge() are called from one thread.
@@ -53,4 +53,4 @@ class Cursor {
   const Backlog::CursorId id_;
 };
 
-}  // namespace npc
+}  // namespace npc::sink

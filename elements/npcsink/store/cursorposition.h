@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 
-namespace npc {
+namespace npc::sink {
 
 /// All up to `position` is done. While the file could not be read the updater may have delivered
 /// newer records from memory: all from behind `ahead_begin` to `ahead_end` is done too.
@@ -40,4 +40,4 @@ struct CursorPosition {
   }
 };
 
-}  // namespace npc
+}  // namespace npc::sink

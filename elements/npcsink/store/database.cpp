@@ -12,7 +12,7 @@
 
 #include "base/openfile.h"
 
-namespace npc {
+namespace npc::sink {
 namespace {
 
 constexpr std::int64_t kApplication = 0x6e706373;  // "npcs", shown by file(1)
@@ -460,4 +460,4 @@ void Database::fail() {
       sentence_of(code, sqlite3_system_errno(connection_), path_, sqlite3_errmsg(connection_)));
 }
 
-}  // namespace npc
+}  // namespace npc::sink

@@ -19,7 +19,7 @@
 struct sqlite3;
 struct sqlite3_stmt;
 
-namespace npc {
+namespace npc::sink {
 
 /// Fills in what a record's JSON says. Returns false if it is no record.
 using Completer = std::function<bool(Record &record)>;
@@ -171,4 +171,4 @@ std::string replace_damaged(const std::string &path, std::uint64_t size, const C
 /// opened.
 void finish_replacement(const std::string &path);
 
-}  // namespace npc
+}  // namespace npc::sink

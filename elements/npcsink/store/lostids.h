@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace npc {
+namespace npc::sink {
 
 /// A set of ids, as ranges. Ids are added in rising order.
 class LostIds {
@@ -48,4 +48,4 @@ class LostIds {
   std::vector<Range> ranges_;
 };
 
-}  // namespace npc
+}  // namespace npc::sink

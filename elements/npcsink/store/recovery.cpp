@@ -20,7 +20,7 @@
 #include "base/openfile.h"
 #include "npcsink/store/database.h"
 
-namespace npc {
+namespace npc::sink {
 namespace {
 
 namespace fs = std::filesystem;
@@ -34,7 +34,7 @@ constexpr char kLock[] = "-lock";
 // Where SQLite locks nothing.
 constexpr off_t kLockedByte = 1 << 29;
 // Of the header of an SQLite file: how it begins, its pages (big endian) and whose it is.
-constexpr std::string_view kMagic("SQLite format 3", 16);
+constexpr std::string_view kMagic("SQLite format 3\0", 16);
 constexpr std::size_t kPagesAt = 28, kOwnerAt = 68;
 constexpr std::string_view kOurs = "npcs", kNobodys("\0\0\0\0", 4), kOnePage("\0\0\0\1", 4);
 
@@ -296,4 +296,4 @@ void finish_replacement(const std::string &path) {
   rename(path + kFresh, path);
 }
 
-}  // namespace npc
+}  // namespace npc::sink

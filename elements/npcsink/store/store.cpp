@@ -8,7 +8,7 @@
 #include <system_error>
 #include <utility>
 
-namespace npc {
+namespace npc::sink {
 namespace {
 
 // More records at once than the disk takes, as from a file of them, wait here for so long each.
@@ -83,4 +83,4 @@ void Store::interrupt(bool on) {
   state_.changed.notify_all();
 }
 
-}  // namespace npc
+}  // namespace npc::sink

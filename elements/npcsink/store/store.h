@@ -10,7 +10,7 @@
 #include "npcsink/store/storestate.h"
 #include "npcsink/store/writer.h"
 
-namespace npc {
+namespace npc::sink {
 
 /// How a drain ended.
 enum class Drained {
@@ -59,4 +59,4 @@ class Store {
   Writer writer_;  // Last, so that its thread ends before what it uses.
 };
 
-}  // namespace npc
+}  // namespace npc::sink

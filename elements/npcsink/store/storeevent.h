@@ -6,7 +6,7 @@
 #include <functional>
 #include <string>
 
-namespace npc {
+namespace npc::sink {
 
 struct StoreStats {
   std::string path;
@@ -37,4 +37,4 @@ struct StoreEvent {
 
 using StoreListener = std::function<void(const StoreEvent &event)>;
 
-}  // namespace npc
+}  // namespace npc::sink

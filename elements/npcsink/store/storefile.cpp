@@ -4,7 +4,7 @@
 
 #include <utility>
 
-namespace npc {
+namespace npc::sink {
 
 StoreFile::StoreFile(std::string path, std::uint64_t size, Completer complete)
     : path_(std::move(path)), size_(size), complete_(std::move(complete)) {}
@@ -54,4 +54,4 @@ std::vector<Database::Row> StoreFile::read(std::int64_t after, std::int64_t end,
   return rows;
 }
 
-}  // namespace npc
+}  // namespace npc::sink

@@ -10,7 +10,7 @@
 
 #include "npcsink/store/database.h"
 
-namespace npc {
+namespace npc::sink {
 
 /// Holds the locks on a file and its database, and replaces it if it is damaged. It may be closed
 /// and opened again. Not for several threads at once.
@@ -46,4 +46,4 @@ class StoreFile {
   std::unique_ptr<Database> database_;
 };
 
-}  // namespace npc
+}  // namespace npc::sink

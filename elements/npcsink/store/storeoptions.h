@@ -9,7 +9,7 @@
 
 #include "npcsink/store/database.h"
 
-namespace npc {
+namespace npc::sink {
 
 struct StoreOptions {
   std::string path;  ///< of the file; empty: in memory
@@ -32,4 +32,4 @@ struct StoreOptions {
   std::function<std::int64_t()> clock;
 };
 
-}  // namespace npc
+}  // namespace npc::sink

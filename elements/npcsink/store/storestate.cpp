@@ -4,7 +4,7 @@
 
 #include <utility>
 
-namespace npc {
+namespace npc::sink {
 
 StoreState::StoreState(StoreOptions options, StoreListener listener)
     : options(std::move(options)),
@@ -43,4 +43,4 @@ void StoreState::forget(const Backlog::Removed &removed) {
     journal->remove_behind(removed.kept);
 }
 
-}  // namespace npc
+}  // namespace npc::sink

@@ -17,7 +17,7 @@
 #include "npcsink/store/storefile.h"
 #include "npcsink/store/storeoptions.h"
 
-namespace npc {
+namespace npc::sink {
 
 /// The backlog and the file, each with its lock, for those who push, the writer and the cursors.
 struct StoreState {
@@ -52,4 +52,4 @@ struct StoreState {
   bool interrupted NPC_GUARDED_BY(mutex) = false;
 };
 
-}  // namespace npc
+}  // namespace npc::sink

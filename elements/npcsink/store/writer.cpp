@@ -15,7 +15,7 @@
 
 #include "base/threads.h"
 
-namespace npc {
+namespace npc::sink {
 namespace {
 
 using std::chrono::steady_clock;
@@ -361,4 +361,4 @@ void Writer::post_events() {
   events_.clear();
 }
 
-}  // namespace npc
+}  // namespace npc::sink

@@ -13,7 +13,7 @@
 
 #include "npcsink/store/storestate.h"
 
-namespace npc {
+namespace npc::sink {
 
 /// Writes what is in the backlog into the file, many records in one transaction, opens the file
 /// again for ever if that fails, and deletes what is too old.
@@ -66,4 +66,4 @@ class Writer {
   std::jthread thread_;  // Last, so that it ends before what it uses.
 };
 
-}  // namespace npc
+}  // namespace npc::sink

@@ -15,7 +15,7 @@
 #include "base/openfile.h"
 #include "base/wait.h"
 
-namespace npc {
+namespace npc::sink {
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -248,4 +248,4 @@ std::unique_ptr<Updater> make_file_updater(const Uri &uri) {
   return std::make_unique<FileUpdater>(std::move(path), sync == "1");
 }
 
-}  // namespace npc
+}  // namespace npc::sink

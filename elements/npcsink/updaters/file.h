@@ -7,7 +7,7 @@
 #include "base/uri.h"
 #include "npcsink/updaters/updater.h"
 
-namespace npc {
+namespace npc::sink {
 
 /// `file:/path[?fsync=1]`; the directory must be there, the file is created if need be. Lines are
 /// appended, and go on in a new file when the old one was moved away. With `fsync=1` a record is
@@ -15,4 +15,4 @@ namespace npc {
 /// `/dev/stderr` are those of the process, whatever they are.
 std::unique_ptr<Updater> make_file_updater(const Uri &uri);
 
-}  // namespace npc
+}  // namespace npc::sink

@@ -8,7 +8,7 @@
 #include "npcsink/updaters/mqtt/mqtt.h"
 #include "npcsink/updaters/unix.h"
 
-namespace npc {
+namespace npc::sink {
 
 const Registry &Registry::standard() {
   static const Registry registry = [] {
@@ -45,4 +45,4 @@ std::unique_ptr<Updater> Registry::make(std::string_view text) const {
                            : "there is no updater " + scheme + ":, it must be one of " + known);
 }
 
-}  // namespace npc
+}  // namespace npc::sink

@@ -11,7 +11,7 @@
 #include "base/uri.h"
 #include "npcsink/updaters/updater.h"
 
-namespace npc {
+namespace npc::sink {
 
 /// The kinds of updaters, by the scheme of their URI.
 class Registry {
@@ -31,4 +31,4 @@ class Registry {
   std::map<std::string, Factory> factories_;
 };
 
-}  // namespace npc
+}  // namespace npc::sink

@@ -17,7 +17,7 @@
 #include "base/descriptor.h"
 #include "base/wait.h"
 
-namespace npc {
+namespace npc::sink {
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -254,4 +254,4 @@ std::unique_ptr<Updater> make_unix_updater(const Uri &uri, milliseconds timeout)
   return std::make_unique<UnixUpdater>(std::move(path), format == "classic", timeout);
 }
 
-}  // namespace npc
+}  // namespace npc::sink

@@ -8,7 +8,7 @@
 #include "base/uri.h"
 #include "npcsink/updaters/updater.h"
 
-namespace npc {
+namespace npc::sink {
 
 /// `unix:/path[?format=json]`; somebody else must listen there.
 ///
@@ -21,4 +21,4 @@ std::unique_ptr<Updater> make_unix_updater(const Uri &uri);
 /// The same with another timeout for a reader that does not read; otherwise it is 10 s.
 std::unique_ptr<Updater> make_unix_updater(const Uri &uri, std::chrono::milliseconds timeout);
 
-}  // namespace npc
+}  // namespace npc::sink

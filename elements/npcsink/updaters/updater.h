@@ -14,12 +14,13 @@
 #include "npcsink/record.h"
 #include "npcsink/refusedrecord.h"
 
-namespace npc {
+namespace npc::sink {
 
 /// What became of a delivery.
 struct DeliveryResult {
   std::size_t confirmed = 0;  ///< records at the front that need not be sent again
-  /// Whether more can be delivered at once: those behind the confirmed ones, if there are any.
+  /// If it failed or was stopped, then at the record behind the confirmed ones. If not, those that
+  /// are left, if any, are for the next call.
   Status status;
   /// The remote asks to be left alone for at least this long; 0: it does not.
   std::chrono::milliseconds pause{0};
@@ -73,4 +74,4 @@ class Updater {
   virtual void close() noexcept = 0;
 };
 
-}  // namespace npc
+}  // namespace npc::sink

@@ -11,7 +11,7 @@
 #include <new>
 #include <stdexcept>
 
-namespace npc {
+namespace npc::http {
 namespace {
 
 constexpr long kConnectSeconds = 10;
@@ -278,4 +278,4 @@ std::string gzipped(std::string_view text) {
   return result;
 }
 
-}  // namespace npc
+}  // namespace npc::http

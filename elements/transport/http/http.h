@@ -10,7 +10,7 @@
 
 #include "base/status.h"
 
-namespace npc {
+namespace npc::http {
 
 /// How a server is spoken to.
 struct HttpSettings {
@@ -62,4 +62,4 @@ std::string printable(std::string_view text);
 /// Throws std::bad_alloc.
 std::string gzipped(std::string_view text);
 
-}  // namespace npc
+}  // namespace npc::http

@@ -11,7 +11,7 @@
 #include "base/wait.h"
 #include "npcsink/updaters/gpio/gpiorule.h"
 
-namespace npc {
+namespace npc::sink {
 namespace {
 
 using std::chrono::milliseconds;
@@ -279,4 +279,4 @@ std::unique_ptr<Updater> make_gpio_updater(const Uri &uri, GpioOpener open, Gpio
   return std::make_unique<GpioUpdater>(std::move(settings), std::move(open), std::move(clock));
 }
 
-}  // namespace npc
+}  // namespace npc::sink

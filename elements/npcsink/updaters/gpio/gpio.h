@@ -10,7 +10,7 @@
 #include "npcsink/updaters/gpio/gpioline.h"
 #include "npcsink/updaters/updater.h"
 
-namespace npc {
+namespace npc::sink {
 
 /// `gpio:chip/line?on=people>=10&off=people<8`, with the name, label or path of the chip.
 ///
@@ -29,4 +29,4 @@ using GpioClock = std::function<std::chrono::milliseconds()>;
 /// The same with another line and another clock.
 std::unique_ptr<Updater> make_gpio_updater(const Uri &uri, GpioOpener open, GpioClock clock);
 
-}  // namespace npc
+}  // namespace npc::sink

@@ -6,7 +6,7 @@
 
 #include "npcsink/updaters/gpio/gpioline.h"
 
-namespace npc {
+namespace npc::sink {
 namespace {
 
 struct CloseChip {
@@ -61,4 +61,4 @@ Status open_gpio_line(const GpioLineId &place, std::unique_ptr<GpioLine> *line) 
   return {};
 }
 
-}  // namespace npc
+}  // namespace npc::sink

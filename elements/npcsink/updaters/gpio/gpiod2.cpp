@@ -8,7 +8,7 @@
 
 #include "npcsink/updaters/gpio/gpioline.h"
 
-namespace npc {
+namespace npc::sink {
 namespace {
 
 template <auto release>
@@ -106,4 +106,4 @@ Status open_gpio_line(const GpioLineId &place, std::unique_ptr<GpioLine> *line) 
   return {};
 }
 
-}  // namespace npc
+}  // namespace npc::sink

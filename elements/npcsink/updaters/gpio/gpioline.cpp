@@ -6,7 +6,7 @@
 
 #include "base/descriptor.h"
 
-namespace npc {
+namespace npc::sink {
 namespace {
 
 std::string named(const GpioLineId &place) {
@@ -42,4 +42,4 @@ std::string cannot_set_line(const GpioLineId &place, int error) {
   return "L" + named(place) + " cannot be set: " + message_of(error) + ".";
 }
 
-}  // namespace npc
+}  // namespace npc::sink

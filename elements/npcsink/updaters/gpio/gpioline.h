@@ -7,7 +7,7 @@
 
 #include "base/status.h"
 
-namespace npc {
+namespace npc::sink {
 
 /// Which line, and which of its levels is active.
 struct GpioLineId {
@@ -35,4 +35,4 @@ std::string no_such_line(const GpioLineId &place, std::size_t lines);
 std::string cannot_take_line(const GpioLineId &place, int error, const char *consumer);
 std::string cannot_set_line(const GpioLineId &place, int error);
 
-}  // namespace npc
+}  // namespace npc::sink

@@ -8,7 +8,7 @@
 #include <span>
 #include <stdexcept>
 
-namespace npc {
+namespace npc::sink {
 namespace {
 
 constexpr std::string_view kComparisons = "<>=!";
@@ -110,4 +110,4 @@ std::optional<std::uint64_t> GpioCondition::common(const GpioCondition &other) c
   return {};
 }
 
-}  // namespace npc
+}  // namespace npc::sink

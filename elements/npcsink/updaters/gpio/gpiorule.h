@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-namespace npc {
+namespace npc::sink {
 
 /// A number of a record, by its name:
 /// `people`, `people_max`, `moving`, `faces`, `object.<class>`,
@@ -52,4 +52,4 @@ class GpioCondition {
   std::uint64_t number_ = 0;
 };
 
-}  // namespace npc
+}  // namespace npc::sink

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
-namespace npc {
+namespace npc::sink {
 namespace {
 
 using Kind = InfluxVerdict::Kind;
@@ -20,7 +20,7 @@ constexpr seconds kCredentialsPause{60};
 constexpr seconds kMostPause{3600};
 
 // What the server says, or nothing if it does not speak as InfluxDB does.
-std::string said(const HttpAnswer &answer) {
+std::string said(const http::HttpAnswer &answer) {
   const auto body = nlohmann::json::parse(answer.body, nullptr, false);
   for (const char *key : {"error", "message"}) {
     if (body.is_object() && body.contains(key) && body[key].is_string())
@@ -43,7 +43,7 @@ bool is_about_lines(std::string_view error) {
 std::string refused_record(const InfluxTarget &place, std::string_view error) {
   // How many points it dropped says nothing about this one.
   return "InfluxDB at " + place.server +
-         " refused the record: " + printable(error.substr(0, error.rfind(" dropped="))) + ".";
+         " refused the record: " + http::printable(error.substr(0, error.rfind(" dropped="))) + ".";
 }
 
 // InfluxDB lists them, each as: unable to parse '<line>': <why>
@@ -94,7 +94,7 @@ std::string forbidden(const InfluxTarget &place) {
          place.user + "\" there.";
 }
 
-std::string missing(const HttpAnswer &answer, const InfluxTarget &place) {
+std::string missing(const http::HttpAnswer &answer, const InfluxTarget &place) {
   if (said(answer).empty()) {
     return place.is_bucket()
                ? "What is at " + place.server +
@@ -105,8 +105,8 @@ std::string missing(const HttpAnswer &answer, const InfluxTarget &place) {
   }
   if (place.is_bucket()) {
     return "InfluxDB at " + place.server + " has not " + named(place) + ": check the names (" +
-           printable(said(answer)) + "), or create it: influx bucket create --org '" + place.org +
-           "' --name '" + place.bucket + "'.";
+           http::printable(said(answer)) + "), or create it: influx bucket create --org '" +
+           place.org + "' --name '" + place.bucket + "'.";
   }
   return "InfluxDB at " + place.server + " has no database \"" + place.database +
          "\": create it: influx -execute 'CREATE DATABASE \"" + place.database + "\"'.";
@@ -123,16 +123,16 @@ InfluxVerdict failed(std::string error, seconds pause = seconds(0)) {
   return {Kind::kFailed, std::move(error), std::min(pause, kMostPause), {}};
 }
 
-InfluxVerdict failed_otherwise(const HttpAnswer &answer, const InfluxTarget &place) {
+InfluxVerdict failed_otherwise(const http::HttpAnswer &answer, const InfluxTarget &place) {
   if (!place.policy.empty() && contains(said(answer), "retention policy not found"))
     return failed(missing_policy(place));
   std::string error = "InfluxDB at " + place.server + " answered " + std::to_string(answer.status);
   if (const std::string reason = said(answer); !reason.empty())
-    error += ": " + printable(reason);
+    error += ": " + http::printable(reason);
   return failed(error + ".", answer.retry_after);
 }
 
-InfluxVerdict judge_bad_request(const HttpAnswer &answer, const InfluxTarget &place) {
+InfluxVerdict judge_bad_request(const http::HttpAnswer &answer, const InfluxTarget &place) {
   if (contains(answer.body, "HTTP request to an HTTPS server")) {
     return failed("What is at " + place.server +
                   " speaks TLS: write influxdbs:// for influxdb://.");
@@ -145,7 +145,7 @@ InfluxVerdict judge_bad_request(const HttpAnswer &answer, const InfluxTarget &pl
 
 }  // namespace
 
-InfluxVerdict judge_lines(const HttpAnswer &answer, const InfluxTarget &place) {
+InfluxVerdict judge_lines(const http::HttpAnswer &answer, const InfluxTarget &place) {
   if (answer.result.is_stopped())
     return {.kind = Kind::kStopped, .error = {}};
   if (answer.result.is_failed())
@@ -183,13 +183,14 @@ InfluxVerdict judge_lines(const HttpAnswer &answer, const InfluxTarget &place) {
       break;
   }
   if (!answer.redirect.empty()) {
-    return failed("What is at " + place.server + " sends us to " + printable(answer.redirect) +
+    return failed("What is at " + place.server + " sends us to " +
+                  http::printable(answer.redirect) +
                   ": write that host in the URI if it is the right one.");
   }
   return failed_otherwise(answer, place);
 }
 
-InfluxVerdict judge_probe(const HttpAnswer &answer, const InfluxTarget &place) {
+InfluxVerdict judge_probe(const http::HttpAnswer &answer, const InfluxTarget &place) {
   // InfluxDB 2 says "writing requires points" after all else was in order.
   if (answer.status == 400 && place.is_bucket() && !said(answer).empty())
     return {};
@@ -199,4 +200,4 @@ InfluxVerdict judge_probe(const HttpAnswer &answer, const InfluxTarget &place) {
   return verdict;
 }
 
-}  // namespace npc
+}  // namespace npc::sink

@@ -8,7 +8,7 @@
 
 #include "transport/http/http.h"
 
-namespace npc {
+namespace npc::sink {
 
 /// A database of InfluxDB 1.x, or a bucket of 2.x.
 struct InfluxTarget {
@@ -40,10 +40,10 @@ struct InfluxVerdict {
 };
 
 /// Judges an answer to lines.
-InfluxVerdict judge_lines(const HttpAnswer &answer, const InfluxTarget &place);
+InfluxVerdict judge_lines(const http::HttpAnswer &answer, const InfluxTarget &place);
 
 /// Judges an answer to no lines at all: kTaken, kFailed or kStopped. Databases check place and
 /// credentials before they look at the lines.
-InfluxVerdict judge_probe(const HttpAnswer &answer, const InfluxTarget &place);
+InfluxVerdict judge_probe(const http::HttpAnswer &answer, const InfluxTarget &place);
 
-}  // namespace npc
+}  // namespace npc::sink

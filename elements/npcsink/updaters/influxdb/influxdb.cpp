@@ -10,7 +10,7 @@
 #include "npcsink/updaters/influxdb/influxlines.h"
 #include "transport/http/http.h"
 
-namespace npc {
+namespace npc::sink {
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -32,9 +32,10 @@ struct InfluxSettings {
 
 std::string query_of(const InfluxTarget &place) {
   if (place.is_bucket())
-    return "org=" + percent_encoded(place.org) + "&bucket=" + percent_encoded(place.bucket);
-  return "db=" + percent_encoded(place.database) +
-         (place.policy.empty() ? "" : "&rp=" + percent_encoded(place.policy));
+    return "org=" + http::percent_encoded(place.org) +
+           "&bucket=" + http::percent_encoded(place.bucket);
+  return "db=" + http::percent_encoded(place.database) +
+         (place.policy.empty() ? "" : "&rp=" + http::percent_encoded(place.policy));
 }
 
 class InfluxUpdater : public Updater {
@@ -74,7 +75,7 @@ class InfluxUpdater : public Updater {
   const std::string url_;
   std::string secret_;
   std::optional<Rest> rest_;
-  std::unique_ptr<HttpClient> client_;
+  std::unique_ptr<http::HttpClient> client_;
   InfluxLines lines_;
 };
 
@@ -104,13 +105,13 @@ Status InfluxUpdater::connect(const UpdaterContext &, std::stop_token stop) {
       return status;
   }
 
-  HttpSettings http;
+  http::HttpSettings http;
   http.server = place_.server;
   http.user = place_.user;
   (place_.is_bucket() ? http.token : http.password) = secret_;
   http.ca_file = settings_.ca_file;
   http.insecure = settings_.insecure;
-  client_ = std::make_unique<HttpClient>(std::move(http));
+  client_ = std::make_unique<http::HttpClient>(std::move(http));
   // Else the first news of a wrong password would be that we are connected.
   const InfluxVerdict verdict = judge_probe(client_->post(url_, {}, false, stop), place_);
   if (verdict.kind == Kind::kTaken)
@@ -125,7 +126,7 @@ Status InfluxUpdater::connect(const UpdaterContext &, std::stop_token stop) {
 DeliveryResult InfluxUpdater::deliver(std::span<const Record> records, const UpdaterContext &,
                                       std::stop_token stop) {
   const auto send = [&](std::string_view lines) {
-    const HttpAnswer answer = client_->post(url_, gzipped(lines), true, stop);
+    const http::HttpAnswer answer = client_->post(url_, http::gzipped(lines), true, stop);
     if (answer.slow)
       lines_.slow_down(lines);
     return judge_lines(answer, place_);
@@ -208,4 +209,4 @@ std::unique_ptr<Updater> make_influxdb_updater(const Uri &uri) {
   return std::make_unique<InfluxUpdater>(std::move(settings));
 }
 
-}  // namespace npc
+}  // namespace npc::sink

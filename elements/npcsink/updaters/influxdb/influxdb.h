@@ -7,7 +7,7 @@
 #include "base/uri.h"
 #include "npcsink/updaters/updater.h"
 
-namespace npc {
+namespace npc::sink {
 
 /// `influxdb://[user@]host[:8086]/database[?password-file=…]` for 1.x,
 /// `influxdb://host[:8086]/?org=…&bucket=…&token-file=…` for 2.x; `influxdbs` for both with TLS.
@@ -18,4 +18,4 @@ namespace npc {
 /// - `insecure=1`, with influxdbs: any certificate will do
 std::unique_ptr<Updater> make_influxdb_updater(const Uri &uri);
 
-}  // namespace npc
+}  // namespace npc::sink

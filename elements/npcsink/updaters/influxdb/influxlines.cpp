@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <numeric>
 
-namespace npc {
+namespace npc::sink {
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -159,4 +159,4 @@ void InfluxLines::slow_down(std::string_view lines) {
   pace_ = std::max<std::size_t>(std::min(count, pace_) / 2, 1);
 }
 
-}  // namespace npc
+}  // namespace npc::sink

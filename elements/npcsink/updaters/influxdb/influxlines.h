@@ -13,7 +13,7 @@
 #include "npcsink/updaters/influxdb/influxanswer.h"
 #include "npcsink/updaters/updater.h"
 
-namespace npc {
+namespace npc::sink {
 
 /// Writes records in requests of at most 5000 lines.
 class InfluxLines {
@@ -40,4 +40,4 @@ class InfluxLines {
   std::size_t pace_ = most_lines_;  // less while the server is slow
 };
 
-}  // namespace npc
+}  // namespace npc::sink

@@ -8,7 +8,7 @@
 
 #include "base/shorthash.h"
 
-namespace npc {
+namespace npc::sink {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -272,4 +272,4 @@ std::vector<DiscoveryMessage> describe(const Device &device, DiscoveryForm form,
   return messages;
 }
 
-}  // namespace npc
+}  // namespace npc::sink

@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-namespace npc {
+namespace npc::sink {
 
 /// How a camera is described to Home Assistant.
 enum class DiscoveryForm {
@@ -92,4 +92,4 @@ struct DiscoveryMessage {
 std::vector<DiscoveryMessage> describe(const Device &device, DiscoveryForm form,
                                        const DiscoveryTopics &topics, Listed &listed);
 
-}  // namespace npc
+}  // namespace npc::sink

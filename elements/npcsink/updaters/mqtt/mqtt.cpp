@@ -12,7 +12,7 @@
 #include "npcsink/updaters/mqtt/mqttsettings.h"
 #include "transport/mqtt/link.h"
 
-namespace npc {
+namespace npc::sink {
 namespace {
 
 using mqtt::Message;
@@ -453,4 +453,4 @@ std::unique_ptr<Updater> make_mqtt_updater(const Uri &uri) {
   return std::make_unique<MqttUpdater>(mqtt_settings(uri));
 }
 
-}  // namespace npc
+}  // namespace npc::sink

@@ -7,7 +7,7 @@
 #include "base/uri.h"
 #include "npcsink/updaters/updater.h"
 
-namespace npc {
+namespace npc::sink {
 
 /// `mqtt://[user@]host[:1883]/[?name=value&…]`, and `mqtts://[user@]host[:8883]/` with TLS; over
 /// WebSocket `ws://[user@]host[:80][/path]`, and `wss://[user@]host[:443][/path]` with TLS.
@@ -39,4 +39,4 @@ namespace npc {
 /// The broker is asked for MQTT 5, then for 3.1.1.
 std::unique_ptr<Updater> make_mqtt_updater(const Uri &uri);
 
-}  // namespace npc
+}  // namespace npc::sink

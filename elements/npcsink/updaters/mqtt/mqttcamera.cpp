@@ -7,7 +7,7 @@
 
 #include "config.h"
 
-namespace npc {
+namespace npc::sink {
 namespace {
 
 using std::chrono::milliseconds;
@@ -170,4 +170,4 @@ void MqttCamera::add_discovery(MqttMessages &messages, const std::string &will_t
   discovery_due_ = false;
 }
 
-}  // namespace npc
+}  // namespace npc::sink

@@ -15,7 +15,7 @@
 #include "npcsink/updaters/updater.h"
 #include "transport/mqtt/message.h"
 
-namespace npc {
+namespace npc::sink {
 
 /// Retained messages that own what they say.
 class MqttMessages {
@@ -127,4 +127,4 @@ class MqttCamera {
   std::int64_t delay_ = 0;  // ms
 };
 
-}  // namespace npc
+}  // namespace npc::sink

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-namespace npc {
+namespace npc::sink {
 namespace {
 
 using std::chrono::steady_clock;
@@ -99,4 +99,4 @@ MqttCamera *MqttCameras::heir(MqttCamera *will) {
   return will->is_heard(now) || heard == cameras_.end() ? will : &*heard;
 }
 
-}  // namespace npc
+}  // namespace npc::sink

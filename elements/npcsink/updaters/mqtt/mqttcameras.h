@@ -12,7 +12,7 @@
 #include "npcsink/updaters/updater.h"
 #include "transport/mqtt/message.h"
 
-namespace npc {
+namespace npc::sink {
 
 /// All cameras that records came from, in the order of their first ones.
 class MqttCameras {
@@ -55,4 +55,4 @@ class MqttCameras {
   std::deque<MqttCamera> cameras_;
 };
 
-}  // namespace npc
+}  // namespace npc::sink

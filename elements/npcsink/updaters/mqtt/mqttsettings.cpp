@@ -16,7 +16,7 @@
 #include "base/shorthash.h"
 #include "transport/mqtt/message.h"
 
-namespace npc {
+namespace npc::sink {
 namespace {
 
 // What a scheme of ours means.
@@ -226,4 +226,4 @@ std::string machine_hash() {
   return short_hash("npc" + machine + serial);
 }
 
-}  // namespace npc
+}  // namespace npc::sink

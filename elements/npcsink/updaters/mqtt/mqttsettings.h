@@ -10,7 +10,7 @@
 #include "npcsink/updaters/mqtt/discovery.h"
 #include "transport/mqtt/tls.h"
 
-namespace npc {
+namespace npc::sink {
 
 /// Which topics are published; status always is.
 struct MqttTopics {
@@ -47,4 +47,4 @@ MqttSettings mqtt_settings(const Uri &uri);
 /// cannot be told from it.
 std::string machine_hash();
 
-}  // namespace npc
+}  // namespace npc::sink
