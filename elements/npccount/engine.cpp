@@ -15,9 +15,8 @@
 GST_DEBUG_CATEGORY_EXTERN(npccount_debug);
 #define GST_CAT_DEFAULT npccount_debug
 
+namespace npc::count {
 namespace {
-
-using npc::count::Time;
 
 // No stream runs for 146 years: times beyond are mistakes, and sums of them would overflow.
 constexpr GstClockTime kLatest = G_MAXINT64 / 2;
@@ -32,7 +31,7 @@ GstClockTime time_to(Time time) {
 
 }  // namespace
 
-npc::count::CountEngine::CountEngine(GstElement *element, GstPad *sinkpad, GstPad *srcpad)
+CountEngine::CountEngine(GstElement *element, GstPad *sinkpad, GstPad *srcpad)
     : element_(element),
       sinkpad_(sinkpad),
       srcpad_(srcpad),
@@ -43,14 +42,14 @@ npc::count::CountEngine::CountEngine(GstElement *element, GstPad *sinkpad, GstPa
   gst_segment_init(&segment_, GST_FORMAT_TIME);
 }
 
-bool npc::count::CountEngine::start() {
-  const npc::count::CountSettings current = copy_settings();
+bool CountEngine::start() {
+  const CountSettings current = copy_settings();
   const std::string error = current.rules.error();
   if (!error.empty()) {
     GST_ELEMENT_ERROR(element_, RESOURCE, SETTINGS, ("%s", error.c_str()), (nullptr));
     return false;
   }
-  window_ = npc::count::Window(time_from(current.interval));
+  window_ = Window(time_from(current.interval));
   apply_definitions(current);
   load_totals(current);
   apply_resets();
@@ -64,7 +63,7 @@ bool npc::count::CountEngine::start() {
   return true;
 }
 
-void npc::count::CountEngine::stop() {
+void CountEngine::stop() {
   watchdog_.stop();
   flush();
   apply_resets();
@@ -73,17 +72,17 @@ void npc::count::CountEngine::stop() {
   utc_clock_.reset();
 }
 
-void npc::count::CountEngine::play() {
-  watchdog_.play(time_to(npc::count::ActivityMonitor::kTimeout));
+void CountEngine::play() {
+  watchdog_.play(time_to(ActivityMonitor::kTimeout));
 }
 
-void npc::count::CountEngine::flush() {
+void CountEngine::flush() {
   forget();
   gst_segment_init(&segment_, GST_FORMAT_TIME);
   stream_ = Stream::closed;
 }
 
-void npc::count::CountEngine::forget() {
+void CountEngine::forget() {
   tracker_.reset();
   window_.reset();
   rules_.forget();
@@ -93,19 +92,19 @@ void npc::count::CountEngine::forget() {
   search_.restart();
 }
 
-bool npc::count::CountEngine::set_caps(GstCaps *caps) {
+bool CountEngine::set_caps(GstCaps *caps) {
   const GstStructure *structure = gst_caps_get_structure(caps, 0);
   int width = 0, height = 0, numerator = 0, denominator = 1, across = 1, down = 1;
   // Video need not have a frame rate.
   gst_structure_get_fraction(structure, "framerate", &numerator, &denominator);
   if (!gst_structure_get_int(structure, "width", &width) ||
       !gst_structure_get_int(structure, "height", &height)) {
-    GST_ERROR_OBJECT(element_, "caps are not fixed: %s", npc::describe(caps).c_str());
+    GST_ERROR_OBJECT(element_, "caps are not fixed: %s", describe(caps).c_str());
     return false;
   }
   gst_structure_get_fraction(structure, "pixel-aspect-ratio", &across, &down);
-  pixel_width_ = npc::is_believable_pixel(across, down) ? static_cast<double>(across) / down : 1;
-  const npc::count::FrameSize frame = {width * pixel_width_, static_cast<double>(height)};
+  pixel_width_ = is_believable_pixel(across, down) ? static_cast<double>(across) / down : 1;
+  const FrameSize frame = {width * pixel_width_, static_cast<double>(height)};
   // Boxes of one size of frame mean nothing in another. What was counted so far stands.
   if (frame.width != frame_.width || frame.height != frame_.height) {
     tracker_.reset();
@@ -128,7 +127,7 @@ bool npc::count::CountEngine::set_caps(GstCaps *caps) {
   return negotiated_;
 }
 
-bool npc::count::CountEngine::set_segment(const GstSegment *segment) {
+bool CountEngine::set_segment(const GstSegment *segment) {
   if (segment->format != GST_FORMAT_TIME) {
     GST_ELEMENT_ERROR(element_, STREAM, FORMAT,
                       ("npccount counts in time: the stream before it must be timed, as that of "
@@ -146,39 +145,39 @@ bool npc::count::CountEngine::set_segment(const GstSegment *segment) {
   return true;
 }
 
-npc::count::CountSettings npc::count::CountEngine::copy_settings() {
-  npc::ObjectLocker lock(element_);
+CountSettings CountEngine::copy_settings() {
+  ObjectLocker lock(element_);
   return settings;
 }
 
 // The running time by the clock, if there is one.
-std::optional<Time> npc::count::CountEngine::clock_time() {
+std::optional<Time> CountEngine::clock_time() {
   const GstClockTime now = gst_element_get_current_running_time(element_);
   return now <= kLatest ? std::optional(time_from(now)) : std::nullopt;
 }
 
 // The running time of a timestamp, or of now if there is none; none if it lies outside of the
 // segment.
-std::optional<Time> npc::count::CountEngine::running_time(GstClockTime pts) {
+std::optional<Time> CountEngine::running_time(GstClockTime pts) {
   if (!GST_CLOCK_TIME_IS_VALID(pts))
     return clock_time().value_or(time_from(gst_util_get_timestamp()));
   const GstClockTime running = gst_segment_to_running_time(&segment_, GST_FORMAT_TIME, pts);
   return running <= kLatest ? std::optional(time_from(running)) : std::nullopt;
 }
 
-GstClockTime npc::count::CountEngine::timestamp_of(Time running) const {
+GstClockTime CountEngine::timestamp_of(Time running) const {
   return gst_segment_position_from_running_time(&segment_, GST_FORMAT_TIME, time_to(running));
 }
 
-Time npc::count::CountEngine::duration_of(GstClockTime duration) const {
+Time CountEngine::duration_of(GstClockTime duration) const {
   return GST_CLOCK_TIME_IS_VALID(duration) ? time_from(std::min(duration, kLatest))
                                            : frame_duration_;
 }
 
-GstFlowReturn npc::count::CountEngine::chain(GstBuffer *buffer) {
+GstFlowReturn CountEngine::chain(GstBuffer *buffer) {
   watchdog_.await();
-  const npc::count::CountSettings current = copy_settings();
-  npc::count::read_detections(buffer, frame_, pixel_width_, current.people_classes, detections_);
+  const CountSettings current = copy_settings();
+  read_detections(buffer, frame_, pixel_width_, current.people_classes, detections_);
   const GstClockTime pts = GST_BUFFER_PTS(buffer), duration = GST_BUFFER_DURATION(buffer);
   // It may be a frame of the camera, which has few.
   gst_buffer_unref(buffer);
@@ -206,7 +205,7 @@ GstFlowReturn npc::count::CountEngine::chain(GstBuffer *buffer) {
   apply_definitions(current);
   tracker_.update(now, detections_);
   post(rules_.update(now, tracker_.tracks(), frame_), pts, now, current);
-  const npc::count::FrameCounts counts = npc::count::count_tracks(tracker_.tracks());
+  const FrameCounts counts = count_tracks(tracker_.tracks());
   window_.add(now, length, counts);
   GST_LOG_OBJECT(element_, "%zu detections at %" GST_TIME_FORMAT ": %u people, %u moving, %u faces",
                  detections_.size(), GST_TIME_ARGS(time_to(now)), counts.people, counts.moving,
@@ -214,12 +213,12 @@ GstFlowReturn npc::count::CountEngine::chain(GstBuffer *buffer) {
   return GST_FLOW_OK;
 }
 
-GstFlowReturn npc::count::CountEngine::gap(GstClockTime pts, GstClockTime duration, bool lost) {
+GstFlowReturn CountEngine::gap(GstClockTime pts, GstClockTime duration, bool lost) {
   const std::optional<Time> running =
       GST_CLOCK_TIME_IS_VALID(pts) ? running_time(pts) : std::nullopt;
   if (!running)
     return GST_FLOW_OK;
-  const npc::count::CountSettings current = copy_settings();
+  const CountSettings current = copy_settings();
   const Time start = advance_clock(*running, current), length = duration_of(duration);
   Time end = start + length;
   // What lies ahead of the clock may come all the same.
@@ -237,16 +236,15 @@ GstFlowReturn npc::count::CountEngine::gap(GstClockTime pts, GstClockTime durati
 }
 
 // A frame or a gap begins at `running`. Returns the time to go by.
-Time npc::count::CountEngine::advance_clock(Time running,
-                                            const npc::count::CountSettings &current) {
+Time CountEngine::advance_clock(Time running, const CountSettings &current) {
   Time time = running;
   if (const std::optional<Time> now = clock_time(); now && stream_ == Stream::live) {
     const Time shift = stream_clock_.shift();
     time = stream_clock_.map(running, *now, time_from(current.interval));
-    if (std::chrono::abs(stream_clock_.shift() - shift) > npc::count::StreamClock::kOutOfOrder)
+    if (std::chrono::abs(stream_clock_.shift() - shift) > StreamClock::kOutOfOrder)
       GST_INFO_OBJECT(element_, "timestamps say %" GST_TIME_FORMAT " at %" GST_TIME_FORMAT,
                       GST_TIME_ARGS(time_to(running)), GST_TIME_ARGS(time_to(time)));
-  } else if (last_ && time < *last_ - npc::count::StreamClock::kOutOfOrder) {
+  } else if (last_ && time < *last_ - StreamClock::kOutOfOrder) {
     GST_INFO_OBJECT(element_, "time went back from %" GST_TIME_FORMAT " to %" GST_TIME_FORMAT,
                     GST_TIME_ARGS(time_to(*last_)), GST_TIME_ARGS(time_to(time)));
     forget();
@@ -258,15 +256,14 @@ Time npc::count::CountEngine::advance_clock(Time running,
 }
 
 // Time has come to `end`, by a frame or a gap, or by one that says that frames were lost.
-GstFlowReturn npc::count::CountEngine::advance_window(Time end, bool lost,
-                                                      const npc::count::CountSettings &current) {
+GstFlowReturn CountEngine::advance_window(Time end, bool lost, const CountSettings &current) {
   apply_resets();
   window_.set_length(time_from(current.interval));
   const auto closed = lost ? window_.pass(end) : window_.advance(end);
   return closed ? emit(*closed, current) : GST_FLOW_OK;
 }
 
-void npc::count::CountEngine::finish() {
+void CountEngine::finish() {
   if (const auto closed = window_.finish())
     emit(*closed, copy_settings());
   forget();
@@ -274,25 +271,25 @@ void npc::count::CountEngine::finish() {
 }
 
 // There was a sign of life, which lasts for `length`, or as long as the last one.
-void npc::count::CountEngine::note_activity(std::optional<Time> length) {
+void CountEngine::note_activity(std::optional<Time> length) {
   if (stream_ == Stream::unknown)
-    if (const std::optional<bool> live = npc::count::is_live(sinkpad_))
+    if (const std::optional<bool> live = is_live(sinkpad_))
       stream_ = *live ? Stream::live : Stream::file;
   activity_.note(clock_time(), last_, length);
 }
 
 // Nothing may come any more. Returns when to check again.
-GstClockTime npc::count::CountEngine::check_activity() {
+GstClockTime CountEngine::check_activity() {
   const std::optional<Time> now = clock_time();
   if (!now)
     return GST_CLOCK_TIME_NONE;
   const auto silence = activity_.check(*now);
   // A file is not silent but slow, and what is counted in it must not depend on how slow.
   if (stream_ != Stream::live || !negotiated_ || GST_PAD_IS_FLUSHING(sinkpad_))
-    return time_to(*now + npc::count::ActivityMonitor::kTimeout);
+    return time_to(*now + ActivityMonitor::kTimeout);
   if (!silence)
     return time_to(activity_.due());
-  const npc::count::CountSettings current = copy_settings();
+  const CountSettings current = copy_settings();
   if (!window_.is_stalled())
     GST_WARNING_OBJECT(element_, "nothing has come for %" GST_TIME_FORMAT,
                        GST_TIME_ARGS(time_to(silence->length)));
@@ -303,7 +300,7 @@ GstClockTime npc::count::CountEngine::check_activity() {
 }
 
 // UTC in ns at the end of a window.
-gint64 npc::count::CountEngine::utc_of(const npc::count::WindowCounts &window) {
+gint64 CountEngine::utc_of(const WindowCounts &window) {
   const Time running = window.start + window.length;
   const std::optional<Time> now = clock_time();
   const gint64 utc = g_get_real_time() * 1000;
@@ -314,12 +311,10 @@ gint64 npc::count::CountEngine::utc_of(const npc::count::WindowCounts &window) {
   return stream_ == Stream::live ? std::min(time, utc + window.length.count()) : time;
 }
 
-GstFlowReturn npc::count::CountEngine::emit(const npc::count::WindowCounts &window,
-                                            const npc::count::CountSettings &current) {
-  const npc::count::CountsPtr counts =
-      records_.build(window, rules_.close(),
-                     {current.rules.site(), current.rules.camera(), utc_of(window),
-                      npc::count::system_clock_is_unsynced()});
+GstFlowReturn CountEngine::emit(const WindowCounts &window, const CountSettings &current) {
+  const CountsPtr counts = records_.build(
+      window, rules_.close(),
+      {current.rules.site(), current.rules.camera(), utc_of(window), system_clock_is_unsynced()});
   // Before they are published: totals that somebody knows never fall.
   save_totals(current);
 
@@ -336,7 +331,7 @@ GstFlowReturn npc::count::CountEngine::emit(const npc::count::WindowCounts &wind
   const GstFlowReturn flow = gst_pad_push(srcpad_, buffer);
   // Who finds a number missing takes it for a loss, so a record that a flush or a change of state
   // kept from leaving has none, and no message.
-  if (npc::count::was_refused(srcpad_, flow)) {
+  if (was_refused(srcpad_, flow)) {
     GST_DEBUG_OBJECT(element_, "nobody takes the record: %s", gst_flow_get_name(flow));
     return flow;
   }
@@ -348,30 +343,29 @@ GstFlowReturn npc::count::CountEngine::emit(const npc::count::WindowCounts &wind
   return flow;
 }
 
-void npc::count::CountEngine::set_rule(npc::count::RuleSettings::Property property,
-                                       const gchar *text) {
+void CountEngine::set_rule(RuleSettings::Property property, const gchar *text) {
   std::string error;
   {
-    npc::ObjectLocker lock(element_);
+    ObjectLocker lock(element_);
     error = settings.rules.set(property, text, GST_STATE(element_) >= GST_STATE_PAUSED);
   }
   if (!error.empty())
     GST_ELEMENT_WARNING(element_, RESOURCE, SETTINGS, ("%s", error.c_str()), (nullptr));
 }
 
-void npc::count::CountEngine::apply_definitions(const npc::count::CountSettings &current) {
+void CountEngine::apply_definitions(const CountSettings &current) {
   if (applied_ == current.rules.definitions())
     return;
   applied_ = current.rules.definitions();
   rules_.define(*applied_);
 }
 
-void npc::count::CountEngine::reset(const gchar *name) {
+void CountEngine::reset(const gchar *name) {
   const std::string text = name != nullptr ? name : "";
   {
-    npc::ObjectLocker lock(element_);
+    ObjectLocker lock(element_);
     bool known = text.empty();
-    for (const npc::count::LineDefinition &line : settings.rules.definitions()->lines)
+    for (const LineDefinition &line : settings.rules.definitions()->lines)
       known |= line.name == text;
     if (known) {
       resets.insert(text);
@@ -386,10 +380,10 @@ void npc::count::CountEngine::reset(const gchar *name) {
                       (nullptr));
 }
 
-void npc::count::CountEngine::apply_resets() {
+void CountEngine::apply_resets() {
   std::set<std::string> names;
   {
-    npc::ObjectLocker lock(element_);
+    ObjectLocker lock(element_);
     names.swap(resets);
   }
   for (const std::string &name : names)
@@ -398,7 +392,7 @@ void npc::count::CountEngine::apply_resets() {
     totals_file_.note_change();
 }
 
-void npc::count::CountEngine::load_totals(const npc::count::CountSettings &current) {
+void CountEngine::load_totals(const CountSettings &current) {
   if (current.state_file.empty())
     return;
   std::string error;
@@ -408,7 +402,7 @@ void npc::count::CountEngine::load_totals(const npc::count::CountSettings &curre
     GST_ELEMENT_WARNING(element_, RESOURCE, READ, ("%s", error.c_str()), (nullptr));
 }
 
-void npc::count::CountEngine::save_totals(const npc::count::CountSettings &current) {
+void CountEngine::save_totals(const CountSettings &current) {
   if (current.state_file.empty())
     return;
   const auto failure = totals_file_.save(current.state_file, rules_.totals());
@@ -418,15 +412,15 @@ void npc::count::CountEngine::save_totals(const npc::count::CountSettings &curre
     GST_DEBUG_OBJECT(element_, "%s", failure->error.c_str());
 }
 
-void npc::count::CountEngine::post(const npc::count::Events &events, GstClockTime pts, Time running,
-                                   const npc::count::CountSettings &current) {
-  for (const npc::count::Crossing &crossing : events.crossings) {
+void CountEngine::post(const Events &events, GstClockTime pts, Time running,
+                       const CountSettings &current) {
+  for (const Crossing &crossing : events.crossings) {
     totals_file_.note_change();
     GST_DEBUG_OBJECT(element_, "line %s: one more %s", crossing.line.c_str(),
                      crossing.in ? "in" : "out");
     post(crossing, pts, time_to(running), current);
   }
-  for (const npc::count::Alarm &alarm : events.alarms) {
+  for (const Alarm &alarm : events.alarms) {
     GST_DEBUG_OBJECT(element_, "threshold %s: %s, with %u", alarm.threshold.c_str(),
                      alarm.above ? "above" : "below", alarm.people);
     const Time since = running - alarm.held;
@@ -435,18 +429,18 @@ void npc::count::CountEngine::post(const npc::count::Events &events, GstClockTim
 }
 
 template <typename Event>
-void npc::count::CountEngine::post(const Event &event, GstClockTime pts, GstClockTime running,
-                                   const npc::count::CountSettings &current) {
+void CountEngine::post(const Event &event, GstClockTime pts, GstClockTime running,
+                       const CountSettings &current) {
   if (!current.post_messages)
     return;
-  const npc::count::EventTimes times = {
-      pts, gst_segment_to_stream_time(&segment_, GST_FORMAT_TIME, pts), running};
+  const EventTimes times = {pts, gst_segment_to_stream_time(&segment_, GST_FORMAT_TIME, pts),
+                            running};
   gst_element_post_message(
-      element_, gst_message_new_element(GST_OBJECT(element_), npc::count::structure_of_event(
-                                                                  event, times, current.rules)));
+      element_, gst_message_new_element(GST_OBJECT(element_),
+                                        structure_of_event(event, times, current.rules)));
 }
 
-gboolean npc::count::CountEngine::take_event(GstEvent *event) {
+gboolean CountEngine::take_event(GstEvent *event) {
   switch (GST_EVENT_TYPE(event)) {
     // What makes records or ends them waits, as frames do.
     case GST_EVENT_GAP:
@@ -463,7 +457,7 @@ gboolean npc::count::CountEngine::take_event(GstEvent *event) {
 }
 
 // Acts on an event, of which it takes the reference, and passes it on.
-gboolean npc::count::CountEngine::handle_event(GstEvent *event) {
+gboolean CountEngine::handle_event(GstEvent *event) {
   switch (GST_EVENT_TYPE(event)) {
     case GST_EVENT_CAPS: {
       GstCaps *caps;
@@ -498,5 +492,7 @@ gboolean npc::count::CountEngine::handle_event(GstEvent *event) {
     default:
       break;
   }
-  return npc::pass_downstream(sinkpad_, GST_OBJECT(element_), event);
+  return pass_downstream(sinkpad_, GST_OBJECT(element_), event);
 }
+
+}  // namespace npc::count

@@ -15,48 +15,49 @@
 GST_DEBUG_CATEGORY_EXTERN(npcdetect_debug);
 #define GST_CAT_DEFAULT npcdetect_debug
 
-void npc::detect::DetectEngine::post(const npc::detect::DetectorError &error) {
+namespace npc::detect {
+
+void DetectEngine::post(const DetectorError &error) {
   switch (error.kind()) {
-    case npc::detect::DetectorError::Kind::not_found:
+    case DetectorError::Kind::not_found:
       GST_ELEMENT_ERROR(element_, RESOURCE, NOT_FOUND, ("%s", error.what()), (nullptr));
       break;
-    case npc::detect::DetectorError::Kind::unusable:
+    case DetectorError::Kind::unusable:
       GST_ELEMENT_ERROR(element_, RESOURCE, READ, ("%s", error.what()), (nullptr));
       break;
-    case npc::detect::DetectorError::Kind::settings:
+    case DetectorError::Kind::settings:
       GST_ELEMENT_ERROR(element_, RESOURCE, SETTINGS, ("%s", error.what()), (nullptr));
       break;
-    case npc::detect::DetectorError::Kind::failed:
+    case DetectorError::Kind::failed:
       GST_ELEMENT_ERROR(element_, STREAM, FAILED, ("%s", error.what()), (nullptr));
       break;
   }
 }
 
-bool npc::detect::DetectEngine::start() {
-  npc::detect::DetectSettings current;
+bool DetectEngine::start() {
+  DetectSettings current;
   {
-    npc::ObjectLocker lock(element_);
+    ObjectLocker lock(element_);
     current = settings;
-    stats = npc::detect::DetectStats();
+    stats = DetectStats();
   }
   try {
     if (!current.mask_error.empty())
-      throw npc::detect::DetectorError(npc::detect::DetectorError::Kind::settings,
-                                       "The property mask cannot be used. " + current.mask_error);
-    analyser_ = std::make_unique<npc::detect::Analyser>(npc::detect::make_detector(current),
-                                                        npc::detect::make_faces(current));
-  } catch (const npc::detect::DetectorError &error) {
+      throw DetectorError(DetectorError::Kind::settings,
+                          "The property mask cannot be used. " + current.mask_error);
+    analyser_ = std::make_unique<Analyser>(make_detector(current), make_faces(current));
+  } catch (const DetectorError &error) {
     post(error);
     return false;
   } catch (const std::exception &error) {
-    post({npc::detect::DetectorError::Kind::failed,
+    post({DetectorError::Kind::failed,
           std::string("OpenCV failed to make the detector: ") + error.what()});
     return false;
   }
   return true;
 }
 
-void npc::detect::DetectEngine::stop() {
+void DetectEngine::stop() {
   image_.wipe();
   if (!image_.mat().empty())
     guard([this] { analyser_->forget(image_.mat()); });
@@ -67,34 +68,34 @@ void npc::detect::DetectEngine::stop() {
   image_.forget();
   face_image_.forget();
   luma_.forget();
-  frames_ = npc::detect::Schedule();
+  frames_ = Schedule();
   negotiation_ = Negotiation::none;
   warned_late_ = false;
-  for (npc::WarningLimit *limit : {&short_frames_, &corrupted_frames_, &odd_pixels_})
+  for (WarningLimit *limit : {&short_frames_, &corrupted_frames_, &odd_pixels_})
     limit->reset();
   tags.forget();
   qos.reset();
 }
 
-GstClockTime npc::detect::DetectEngine::time_of(const npc::detect::FrameTimes &times) {
+GstClockTime DetectEngine::time_of(const FrameTimes &times) {
   if (GST_CLOCK_TIME_IS_VALID(times.pts))
     return times.pts;
   const GstClockTime running = gst_element_get_current_running_time(element_);
   return GST_CLOCK_TIME_IS_VALID(running) ? running : gst_util_get_timestamp();
 }
 
-bool npc::detect::DetectEngine::set_caps(GstCaps *caps) {
+bool DetectEngine::set_caps(GstCaps *caps) {
   negotiation_ = Negotiation::none;
   if (!gst_video_info_from_caps(&info_, caps)) {
-    GST_ERROR_OBJECT(element_, "cannot parse caps: %s", npc::describe(caps).c_str());
+    GST_ERROR_OBJECT(element_, "cannot parse caps: %s", describe(caps).c_str());
     return false;
   }
   const int width = GST_VIDEO_INFO_WIDTH(&info_), height = GST_VIDEO_INFO_HEIGHT(&info_);
-  if (width > npc::detect::kLargestSide || height > npc::detect::kLargestSide) {
+  if (width > kLargestSide || height > kLargestSide) {
     GST_ELEMENT_ERROR(element_, STREAM, FORMAT,
                       ("Frames of %dx%d pixels are too large: npcdetect takes up to %d on a side. "
                        "Check the caps, or put videoscale before it.",
-                       width, height, npc::detect::kLargestSide),
+                       width, height, kLargestSide),
                       (nullptr));
     return false;
   }
@@ -103,14 +104,14 @@ bool npc::detect::DetectEngine::set_caps(GstCaps *caps) {
   info_.interlace_mode = GST_VIDEO_INTERLACE_MODE_PROGRESSIVE;
   GstVideoOrientationMethod wanted;
   {
-    npc::ObjectLocker lock(element_);
+    ObjectLocker lock(element_);
     wanted = settings.video_direction;
   }
   return configure(tags.resolve(wanted));
 }
 
 /// Follows the property, or the tags, to another way up. Returns whether frames can be analysed.
-bool npc::detect::DetectEngine::turn_upright(GstVideoOrientationMethod wanted) {
+bool DetectEngine::turn_upright(GstVideoOrientationMethod wanted) {
   const GstVideoOrientationMethod method = tags.resolve(wanted);
   if (negotiation_ == Negotiation::done && method == view_.method)
     return true;
@@ -119,9 +120,9 @@ bool npc::detect::DetectEngine::turn_upright(GstVideoOrientationMethod wanted) {
 }
 
 /// Frames as in info_ follow, which `method` makes upright.
-bool npc::detect::DetectEngine::configure(GstVideoOrientationMethod method) {
+bool DetectEngine::configure(GstVideoOrientationMethod method) {
   negotiation_ = Negotiation::none;
-  view_ = npc::detect::view_of(info_, method);
+  view_ = view_of(info_, method);
   if (!view_.believable && odd_pixels_.ask())
     GST_ELEMENT_WARNING(element_, STREAM, FORMAT,
                         ("The pixel-aspect-ratio %d/%d of the frames cannot be, and is taken for "
@@ -147,21 +148,21 @@ bool npc::detect::DetectEngine::configure(GstVideoOrientationMethod method) {
     negotiation_ = Negotiation::done;
   else if (GST_PAD_IS_FLUSHING(srcpad_))
     negotiation_ = Negotiation::unsent;
-  frames_ = npc::detect::Schedule();
+  frames_ = Schedule();
   return negotiation_ == Negotiation::done;
 }
 
 /// Makes the pictures that the analyser wants. Returns false if GStreamer cannot convert so.
-bool npc::detect::DetectEngine::configure_images(GstVideoOrientationMethod method) {
+bool DetectEngine::configure_images(GstVideoOrientationMethod method) {
   luma_.configure(info_, method);
-  const npc::detect::InputSpec wanted = analyser_->input_spec(view_.shape);
+  const InputSpec wanted = analyser_->input_spec(view_.shape);
   if (!image_.configure(info_, wanted.size, wanted.type, method))
     return false;
-  const std::optional<npc::detect::InputSpec> faces = analyser_->face_input_spec(view_.shape);
+  const std::optional<InputSpec> faces = analyser_->face_input_spec(view_.shape);
   return !faces || face_image_.configure(info_, faces->size, faces->type, method);
 }
 
-bool npc::detect::DetectEngine::push_caps() {
+bool DetectEngine::push_caps() {
   GstCaps *described = gst_caps_new_simple(
       "application/x-npc-detections", "version", G_TYPE_INT, 1, "width", G_TYPE_INT,
       view_.size.width, "height", G_TYPE_INT, view_.size.height, "framerate", GST_TYPE_FRACTION,
@@ -175,26 +176,26 @@ bool npc::detect::DetectEngine::push_caps() {
   return sent;
 }
 
-void npc::detect::DetectEngine::reset_schedule() {
-  frames_ = npc::detect::Schedule();
+void DetectEngine::reset_schedule() {
+  frames_ = Schedule();
   if (analyser_)
     analyser_->reset();
 }
 
 /// Takes what the analyser needs out of `buffer`. Returns none if it is no frame as the caps have
 /// it.
-std::optional<npc::detect::AnalysisPlan> npc::detect::DetectEngine::take(
-    GstBuffer *buffer, GstClockTime time, const npc::detect::AnalysisSettings &current,
-    npc::detect::AnalysisStats &spent) {
-  npc::detect::MappedFrame frame(info_, buffer);
+std::optional<AnalysisPlan> DetectEngine::take(GstBuffer *buffer, GstClockTime time,
+                                               const AnalysisSettings &current,
+                                               AnalysisStats &spent) {
+  MappedFrame frame(info_, buffer);
   if (!frame.good())
     return std::nullopt;
   const auto cells = [&]() -> const cv::Mat & {
     luma_.copy(frame, current.masks);
     return luma_.mat();
   };
-  const npc::detect::AnalysisPlan plan = analyser_->plan(time, current, cells, spent);
-  npc::detect::Stopwatch stopwatch;
+  const AnalysisPlan plan = analyser_->plan(time, current, cells, spent);
+  Stopwatch stopwatch;
   if (!plan.regions.empty())
     image_.copy(frame, current.masks);
   if (plan.faces)
@@ -204,23 +205,21 @@ std::optional<npc::detect::AnalysisPlan> npc::detect::DetectEngine::take(
 }
 
 /// Does what OpenCV may fail at. Returns false after an error.
-bool npc::detect::DetectEngine::guard(const std::function<void()> &work) {
+bool DetectEngine::guard(const std::function<void()> &work) {
   try {
     work();
-  } catch (const npc::detect::DetectorError &error) {
+  } catch (const DetectorError &error) {
     post(error);
     return false;
   } catch (const std::exception &error) {
-    post({npc::detect::DetectorError::Kind::failed,
-          std::string("OpenCV failed on a frame: ") + error.what()});
+    post({DetectorError::Kind::failed, std::string("OpenCV failed on a frame: ") + error.what()});
     return false;
   }
   return true;
 }
 
-GstFlowReturn npc::detect::DetectEngine::push(const npc::detect::FrameTimes &times,
-                                              double confidence,
-                                              const std::vector<npc::detect::Detection> &found) {
+GstFlowReturn DetectEngine::push(const FrameTimes &times, double confidence,
+                                 const std::vector<Detection> &found) {
   // Made from nothing: what is not copied here by name cannot get out.
   GstBuffer *buffer = gst_buffer_new();
   GST_BUFFER_PTS(buffer) = times.pts;
@@ -233,7 +232,7 @@ GstFlowReturn npc::detect::DetectEngine::push(const npc::detect::FrameTimes &tim
   const auto [width, height] = view_.size;
   const double across = static_cast<double>(width) / image_.mat().cols;
   const double down = static_cast<double>(height) / image_.mat().rows;
-  for (const npc::detect::Detection &object : found) {
+  for (const Detection &object : found) {
     const GstNpcDetection detection = {object.label.c_str(),
                                        object.box.x * across,
                                        object.box.y * down,
@@ -247,7 +246,7 @@ GstFlowReturn npc::detect::DetectEngine::push(const npc::detect::FrameTimes &tim
 }
 
 /// A frame that is not analysed.
-void npc::detect::DetectEngine::skip_frame(const npc::detect::FrameTimes &times, bool due) {
+void DetectEngine::skip_frame(const FrameTimes &times, bool due) {
   const auto held_back = due ? short_frames_.ask() : std::nullopt;
   if (held_back)
     GST_ELEMENT_WARNING(element_, STREAM, FORMAT,
@@ -255,7 +254,7 @@ void npc::detect::DetectEngine::skip_frame(const npc::detect::FrameTimes &times,
                          "will be. Check the format that the camera delivers."),
                         ("%u more since the last warning", *held_back));
   {
-    npc::ObjectLocker lock(element_);
+    ObjectLocker lock(element_);
     stats.skipped++;
   }
   if (due)
@@ -266,7 +265,7 @@ void npc::detect::DetectEngine::skip_frame(const npc::detect::FrameTimes &times,
 }
 
 /// A frame of which the decoder says that it is damaged: whoever is seen in it may not be there.
-void npc::detect::DetectEngine::skip_corrupted(const npc::detect::FrameTimes &times) {
+void DetectEngine::skip_corrupted(const FrameTimes &times) {
   // The first sound one takes its place, rather than that of the next interval.
   frames_.reset();
   if (const auto held_back = corrupted_frames_.ask())
@@ -275,7 +274,7 @@ void npc::detect::DetectEngine::skip_corrupted(const npc::detect::FrameTimes &ti
                          "check the network, the cable, or the file."),
                         ("%u more since the last warning", *held_back));
   {
-    npc::ObjectLocker lock(element_);
+    ObjectLocker lock(element_);
     stats.corrupted++;
   }
   push_missing(times);
@@ -283,35 +282,33 @@ void npc::detect::DetectEngine::skip_corrupted(const npc::detect::FrameTimes &ti
 }
 
 /// Nobody saw what was at `times`.
-void npc::detect::DetectEngine::push_missing(const npc::detect::FrameTimes &times) {
+void DetectEngine::push_missing(const FrameTimes &times) {
   if (GST_CLOCK_TIME_IS_VALID(times.pts))
-    gst_pad_push_event(srcpad_, npc::detect::missing_data_event(times.pts, times.duration));
+    gst_pad_push_event(srcpad_, missing_data_event(times.pts, times.duration));
 }
 
 /// Frames were lost on the way here: the camera had nowhere to put them, or a queue threw them
 /// away.
-void npc::detect::DetectEngine::report_loss(const npc::detect::FrameTimes &times,
-                                            const npc::detect::Loss &loss) {
+void DetectEngine::report_loss(const FrameTimes &times, const Loss &loss) {
   {
-    npc::ObjectLocker lock(element_);
+    ObjectLocker lock(element_);
     stats.lost += loss.frames;
   }
-  gst_pad_push_event(srcpad_, npc::detect::missing_data_event(loss.start, loss.length));
+  gst_pad_push_event(srcpad_, missing_data_event(loss.start, loss.length));
   post_qos(times, 0);
 }
 
 /// Leaves out a frame of a live source that comes too late, so that the delay does not grow.
-bool npc::detect::DetectEngine::drop_late(const npc::detect::FrameTimes &times,
-                                          const npc::detect::Arrival &arrival) {
-  const npc::detect::Lateness lateness = qos.judge(arrival);
+bool DetectEngine::drop_late(const FrameTimes &times, const Arrival &arrival) {
+  const Lateness lateness = qos.judge(arrival);
   if (GstEvent *event = qos.qos_event(arrival, lateness))
     gst_pad_push_event(sinkpad_, event);
-  if (lateness == npc::detect::Lateness::resynchronised)
+  if (lateness == Lateness::resynchronised)
     resynchronise(times);
-  if (lateness != npc::detect::Lateness::drop)
+  if (lateness != Lateness::drop)
     return false;
   {
-    npc::ObjectLocker lock(element_);
+    ObjectLocker lock(element_);
     stats.dropped++;
   }
   push_missing(times);
@@ -320,11 +317,11 @@ bool npc::detect::DetectEngine::drop_late(const npc::detect::FrameTimes &times,
 }
 
 /// Frames are late for ever, and dropping some does not help.
-void npc::detect::DetectEngine::resynchronise(const npc::detect::FrameTimes &times) {
+void DetectEngine::resynchronise(const FrameTimes &times) {
   const double late = static_cast<double>(qos.granted()) / GST_SECOND;
   GST_INFO_OBJECT(element_, "frames that are %.3f s late are taken to be in time", late);
   // Marks the window downstream.
-  gst_pad_push_event(srcpad_, npc::detect::missing_data_event(times.pts, 0));
+  gst_pad_push_event(srcpad_, missing_data_event(times.pts, 0));
   if (std::exchange(warned_late_, true))
     return;
   GST_ELEMENT_WARNING(
@@ -336,11 +333,10 @@ void npc::detect::DetectEngine::resynchronise(const npc::detect::FrameTimes &tim
       (nullptr));
 }
 
-void npc::detect::DetectEngine::post_qos(const npc::detect::FrameTimes &times,
-                                         GstClockTimeDiff late) {
+void DetectEngine::post_qos(const FrameTimes &times, GstClockTimeDiff late) {
   guint64 processed, dropped;
   {
-    npc::ObjectLocker lock(element_);
+    ObjectLocker lock(element_);
     processed = stats.analysed;
     dropped = stats.dropped + stats.lost + stats.corrupted;
   }
@@ -353,10 +349,10 @@ void npc::detect::DetectEngine::post_qos(const npc::detect::FrameTimes &times,
   gst_element_post_message(element_, message);
 }
 
-GstFlowReturn npc::detect::DetectEngine::chain(GstBuffer *buffer) {
-  npc::detect::DetectSettings current;
+GstFlowReturn DetectEngine::chain(GstBuffer *buffer) {
+  DetectSettings current;
   {
-    npc::ObjectLocker lock(element_);
+    ObjectLocker lock(element_);
     current = settings;
     stats.frames_in++;
   }
@@ -364,13 +360,11 @@ GstFlowReturn npc::detect::DetectEngine::chain(GstBuffer *buffer) {
     gst_buffer_unref(buffer);
     return GST_PAD_IS_FLUSHING(srcpad_) ? GST_FLOW_FLUSHING : GST_FLOW_NOT_NEGOTIATED;
   }
-  const npc::detect::FrameTimes times(buffer);
+  const FrameTimes times(buffer);
   const GstClockTime time = time_of(times);
   const bool due = frames_.is_due(time, current.interval);
-  const npc::detect::Arrival arrival = {times.pts, times.offset,
-                                        gst_element_get_current_running_time(element_)};
-  if (const npc::detect::Loss loss = qos.note(sinkpad_, arrival, due, current.interval);
-      loss.frames > 0)
+  const Arrival arrival = {times.pts, times.offset, gst_element_get_current_running_time(element_)};
+  if (const Loss loss = qos.note(sinkpad_, arrival, due, current.interval); loss.frames > 0)
     report_loss(times, loss);
   if (due && drop_late(times, arrival)) {
     gst_buffer_unref(buffer);
@@ -381,8 +375,8 @@ GstFlowReturn npc::detect::DetectEngine::chain(GstBuffer *buffer) {
     skip_corrupted(times);
     return GST_FLOW_OK;
   }
-  npc::detect::AnalysisStats spent;
-  std::optional<npc::detect::AnalysisPlan> plan;
+  AnalysisStats spent;
+  std::optional<AnalysisPlan> plan;
   if (due)
     plan = take(buffer, time, current.analysis, spent);
   // Before detection: cameras have few buffers.
@@ -391,11 +385,11 @@ GstFlowReturn npc::detect::DetectEngine::chain(GstBuffer *buffer) {
     skip_frame(times, due);
     return GST_FLOW_OK;
   }
-  std::vector<npc::detect::Detection> found;
+  std::vector<Detection> found;
   if (!guard([&] { found = analyser_->analyse(*plan, image_.mat(), face_image_.mat(), spent); }))
     return GST_FLOW_ERROR;
   {
-    npc::ObjectLocker lock(element_);
+    ObjectLocker lock(element_);
     stats.analysed++;
     stats.analysis += spent;
   }
@@ -409,18 +403,18 @@ GstFlowReturn npc::detect::DetectEngine::chain(GstBuffer *buffer) {
   return flow;
 }
 
-void npc::detect::DetectEngine::set_mask(const gchar *text) {
-  std::vector<npc::Corners> polygons;
+void DetectEngine::set_mask(const gchar *text) {
+  std::vector<Corners> polygons;
   std::string error;
-  const bool good = npc::read_polygons(text, polygons, error);
-  std::vector<npc::detect::Polygon> masks;
-  for (const npc::Corners &corners : polygons) {
-    npc::detect::Polygon &mask = masks.emplace_back();
-    for (const npc::Corner &corner : corners)
+  const bool good = read_polygons(text, polygons, error);
+  std::vector<Polygon> masks;
+  for (const Corners &corners : polygons) {
+    Polygon &mask = masks.emplace_back();
+    for (const Corner &corner : corners)
       mask.emplace_back(static_cast<float>(corner.x), static_cast<float>(corner.y));
   }
   {
-    npc::ObjectLocker lock(element_);
+    ObjectLocker lock(element_);
     const bool running = GST_STATE(element_) >= GST_STATE_PAUSED;
     // A bad mask must never make a running element show more than before.
     if (good || !running) {
@@ -433,3 +427,5 @@ void npc::detect::DetectEngine::set_mask(const gchar *text) {
   GST_ELEMENT_WARNING(element_, RESOURCE, SETTINGS,
                       ("The property mask stays as it was. %s", error.c_str()), (nullptr));
 }
+
+}  // namespace npc::detect

@@ -65,7 +65,7 @@ bool SinkEngine::make_store(const SinkSettings &settings) {
     return false;
   }
   made_of_ = settings;
-  std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   store_.swap(made);
   return true;
 }
@@ -90,7 +90,7 @@ bool SinkEngine::make_dispatcher(const std::string &updaters) {
                      ("set the property updaters, as in updaters=mqtt://127.0.0.1:1883"));
   }
   made_of_.updaters = updaters;
-  std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   dispatcher_.swap(made);
   return true;
 }
@@ -120,7 +120,7 @@ void SinkEngine::close() {
   std::shared_ptr<Store> store;
   std::shared_ptr<Dispatcher> dispatcher;
   {
-    std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     store_.swap(store);
     dispatcher_.swap(dispatcher);
   }
@@ -171,12 +171,12 @@ std::vector<UpdaterStats> SinkEngine::updater_stats() const {
 }
 
 std::shared_ptr<Store> SinkEngine::store() const {
-  std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   return store_;
 }
 
 std::shared_ptr<Dispatcher> SinkEngine::dispatcher() const {
-  std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   return dispatcher_;
 }
 

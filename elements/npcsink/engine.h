@@ -6,9 +6,9 @@
 
 #include <atomic>
 #include <memory>
-#include <mutex>
 #include <string>
 
+#include "base/mutex.h"
 #include "npcsink/dispatcher.h"
 
 namespace npc::sink {
@@ -66,9 +66,9 @@ class SinkEngine {
   SinkSettings made_of_;  // state changes only
   std::atomic<bool> ended_ = false;
 
-  mutable std::mutex mutex_;
-  std::shared_ptr<Store> store_;
-  std::shared_ptr<Dispatcher> dispatcher_;
+  mutable Mutex mutex_;
+  std::shared_ptr<Store> store_ NPC_GUARDED_BY(mutex_);
+  std::shared_ptr<Dispatcher> dispatcher_ NPC_GUARDED_BY(mutex_);
 };
 
 }  // namespace npc::sink
