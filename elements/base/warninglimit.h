@@ -9,7 +9,7 @@
 namespace npc {
 
 /// Lets one warning of a kind out at once and then at most one a minute. What comes and goes with
-/// every other frame would fill a log within the hour, and tells nobody anything new.
+/// every other frame would fill a log within the hour, and says nothing new.
 class WarningLimit {
  public:
   /// If a warning may be given now, how many were held back since the last one.

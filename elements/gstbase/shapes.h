@@ -18,7 +18,7 @@ using PlaceReader =
     std::function<bool(const std::string &name, const GstStructure *shape, std::string &error)>;
 
 /// Takes a text in GstStructure syntax apart, places separated by semicolons, and hands each to
-/// `read`; names that are none are refused before. An empty or null text has none. `example` is
+/// `read`; invalid names are refused before. An empty or null text has none. `example` is
 /// what a user should have written. Returns false with `error` set at the first that cannot be
 /// read, and at once if the text is longer than 64 KiB or has brackets in brackets.
 bool read_places(const char *text, const char *example, const PlaceReader &read,

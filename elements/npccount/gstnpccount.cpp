@@ -84,7 +84,7 @@
  *   feet must have led through the segment, ends included, and not round it; an end on the frame's
  *   edge has no beyond. So who trembles, stops or turns on the line counts nothing, and who is
  *   first seen beyond it counts nothing. A track is counted in and out in turn, never twice the
- * same way. With no more than one frame a second a crossing may be told a second or two late.
+ * same way. With no more than one frame a second a crossing may be reported a second or two late.
  * * **in_total**, **out_total**: since the element was made, or since the #GstNpcCount:state-file
  *   or the last #GstNpcCount::reset. They never fall otherwise.
  * * **zones**: `people` are the present tracks of the zone's class whose feet are in it; who comes
@@ -124,7 +124,7 @@
  * count with those.
  *
  * Timestamps of a live source are held against the pipeline's clock. A stream that is late keeps
- * its own times, so that `time` tells when a window ended, however late its record comes.
+ * its own times, so that `time` is when a window ended, however late its record comes.
  * Timestamps that go back by more than a second, or that are ahead of the clock by more than 2 s or
  * a window, are mapped anew: since the last frame as much time has passed as the clock says. A
  * stream that keeps falling behind, until it is 3 s later than it once was, has a slow clock and is

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What npccount tells applications of crossings and thresholds, as structures.
+// Messages about crossings and thresholds for applications, as structures.
 #pragma once
 
 #include <gst/gst.h>

@@ -174,7 +174,7 @@ static void gst_npc_count_install_thresholds(GObjectClass *klass) {
   /**
    * GstNpcCount:thresholds:
    *
-   * Numbers whose passing is told on the bus by an `npc-threshold` message, separated by
+   * Numbers whose passing is posted on the bus as an `npc-threshold` message, separated by
    * semicolons: a name as lines have, and
    *
    * * `above`: so many or more are above the threshold, 1 to 500. There is no default
@@ -184,8 +184,8 @@ static void gst_npc_count_install_thresholds(GObjectClass *klass) {
    * * `zone`: the zone of #GstNpcCount:zones that is watched (none: the frame)
    * * `class`: the class that is watched in the frame (person); a zone has its own
    *
-   * A threshold begins below and tells of above and below in turn, never of the same twice. So
-   * `used,above=1,for=0` tells of the first who comes and the last who goes, and
+   * A threshold begins below and reports above and below in turn, never of the same twice. So
+   * `used,above=1,for=0` reports the first who comes and the last who goes, and
    * `crowd,above=10,below=7,for=30000` only of crowds that last.
    *
    * Thresholds that cannot work are refused as lines are, and so are those of zones that are not
@@ -210,10 +210,11 @@ static void gst_npc_count_install_state_file(GObjectClass *klass) {
    * read when the element starts, and written anew when a window ends in which totals changed, and
    * when the element stops. After a power cut there is the old file or the new one, never a half.
    *
-   * The file is written before the record that tells of its totals. So totals that a record told
+   * The file is written before the record that has its totals. So totals that were published
    * never fall, and nothing counts twice, whenever the process or the power ends: what is lost are
-   * the crossings of the open window, which only `npc-crossing` messages told of, and a record
-   * whose totals were written but which was not told yet is lost as a record, not in the totals.
+   * the crossings of the open window, which only `npc-crossing` messages reported, and a record
+   * whose totals were written but which was not published yet is lost as a record, not in the
+   * totals.
    *
    * For that the stream waits: half a millisecond on an idle disk, a tenth of a second and more on
    * a busy one, in windows with a crossing only. Where frames must not be missed meanwhile, put a

@@ -55,7 +55,7 @@
  * stays known for as long as nothing changes there, and who leaves is a change. After a hit or a
  * miss that may be chance the detector looks again. At least every #GstNpcDetect:full-scan it looks
  * at the whole frame. In between, detections are moved along with what moves in them, by sparse
- * optical flow between the cells of frames at least 60 ms apart. #GstNpcDetect:stats tells what
+ * optical flow between the cells of frames at least 60 ms apart. #GstNpcDetect:stats has what
  * each of these costs. The motion detector is given every frame.
  *
  * ## Limits
@@ -65,7 +65,7 @@
  * has 240 rows only. A neural network finds more, if its input is large enough: see
  * #GstNpcDetect:model and #GstNpcDetect:input-width. Neither finds people from straight above.
  *
- * For that there is `detector=motion`. It learns the background for a second, and then tells of
+ * For that there is `detector=motion`. It learns the background for a second, and then reports
  * whatever is not part of it and has moved, under the one name in #GstNpcDetect:classes: `person`
  * is counted as people, `car` as objects. It cannot tell a person from a dog or a trolley, takes
  * two who come as one for one, and wants a camera that stands still. What stops becomes background
@@ -80,14 +80,14 @@
  * ## When it cannot keep up
  *
  * A frame of a live source that comes here more than half a second late is given back unseen, so
- * that counts are not told much later than that. Without a queue before the element, a camera
+ * that counts do not come much later than that. Without a queue before the element, a camera
  * that is not relieved of its buffers in time loses frames itself; so does a leaky queue. Either
  * way a GAP event with #GST_GAP_FLAG_MISSING_DATA stands for what was not seen, and a QoS message
- * tells the totals, at most once a second. Frames that #GstNpcDetect:interval leaves out are not
+ * has the totals, at most once a second. Frames that #GstNpcDetect:interval leaves out are not
  * missing: set it, if fewer frames will do. From files nothing is dropped.
  *
- * QoS events tell decoders upstream, as those of a sink do, so that they may skip frames. One frame
- * a second is looked at however late it is (fewer, if that takes longer than a quarter of a
+ * QoS events go upstream to decoders, as those of a sink do, so that they may skip frames. One
+ * frame a second is looked at however late it is (fewer, if that takes longer than a quarter of a
  * second). Where all frames are late for two seconds and do not get less so, they are not late
  * because of this element: a decoder is too slow, or the timestamps are wrong. Then, and at once
  * where timestamps go back by more than a second, that lateness is taken for granted: a warning

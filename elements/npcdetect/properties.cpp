@@ -282,7 +282,7 @@ void install_detector(GObjectClass *klass) {
   /**
    * GstNpcDetect:min-size:
    *
-   * The smallest moving blob that `detector=motion` tells of, as a share of the frame's area.
+   * The smallest moving blob that `detector=motion` reports, as a share of the frame's area.
    */
   g_object_class_install_property(
       klass, PROP_MIN_SIZE,
@@ -423,7 +423,7 @@ void install_picture(GObjectClass *klass) {
       klass, PROP_VIDEO_DIRECTION,
       g_param_spec_enum("video-direction", "Video direction",
                         "How frames are turned upright before anything looks at them; auto: as "
-                        "the tag image-orientation says. All that is told is of the upright frame",
+                        "the tag image-orientation says. All results are of the upright frame",
                         GST_TYPE_VIDEO_ORIENTATION_METHOD, GST_VIDEO_ORIENTATION_AUTO, kPlaying));
   /**
    * GstNpcDetect:mask:

@@ -21,7 +21,7 @@ constexpr GstClockTime kOutOfOrder = GST_SECOND;
 // A frame that is ahead of the clock by more than this at once has leapt.
 constexpr GstClockTime kAheadMost = 2 * GST_SECOND;
 
-// Upstream skips frames for twice the lateness that a QoS event tells it. One a second must come.
+// Upstream skips frames for twice the lateness in a QoS event. One a second must come.
 constexpr GstClockTimeDiff kToldMost = 400 * GST_MSECOND;
 
 // Those of older looks count for seven eighths, as in GstBaseSink.

@@ -56,8 +56,8 @@ class QosMonitor {
   /// The lateness that is taken for granted.
   GstClockTimeDiff granted() const { return monitor_.granted(); }
 
-  /// What GstBaseSink tells upstream of a frame that it shows or drops, of the frame that was
-  /// judged last: decoders skip frames by it. The lateness it tells is bounded. Null if the source
+  /// What GstBaseSink sends upstream about a frame that it shows or drops, of the frame that was
+  /// judged last: decoders skip frames by it. The lateness in it is bounded. Null if the source
   /// is not live.
   GstEvent *qos_event(const Arrival &arrival, Lateness lateness) const;
 
@@ -94,7 +94,7 @@ class QosMonitor {
   GstClockTime spacing_ = 0;                      // of the last two of these; 0: not known
   Step step_ = Step::onward;                      // since the last frame that was judged
   LatenessMonitor monitor_;
-  std::optional<GstClockTimeDiff> late_;     // the frame that was judged last; none: cannot be told
+  std::optional<GstClockTimeDiff> late_;     // the frame that was judged last; none: unknown
   double proportion_ = 1;                    // of the time between frames, that a look takes
   GstClockTime told_ = GST_CLOCK_TIME_NONE;  // running time of the last message
   std::atomic<GstClockTime> latency_ = 0;

@@ -16,7 +16,7 @@ constexpr int kLargestSide = 16384;
 /// A frame as somebody in front of a display sees it.
 struct View {
   GstVideoOrientationMethod method = GST_VIDEO_ORIENTATION_IDENTITY;  ///< makes it upright
-  cv::Size size;   ///< upright, in the frame's own pixels: what boxes are told in
+  cv::Size size;   ///< upright, in the frame's own pixels: what boxes are in
   cv::Size shape;  ///< upright, in square pixels: no fewer than the frame has, on either side
   cv::Size pixel;  ///< the pixel-aspect-ratio, upright
   bool believable = true;  ///< false: the pixel-aspect-ratio is a mistake, and 1/1 is assumed

@@ -47,7 +47,7 @@ class SinkEngine {
 
   /// Hands a record over. Waits no longer than Store::push() does.
   void push(Record record);
-  /// The updaters may tell that the cameras are gone, until push() is called again.
+  /// The updaters may publish that the cameras are gone, until push() is called again.
   void end_stream();
   /// Ends drain(), now and from now on until `on` is false.
   void interrupt(bool on);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What npcsink tells applications about its store and its updaters, as structures.
+// Messages about the store and the updaters for applications, as structures.
 #pragma once
 
 #include <gst/gst.h>

@@ -110,7 +110,7 @@ class Worker {
   std::string said_, refusal_said_;
   std::mt19937 random_;
 
-  // Outermost lock: held while the listener is called, so that it hears things in their order.
+  // Outermost lock: held while the listener is called, so that events reach it in their order.
   Mutex watching_ NPC_ACQUIRED_BEFORE(mutex_);
   std::uint64_t backlog_said_ NPC_GUARDED_BY(watching_) = 0;
   std::uint64_t dropped_said_ NPC_GUARDED_BY(watching_) = 0;

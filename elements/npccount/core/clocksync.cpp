@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Whether the system's clock tells the time of the world.
+// Whether the system's clock was set by a time server.
 #include "npccount/core/clocksync.h"
 
 #include <sys/timex.h>

@@ -28,7 +28,7 @@ constexpr Time kSpeedSpan = 1s;
 constexpr Time kSpeedSpanMost = 2s;
 constexpr Time kSpeedSpanLeast = 500ms;
 constexpr std::size_t kSpeedSamples = 4;
-// At 30 frames a second every second one: more cost time and tell no more.
+// At 30 frames a second every second one: more cost time and add nothing.
 constexpr Time kSampleDistance = 50ms;
 
 struct Cut {

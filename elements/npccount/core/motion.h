@@ -37,7 +37,7 @@ class Coordinate {
 /// 1/160 of it for a rate, per frame), taken as frames of 1/30 s and turned into figures per
 /// second, so that it holds for any time between frames.
 ///
-/// A box that is cut off at the frame's edge tells nothing of what it would measure: its missing
+/// A box that is cut off at the frame's edge says nothing of what it would measure: its missing
 /// edge is put where the known width or height says.
 class Motion {
  public:

@@ -29,7 +29,7 @@ struct ThresholdDefinition {
 /// Why a threshold cannot work, as a sentence for the user; empty if it can.
 std::string error_in(const ThresholdDefinition &threshold);
 
-/// Watches one number. Numbers hold from one frame to the next. It begins below, so what it tells
+/// Watches one number. Numbers hold from one frame to the next. It begins below, so what it reports
 /// of is above and below in turn, the first time above: never the same twice.
 class Threshold {
  public:

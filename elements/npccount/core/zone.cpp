@@ -15,7 +15,7 @@ using Point = ZoneDefinition::Point;
 constexpr double kExact = 1e-6;
 // Detections are rounded to pixels.
 constexpr double kPixel = 1;
-// How far in or out somebody on the border is, in pixels: the sign must tell.
+// How far in or out somebody on the border is, in pixels: the sign decides.
 constexpr double kLeastDepth = 1e-6;
 // In the middle of a zone without a border.
 constexpr double kDeep = 1e6;

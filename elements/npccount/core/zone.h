@@ -35,7 +35,7 @@ struct ZoneDefinition {
   bool operator==(const ZoneDefinition &) const = default;
 };
 
-/// More corners take time and tell nothing.
+/// More corners take time and add nothing.
 inline constexpr std::size_t kMostCorners = 64;
 
 /// Why a zone cannot work, as a sentence for the user; empty if it can.

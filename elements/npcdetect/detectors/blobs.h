@@ -14,8 +14,8 @@ struct Blob {
 };
 
 /// Turns masks of the foreground into blobs. It remembers those of the last picture, so that two
-/// that touch stay two, one that falls to pieces stays one, and what never moves is told apart from
-/// what does: patches of light, and what was uncovered when something left.
+/// that touch stay two, one that falls to pieces stays one, and what never moves is distinguished
+/// from what does: patches of light, and what was uncovered when something left.
 class Blobs {
  public:
   /// Blobs of fewer than `area` pixels are left out, and so are small ones that go with a larger

@@ -15,7 +15,7 @@ struct Light {
 
 /// What turns `now` into `before` (CV_32FC1, of one size, 0 to 255), whatever moves in up to almost
 /// half of them. Only values where `still` (CV_8UC1, the same size) is not 0 are looked at, if they
-/// are enough. Nothing if that cannot be told: too much is too dark or too bright, or it is not the
+/// are enough. Nothing if that is unknown: too much is too dark or too bright, or it is not the
 /// same scene.
 std::optional<Light> compare_light(const cv::Mat &now, const cv::Mat &before, const cv::Mat &still);
 

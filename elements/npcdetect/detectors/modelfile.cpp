@@ -74,8 +74,8 @@ std::string_view submessage(std::string_view message, std::uint64_t number) {
   return {};
 }
 
-/// Width and height of the first input of three channels. OpenCV does not tell them. Field numbers
-/// are those of onnx.proto: ModelProto.graph 7, GraphProto.input 11, ValueInfoProto.type 2,
+/// Width and height of the first input of three channels. OpenCV has no function for that. Field
+/// numbers are those of onnx.proto: ModelProto.graph 7, GraphProto.input 11, ValueInfoProto.type 2,
 /// TypeProto.tensor_type 1, Tensor.shape 2, TensorShapeProto.dim 1, Dimension.dim_value 1.
 cv::Size onnx_input(std::string_view model) {
   std::string_view graph = submessage(model, 7);

@@ -28,7 +28,7 @@ constexpr int kWarmUpPictures = 5;
 // of it after a tenth of this many seconds.
 constexpr double kMemory = 300;
 constexpr int kGaussians = 4;
-// Pictures that the memory of OpenCV's model lasts for where it is not told; it is, each time.
+// Pictures that the memory of OpenCV's model lasts for by default; it is set, each time.
 constexpr int kHistory = 500;
 // Squared distance, in variances, from which a pixel is foreground.
 constexpr double kThreshold = 20;
@@ -37,9 +37,9 @@ constexpr double kThreshold = 20;
 constexpr double kForegroundMost = 0.6;
 // If it stays so for as long, the background is learned anew.
 constexpr double kStrange = 1.0;
-// Means of as many cells a side tell how the light has changed: most of them show background.
+// Means of as many cells a side show how the light has changed: most of them show background.
 constexpr int kCells = 24;
-// A change of light is told by this brightness.
+// A change of light is measured at this brightness.
 constexpr float kMiddle = 100;
 // Share of a lasting change of light that is not followed, so that the reference comes after it.
 constexpr float kGainShare = 0.9f;
@@ -167,7 +167,7 @@ class Motion final : public Detector {
     cv::Mat moving;
     cv::resize(smooth_, cells_, cv::Size(kCells, kCells), 0, 0, cv::INTER_AREA);
     cells_.convertTo(cells_, CV_32F);
-    // What moved a moment ago does not tell of the light.
+    // What moved a moment ago says nothing of the light.
     cv::resize(mask_, moving, cells_.size(), 0, 0, cv::INTER_AREA);
     if (reference_.empty())
       cells_.copyTo(reference_);

@@ -102,8 +102,8 @@ class Network final : public Detector {
                               size + ": set input-width and input-height to less.");
   }
 
-  /// Runs the network once on nothing: better to hear of a wrong size or an unknown output now than
-  /// in mid-stream.
+  /// Runs the network once on nothing: better to learn of a wrong size or an unknown output now
+  /// than in mid-stream.
   void recognise(const DetectorSettings &settings) {
     const std::string size = std::to_string(input_.width) + "x" + std::to_string(input_.height);
     std::vector<cv::Mat> outputs;

@@ -168,7 +168,7 @@ void CrashJournal::add(const std::string &line) {
     try {
       open();
     } catch (const std::runtime_error &) {
-      // Nothing can be written, which whole() tells.
+      // Nothing can be written, which whole() says.
     }
   }
   const bool written = write(end_, line + "\n");

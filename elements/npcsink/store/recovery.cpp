@@ -48,7 +48,7 @@ DatabaseError foreign(const std::string &path, const char *what) {
           "The store \"" + path + "\" is refused: it is " + what + ". Choose another path."};
 }
 
-// Whether it was a store, as far as its first bytes tell. They may be all that is left of it.
+// Whether it was a store, as far as its first bytes say. They may be all that is left of it.
 bool was_store(std::string_view head) {
   if (!kMagic.starts_with(head.substr(0, kMagic.size())))
     return false;

@@ -28,8 +28,8 @@ class Store {
  public:
   using Listener = StoreListener;
 
-  /// Opens the store. One that fails for now is no error: `listener` is told, on the thread of the
-  /// store or of an updater, without a lock. Throws DatabaseError (kRefused) if it must not be
+  /// Opens the store. One that fails for now is no error: `listener` is called, on the thread of
+  /// the store or of an updater, without a lock. Throws DatabaseError (kRefused) if it must not be
   /// used, std::system_error if there can be no more threads.
   Store(StoreOptions options, Listener listener);
   /// Writes what waits. No cursor may be left.

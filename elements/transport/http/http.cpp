@@ -184,7 +184,7 @@ HttpAnswer HttpClient::Curl::failure(const HttpSettings &settings, CURLcode code
   HttpAnswer got;
   curl_off_t sent = 0;
   curl_easy_getinfo(easy_, CURLINFO_SIZE_UPLOAD_T, &sent);
-  // It may be at work on all of it in silence, or hang: smaller requests tell.
+  // It may be at work on all of it in silence, or hang: smaller requests show which.
   got.slow = code == CURLE_OPERATION_TIMEDOUT && (took_its_time || sent >= size);
   got.result = Status::failed(
       took_its_time && got.slow

@@ -196,7 +196,7 @@ void Client::refuse(std::uintptr_t number, int code) {
     refused_ = {number - first_number_, static_cast<std::uint8_t>(code)};
 }
 
-// MQTT 3.1.1 has no way to tell the broker how much is too much.
+// MQTT 3.1.1 has no way to say to the broker how much is too much.
 void Client::take(const paho::message &message) try {
   const std::size_t size = message.get_topic().size() + message.get_payload_ref().size();
   Lock lock(mutex_);

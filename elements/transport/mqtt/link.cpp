@@ -134,7 +134,7 @@ Status Link::unanswered() const {
 }
 
 // MQTT 5 lets the broker set the keep-alive. Paho's client follows it from 1.3.14 on; before, it
-// does only what it was told when it connected. Returns whether it is to be told anew.
+// goes by what it got when it connected. Returns whether it must connect anew.
 bool Link::follow_keep_alive() {
   const auto asked = static_cast<std::size_t>(login_.keep_alive.count());
   const std::size_t wanted =

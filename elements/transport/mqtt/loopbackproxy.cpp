@@ -78,7 +78,7 @@ LoopbackProxy::LoopbackProxy() {
   url_ = "http://" + secret + "@127.0.0.1:" + std::to_string(port);
 }
 
-// Many may be heard at the same time: a stranger who says nothing does not hold up the client.
+// Many may be read from at the same time: a stranger who says nothing does not hold up the client.
 Descriptor LoopbackProxy::accept(int bell, milliseconds most, std::string *rest) {
   const auto until = most < milliseconds(0) ? Clock::time_point::max() : Clock::now() + most;
   std::vector<Caller> callers;
@@ -95,7 +95,7 @@ Descriptor LoopbackProxy::accept(int bell, milliseconds most, std::string *rest)
       return Descriptor();
     for (std::size_t i = callers.size(); i-- > 0;) {
       Caller &caller = callers[i];
-      const Answer answer = files[i + 2].revents != 0 ? hear(caller) : Answer::kUnfinished;
+      const Answer answer = files[i + 2].revents != 0 ? read(caller) : Answer::kUnfinished;
       if (answer == Answer::kClient) {
         *rest = std::move(caller.request);
         return std::move(caller.file);
@@ -126,7 +126,7 @@ bool LoopbackProxy::admit(std::vector<Caller> &callers) const {
 }
 
 // Whether it shows our secret. The request of the client is then what came behind that.
-LoopbackProxy::Answer LoopbackProxy::hear(Caller &caller) const {
+LoopbackProxy::Answer LoopbackProxy::read(Caller &caller) const {
   std::string &request = caller.request;
   char bytes[kMostRequest];
   const ssize_t size = recv(caller.file.get(), bytes, sizeof(bytes), 0);

@@ -17,7 +17,7 @@ class LoopbackProxy {
   /// Throws std::system_error.
   LoopbackProxy();
 
-  /// What Paho is to be told as its proxy.
+  /// What Paho is given as its proxy.
   const std::string &url() const { return url_; }
   /// Waits for the client. `rest` is what it has sent after it showed the secret. The descriptor is
   /// not open if `bell` can be read first, or after `most`; a negative `most` is no limit.
@@ -33,7 +33,7 @@ class LoopbackProxy {
   enum class Answer { kClient, kStranger, kUnfinished };
 
   bool admit(std::vector<Caller> &callers) const;
-  Answer hear(Caller &caller) const;
+  Answer read(Caller &caller) const;
 
   Descriptor listener_;
   std::string credentials_;  // as the client shows them

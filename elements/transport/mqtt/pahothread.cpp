@@ -100,7 +100,7 @@ class PahoThread {
     return false;
   }
 
-  // What is not heard now is with the next connection.
+  // What is not read now comes with the next connection.
   void wake() NPC_REQUIRES(mutex_) {
     if (!end_.is_open())
       return;

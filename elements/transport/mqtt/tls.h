@@ -20,7 +20,7 @@ struct TlsSettings {
   bool insecure = false;  ///< takes any certificate
 };
 
-/// What OpenSSL is told for one connection, and what it says of it.
+/// The settings of OpenSSL for one connection, and its errors.
 class TlsContext {
  public:
   /// `broker` is its host and port, for sentences.

@@ -30,7 +30,7 @@ constexpr std::size_t kMostAtOnce = 16 * 1024;
 constexpr milliseconds kGoodbye{500};
 
 // The remote may hold back what comes next until it knows that this has arrived, which the kernel
-// would tell it only after a while.
+// would report it only after a while.
 void acknowledge(int socket) {
   const int on = 1;
   setsockopt(socket, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));

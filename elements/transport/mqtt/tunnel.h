@@ -32,7 +32,7 @@ class Tunnel {
   Tunnel(const Tunnel &) = delete;
   Tunnel &operator=(const Tunnel &) = delete;
 
-  /// What Paho is to be told as its proxy.
+  /// What Paho is given as its proxy.
   const std::string &proxy() const { return proxy_.url(); }
   /// When something came from the broker last.
   Clock::time_point last_received() const { return last_received_; }

@@ -113,7 +113,7 @@ DeliveryResult GpioUpdater::deliver(std::span<const Record> records, const Updat
   Status status = set(active && clock_() < valid_until_);
   if (status.is_ok())
     return outcome;
-  // The line that comes after this one must be told them again.
+  // The line that comes after this one must be given them again.
   return {0, std::move(status)};
 }
 

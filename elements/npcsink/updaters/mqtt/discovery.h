@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// How Home Assistant is told of a camera: its device discovery.
+// A camera for Home Assistant: its device discovery.
 #pragma once
 
 #include <gst/npc/npccounts.h>

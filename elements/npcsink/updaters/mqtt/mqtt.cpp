@@ -21,7 +21,7 @@ using std::chrono::steady_clock;
 
 constexpr seconds kStall{20};
 constexpr seconds kForever{24 * 3600};
-// A clean stop tells the broker so, but does not wait for one that hangs.
+// A clean stop says goodbye to the broker, but does not wait for one that hangs.
 constexpr seconds kGoodbye{2};
 constexpr seconds kHealthInterval{60};
 // One of two clients of the same id must give way. If that is only guessed, it may be a broker that
@@ -253,7 +253,7 @@ Status MqttUpdater::answer(const std::stop_token &stop) {
   bool asked = false;
   for (const mqtt::Arrived &arrived : link_->take_arrived()) {
     if (arrived.topic == settings_.discovery_prefix + "/status") {
-      // What is retained there is not news: we have just told everything.
+      // What is retained there is not news: we have just published everything.
       asked = asked || (arrived.payload == "online" && !arrived.retained);
       continue;
     }
@@ -265,7 +265,7 @@ Status MqttUpdater::answer(const std::stop_token &stop) {
   }
   if (!asked)
     return {};
-  // A Home Assistant that was restarted may have forgotten what it was told.
+  // A Home Assistant that was restarted may have forgotten the discovery.
   cameras_.forget();
   health_due_ = {};
   return post_news(stop);
@@ -338,7 +338,7 @@ DeliveryResult MqttUpdater::publish_groups(std::span<const Record> records,
     begin += size;
     ends.emplace_back(messages.size(), begin);
   }
-  cameras_.hear(records);
+  cameras_.note_activity(records);
   const MqttMessages retained = cameras_.news(current_ && !backlog_.ended);
   const std::vector<Message> list = retained.list();
   messages.insert(messages.end(), list.begin(), list.end());

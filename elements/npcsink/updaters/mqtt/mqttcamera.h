@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What a broker is told of one camera, beside its records.
+// What is published of one camera, beside its records.
 #pragma once
 
 #include <chrono>
@@ -80,7 +80,7 @@ class MqttCamera {
     return listed_.note(discovery_topics_, arrived.topic, arrived.payload);
   }
 
-  /// Whether `online` is what the broker was told.
+  /// Whether `online` is what was published.
   bool was_told(bool online) const { return told_ == online; }
   void add_status(MqttMessages &messages, bool online);
   /// Adds the state, unless the broker has it. Where it is read as that of now, as by Home
@@ -88,7 +88,7 @@ class MqttCamera {
   void add_state(MqttMessages &messages, std::chrono::steady_clock::time_point now);
   /// The broker has confirmed the status and the state that were added.
   void confirm();
-  /// The broker may have forgotten all that it was told.
+  /// The broker may have forgotten all that was published.
   void forget();
   void add_health(MqttMessages &messages, const MqttHealth &health) const;
   /// Adds the discovery if it has changed since it was added. The camera is only there if the one

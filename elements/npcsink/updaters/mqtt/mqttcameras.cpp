@@ -50,7 +50,7 @@ void MqttCameras::forget() {
     camera.forget();
 }
 
-void MqttCameras::hear(std::span<const Record> records) {
+void MqttCameras::note_activity(std::span<const Record> records) {
   for (const Record &record : records) {
     if (MqttCamera *camera = find(record); camera != nullptr)
       camera->set_last(record);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The cameras of a connection, and which of them the broker is told are there.
+// The cameras of a connection, and which of them are online.
 #pragma once
 
 #include <chrono>
@@ -29,14 +29,14 @@ class MqttCameras {
   std::vector<MqttCamera *> strangers(std::span<const Record> records);
   /// There is a new connection, which knows none of them.
   void part();
-  /// The broker may have forgotten what it was told.
+  /// The broker may have forgotten what was published.
   void forget();
 
   /// These records are the newest.
-  void hear(std::span<const Record> records);
+  void note_activity(std::span<const Record> records);
   /// No record follows: none of them is there until a new one comes.
   void end_stream() noexcept;
-  /// What is retained of them, as far as the broker was not told: states, and then who is online,
+  /// What is retained of them, as far as it was not published: states, and then who is online,
   /// so that nobody who waits for that finds an old count. A camera is online if its records come,
   /// and nobody comes online unless these are `current`.
   MqttMessages news(bool current);

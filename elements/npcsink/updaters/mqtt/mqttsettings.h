@@ -44,7 +44,7 @@ struct MqttSettings {
 MqttSettings mqtt_settings(const Uri &uri);
 
 /// This machine in eight hexadecimal digits, the same after a restart. The ids that it is made of
-/// cannot be told from it.
+/// cannot be guessed from it.
 std::string machine_hash();
 
 }  // namespace npc::sink
