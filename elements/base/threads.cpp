@@ -7,7 +7,7 @@
 
 namespace npc {
 
-std::jthread start_thread(std::string name, std::function<void(std::stop_token)> run) {
+std::jthread start_thread(const std::string &name, std::function<void(std::stop_token)> run) {
   // The application's signals are not ours, and a reader that went away must not end the process
   // with SIGPIPE. Threads that libraries start from ours inherit this.
   sigset_t all, before;

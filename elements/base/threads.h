@@ -11,6 +11,6 @@ namespace npc {
 
 /// Starts a thread of that name (15 characters of it are shown) with all signals blocked. Throws
 /// std::system_error if there can be no more threads.
-std::jthread start_thread(std::string name, std::function<void(std::stop_token)> run);
+std::jthread start_thread(const std::string &name, std::function<void(std::stop_token)> run);
 
 }  // namespace npc

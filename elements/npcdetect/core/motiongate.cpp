@@ -69,10 +69,10 @@ void MotionGate::follow_light() {
     for (int x = y % kSample; x < now_.cols; x += kSample, ++count)
       ++histogram[static_cast<std::size_t>(255 + now[x] - reference[x])];
   }
-  int median = -255;
-  for (int below = 0; median < 255; ++median)
-    if ((below += histogram[static_cast<std::size_t>(255 + median)]) * 2 > count)
-      break;
+  std::size_t middle = 0;
+  for (int below = histogram[0]; below * 2 <= count && middle < 510; below += histogram[middle])
+    ++middle;
+  const int median = static_cast<int>(middle) - 255;
   if (median > 0)
     cv::add(reference_, cv::Scalar(1), reference_);
   else if (median < 0)
