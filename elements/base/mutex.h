@@ -15,16 +15,12 @@
 
 /// Of a variable: read and written under this mutex only.
 #define NPC_GUARDED_BY(mutex) NPC_THREAD_SAFETY(guarded_by(mutex))
-/// Of a pointer: what it points to is used under this mutex only.
-#define NPC_PT_GUARDED_BY(mutex) NPC_THREAD_SAFETY(pt_guarded_by(mutex))
 /// Of a function, also of a lambda: to be called with this mutex held.
 #define NPC_REQUIRES(...) NPC_THREAD_SAFETY(requires_capability(__VA_ARGS__))
 /// Of a function: to be called without this mutex, which it takes itself or waits for.
 #define NPC_EXCLUDES(...) NPC_THREAD_SAFETY(locks_excluded(__VA_ARGS__))
 /// Of a mutex: the other one, if both are held, is taken later.
 #define NPC_ACQUIRED_BEFORE(...) NPC_THREAD_SAFETY(acquired_before(__VA_ARGS__))
-/// Of a function that the analysis cannot follow. Say why.
-#define NPC_NO_THREAD_SAFETY_ANALYSIS NPC_THREAD_SAFETY(no_thread_safety_analysis)
 
 namespace npc {
 
