@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <filesystem>
 
 namespace npc {
@@ -14,6 +15,18 @@ namespace {
 
 // A file is read in steps that grow up to this, so that a small one takes little memory.
 constexpr std::size_t kFirstStep = 4096, kMostStep = 1 << 20;
+
+bool write_all(const Descriptor &file, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t wrote = write(file.get(), text.data(), text.size());
+    if (wrote < 0 && errno == EINTR)
+      continue;
+    if (wrote < 0)
+      return false;
+    text.remove_prefix(static_cast<std::size_t>(wrote));
+  }
+  return true;
+}
 
 }  // namespace
 
@@ -53,6 +66,25 @@ std::optional<std::string> read_whole(const Descriptor &file, std::size_t most) 
     if (got == 0 || text.size() > most)
       return text;
   }
+}
+
+Replaced replace_file(const std::string &path, std::string_view text) {
+  // To put a file in the place of another thing would break it for all who use it.
+  if (is_other_than_a_file(path))
+    return {.is_other = true};
+  const std::string fresh = path + ".new";
+  const Opened opened = open_file(fresh, O_WRONLY | O_CREAT | O_NOFOLLOW, 0644);
+  if (opened.is_other)
+    return {.is_blocked = true};
+  if (opened.error != 0)
+    return {.error = opened.error};
+  if (ftruncate(opened.file.get(), 0) != 0 || !write_all(opened.file, text) ||
+      fsync(opened.file.get()) != 0 || std::rename(fresh.c_str(), path.c_str()) != 0) {
+    const int error = errno;
+    unlink(fresh.c_str());
+    return {.error = error};
+  }
+  return {.error = sync_folder_of(path)};
 }
 
 int sync_folder_of(const std::string &path) {

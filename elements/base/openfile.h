@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/descriptor.h"
 
@@ -42,6 +43,19 @@ bool is_other_than_a_file(const std::string &path);
 /// All of a file, or its first `most` + 1 bytes if it has more. Nothing, with errno set, if it
 /// cannot be read.
 std::optional<std::string> read_whole(const Descriptor &file, std::size_t most);
+
+/// What became of the replacing of a file.
+struct Replaced {
+  int error = 0;            ///< errno, if it failed
+  bool is_other = false;    ///< no plain file is at the path: it was left alone; error is 0 then
+  bool is_blocked = false;  ///< no plain file is at the path of the new one, see there; likewise
+
+  bool is_done() const { return error == 0 && !is_other && !is_blocked; }
+};
+
+/// Puts a file with that text at `path`, so that after a power cut there is either what was there
+/// before or the new file. That is first written at `path` with `.new` behind it.
+[[nodiscard]] Replaced replace_file(const std::string &path, std::string_view text);
 
 /// Brings the names in the folder of `path` to the disk: without that a power cut may take back
 /// that a file was made or renamed. Returns errno, or 0.

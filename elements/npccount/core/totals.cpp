@@ -2,8 +2,6 @@
 // How many have crossed each line since the beginning, kept in a file over restarts.
 #include "npccount/core/totals.h"
 
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -11,6 +9,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/name.h"
 #include "base/openfile.h"
 
 namespace npc::count {
@@ -24,13 +23,6 @@ constexpr int kVersion = 1;
 constexpr std::size_t kMostBytes = 256 * 1024;
 constexpr std::uint64_t kLargest = INT64_MAX;
 constexpr char kGoesOn[] = ". Counting goes on; they are lost when the process ends. ";
-
-bool is_name(const std::string &text) {
-  constexpr const char *kCharacters =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
-  return !text.empty() && text.size() <= 64 &&
-         text.find_first_not_of(kCharacters) == std::string::npos;
-}
 
 std::optional<std::uint64_t> number_in(const json &line, const char *key) {
   const auto found = line.find(key);
@@ -60,39 +52,16 @@ std::optional<Totals> parse(const std::string &text) {
   return totals;
 }
 
-bool write_all(int file, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t wrote = write(file, text.data(), text.size());
-    if (wrote < 0 && errno == EINTR)
-      continue;
-    if (wrote < 0)
-      return false;
-    text.remove_prefix(static_cast<std::size_t>(wrote));
-  }
-  return true;
-}
-
 // What stands in the way of a new file with that text, with what to do; nothing if it is written.
 std::string replace(const std::string &path, std::string_view text) {
   constexpr char kAdvice[] = "Set state-file to a path that can be written to.";
-  // To put a file in the place of another thing would break it for all who use it.
-  if (is_other_than_a_file(path))
+  const Replaced replaced = replace_file(path, text);
+  if (replaced.is_other)
     return std::string("it is a folder or a device") + kGoesOn + kAdvice;
-  const std::string fresh = path + ".new";
-  const Opened opened = open_file(fresh, O_WRONLY | O_CREAT | O_NOFOLLOW, 0644);
-  if (opened.is_other)
-    return fresh + " is in the way: it is no plain file" + kGoesOn +
+  if (replaced.is_blocked)
+    return path + ".new is in the way: it is no plain file" + kGoesOn +
            "Remove it, or set state-file to another path.";
-  int error = opened.error;
-  if (error == 0 &&
-      (ftruncate(opened.file.get(), 0) != 0 || !write_all(opened.file.get(), text) ||
-       fsync(opened.file.get()) != 0 || std::rename(fresh.c_str(), path.c_str()) != 0)) {
-    error = errno;
-    unlink(fresh.c_str());
-  } else if (error == 0) {
-    error = sync_folder_of(path);
-  }
-  return error == 0 ? std::string() : message_of(error) + kGoesOn + kAdvice;
+  return replaced.is_done() ? std::string() : message_of(replaced.error) + kGoesOn + kAdvice;
 }
 
 Totals set_aside(const std::string &path, const std::string &what, std::string &error) {
