@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
 #include <iterator>
 #include <sstream>
+#include <utility>
 
 namespace npc {
 namespace {
@@ -34,7 +36,7 @@ constexpr std::string_view kLocalSchemes[] = {"file", "gpio", "lora", "unix"};
 constexpr std::string_view kNetworkSchemes[] = {"influxdb", "influxdbs", "mqtt",
                                                 "mqtts",    "ws",        "wss"};
 
-// What the updaters' parameters hold may be shown. A name that is not here may be that of a secret,
+// What these parameters hold may be shown. A name that is not here may be that of a secret,
 // mistyped.
 constexpr std::string_view kShownParameters[] = {"active",
                                                  "bucket",
@@ -56,6 +58,8 @@ constexpr std::string_view kShownParameters[] = {"active",
                                                  "pulse",
                                                  "qos",
                                                  "rp",
+                                                 "site",
+                                                 "speed",
                                                  "stale",
                                                  "token-file",
                                                  "topic-prefix",
@@ -288,8 +292,13 @@ std::string hide_unknown_parameters(std::string_view text) {
 }  // namespace
 
 UriError::UriError(std::string_view text, std::string_view error)
-    : std::runtime_error("The updater \"" + redact(text) + "\" is refused: " + std::string(error) +
-                         ".") {}
+    : UriError("updater", redact(text), std::string(error)) {}
+
+UriError::UriError(std::string_view role, std::string shown, std::string error)
+    : std::runtime_error("The " + std::string(role) + " \"" + shown + "\" is refused: " + error +
+                         "."),
+      shown_(std::move(shown)),
+      error_(std::move(error)) {}
 
 std::string scheme_of(std::string_view text) {
   const auto colon = text.find(':');
@@ -341,6 +350,17 @@ std::string Uri::file_parameter(const std::string &name) const {
   if (!file.empty() && !file.starts_with('/'))
     throw UriError(text, "the path of " + name + " must begin with a /");
   return file;
+}
+
+std::string Uri::local_path(const std::string &what, const std::string &example) const {
+  if (!user.empty() || !host.empty() || port)
+    throw UriError(text, "a " + what + " has no host; write " + scheme + ":/path/to/" + what);
+  if (!path.starts_with('/'))
+    throw UriError(text, "the path must begin with a /, as in " + example);
+  std::string normal = std::filesystem::path(path).lexically_normal().string();
+  if (normal.ends_with('/'))
+    throw UriError(text, "this is a directory; add the name of a " + what);
+  return normal;
 }
 
 std::string host_and_port(const std::string &host, std::uint16_t port) {

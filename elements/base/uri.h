@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The URI that names an updater, taken apart.
+// The URI that names an updater or a receiver, taken apart.
 #pragma once
 
 #include <cstdint>
@@ -16,6 +16,13 @@ namespace npc {
 class UriError : public std::runtime_error {
  public:
   UriError(std::string_view text, std::string_view error);
+  /// The same, where what the URI names is no updater: it is called `role` then.
+  UriError as(std::string_view role) const { return UriError(role, shown_, error_); }
+
+ private:
+  UriError(std::string_view role, std::string shown, std::string error);
+
+  std::string shown_, error_;
 };
 
 /// `scheme:[//[user@]host[:port]][path][?name=value&…]`, percent-decoded.
@@ -38,6 +45,9 @@ struct Uri {
   /// The file that a parameter names, or nothing if it is not given. Throws UriError if the path
   /// would depend on where the process was started.
   std::string file_parameter(const std::string &name) const;
+  /// The normal form of a path on this device that stands after the scheme. `what` is there, as in
+  /// "file", and `example` is what users should have written. Throws UriError.
+  std::string local_path(const std::string &what, const std::string &example) const;
 };
 
 /// The scheme of `text` in lower case, or nothing if it does not begin with one.
@@ -51,7 +61,7 @@ Uri parse_uri(std::string_view text);
 std::string host_and_port(const std::string &host, std::uint16_t port);
 
 /// What may be shown of what a user typed, URIs separated by white space: all of them, without the
-/// values of parameters that no updater has. If one is no URI, or may have a password in it, only
+/// values of parameters that there are not. If one is no URI, or may have a password in it, only
 /// their schemes. Whatever shows a URI, anywhere, goes through this.
 std::string redact(std::string_view text);
 

@@ -235,13 +235,7 @@ Status FileUpdater::write_error(int error) const {
 
 std::unique_ptr<Updater> make_file_updater(const Uri &uri) {
   uri.allow_parameters({"fsync"});
-  if (!uri.user.empty() || !uri.host.empty() || uri.port)
-    throw UriError(uri.text, "a file has no host; write file:/path/to/file");
-  if (!uri.path.starts_with('/'))
-    throw UriError(uri.text, "the path must begin with a /, as in file:/var/log/npc/counts.jsonl");
-  std::string path = std::filesystem::path(uri.path).lexically_normal().string();
-  if (path.ends_with('/'))
-    throw UriError(uri.text, "this is a directory; add the name of a file");
+  std::string path = uri.local_path("file", "file:/var/log/npc/counts.jsonl");
   const std::string sync = uri.parameter("fsync", "0");
   if (sync != "0" && sync != "1")
     throw UriError(uri.text, "fsync must be 0 or 1");

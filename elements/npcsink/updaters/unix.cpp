@@ -12,7 +12,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
 
 #include "base/descriptor.h"
 #include "base/wait.h"
@@ -239,13 +238,7 @@ std::unique_ptr<Updater> make_unix_updater(const Uri &uri) {
 
 std::unique_ptr<Updater> make_unix_updater(const Uri &uri, milliseconds timeout) {
   uri.allow_parameters({"format"});
-  if (!uri.user.empty() || !uri.host.empty() || uri.port)
-    throw UriError(uri.text, "a socket on this device has no host; write unix:/path/to/socket");
-  if (!uri.path.starts_with('/'))
-    throw UriError(uri.text, "the path must begin with a /, as in unix:/run/npc/counts.sock");
-  std::string path = std::filesystem::path(uri.path).lexically_normal().string();
-  if (path.ends_with('/'))
-    throw UriError(uri.text, "this is a directory; add the name of a socket");
+  std::string path = uri.local_path("socket", "unix:/run/npc/counts.sock");
   if (path.size() >= sizeof(sockaddr_un::sun_path))
     throw UriError(uri.text, "the path of a socket has at most 107 bytes");
   const std::string format = uri.parameter("format", "json");
