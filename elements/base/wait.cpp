@@ -24,6 +24,11 @@ void Bell::ring() const noexcept {
   eventfd_write(file_.get(), 1);
 }
 
+void Bell::clear() const noexcept {
+  eventfd_t count;
+  eventfd_read(file_.get(), &count);
+}
+
 int milliseconds_until(Clock::time_point until) {
   if (until == Clock::time_point::max())
     return -1;

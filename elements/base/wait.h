@@ -19,6 +19,8 @@ class Bell {
   Bell();
   int get() const { return file_.get(); }
   void ring() const noexcept;
+  /// It has not been rung.
+  void clear() const noexcept;
 
  private:
   Descriptor file_;
