@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What a receiver is.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "npcsrc/core/recordid.h"
+
+namespace npc::source {
+
+/// A record that came.
+struct Arrival {
+  RecordId id;
+  std::string json;                       ///< one line, without a newline
+  std::chrono::milliseconds time{0};      ///< the end of its window, since 1970
+  std::chrono::milliseconds interval{0};  ///< the length of its window; 0: not known
+  std::uint64_t ticket = 0;               ///< for Receiver::stored()
+};
+
+/// What came in one call.
+struct Reception {
+  std::vector<Arrival> records;
+  std::uint64_t refused = 0;  ///< texts that are no records
+  std::string reason;         ///< why the last of them was refused, as a sentence
+  /// Senders that were turned away: why, as sentences.
+  std::vector<std::string> senders;
+  bool ended = false;  ///< nothing will come any more
+};
+
+/// Takes records from one place. All calls come one after the other, so it needs no lock.
+class Receiver {
+ public:
+  virtual ~Receiver() = default;
+
+  /// Where the records come from, in words.
+  virtual std::string origin() const = 0;
+
+  /// Opens the way. It is closed.
+  virtual Status open() = 0;
+
+  /// Waits until something came, which is added to `came`; until `bell` can be read; or until
+  /// `until`. It does not keep the caller busy for longer than few milliseconds besides. A failure
+  /// is one for good, after which the way is closed: what a receiver can get over it deals with by
+  /// itself.
+  virtual Status receive(Reception &came, int bell,
+                         std::chrono::steady_clock::time_point until) = 0;
+
+  /// A record that receive() has returned is in the store: its sender may forget it. Called for
+  /// each, also for one that came twice, unless the record was lost.
+  virtual void stored(const RecordId &id, std::uint64_t ticket) = 0;
+
+  /// Closes the way. What is not stored by then a sender that can will send again. open() may
+  /// follow.
+  virtual void close() noexcept = 0;
+};
+
+}  // namespace npc::source
