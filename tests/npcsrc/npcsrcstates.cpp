@@ -2,6 +2,7 @@
 // npcsrc in pipelines that change their states: none may hang, and nothing may be lost.
 #include <glib/gstdio.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -131,20 +132,35 @@ TEST_F(NpcSrcStates, AnEosEndsTheWait) {
   }
 }
 
-TEST_F(NpcSrcStates, AFlushEndsNothing) {
+// What a flush takes away is pushed again, for no sink has it.
+TEST_F(NpcSrcStates, AFlushLosesNothing) {
   const std::string socket = directory_ + "/a.sock";
   const Pipeline pipeline("npcsrc name=src uri=unix:" + socket +
-                          " ! npcsink updaters=file:" + directory_ + "/out");
+                          " ! fakesink name=sink signal-handoffs=true");
+  Got got;
+  const auto sink = pipeline.element("sink"), source = pipeline.element("src");
+  g_signal_connect(sink.get(), "handoff", G_CALLBACK(take), &got);
   pipeline.play();
   ASSERT_TRUE(eventually([&] { return std::filesystem::exists(socket); }));
+  const Owned<GstPad> pad(gst_element_get_static_pad(source.get(), "src"));
   const npc::test::Sender sender(socket);
-  for (guint64 seq = 0; seq < 20; seq++) {
+  for (guint64 seq = 0; seq < 10; seq++) {
+    // The record is being pushed when the flush begins.
+    std::atomic<bool> blocked = false;
+    const gulong probe = gst_pad_add_probe(
+        pad.get(),
+        static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_BLOCK | GST_PAD_PROBE_TYPE_BUFFER),
+        [](GstPad *, GstPadProbeInfo *, gpointer data) {
+          *static_cast<std::atomic<bool> *>(data) = true;
+          return GST_PAD_PROBE_OK;
+        },
+        &blocked, nullptr);
     sender.send(record_json(seq) + "\n");
-    if (seq % 5 == 4) {
-      const auto source = pipeline.element("src");
-      gst_element_send_event(source.get(), gst_event_new_flush_start());
-      gst_element_send_event(source.get(), gst_event_new_flush_stop(FALSE));
-    }
+    ASSERT_TRUE(eventually([&] { return blocked.load(); }));
+    gst_element_send_event(source.get(), gst_event_new_flush_start());
+    gst_pad_remove_probe(pad.get(), probe);
+    gst_element_send_event(source.get(), gst_event_new_flush_stop(FALSE));
+    ASSERT_TRUE(eventually([&] { return got.size() == seq + 1; })) << seq;
   }
   EXPECT_TRUE(eventually([&] { return sender.is_taken(); }));
 }

@@ -2,9 +2,12 @@
 // The unix receiver and its senders: good, bad and hostile ones.
 #include "npcsrc/receivers/unix.h"
 
+#include <grp.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -113,6 +116,35 @@ TEST(UnixReceiverPeers, AreTheUserRootAndTheGroup) {
   EXPECT_TRUE(may_send({1001, {1001, 4, 5}}, 1000, 5));
   EXPECT_FALSE(may_send({1001, {1001, 4}}, 1000, 5));
   EXPECT_FALSE(may_send({1001, {}}, 1000, 5));
+}
+
+TEST_F(UnixReceiver, TurnsAwayWhoMayNotSend) {
+  if (geteuid() != 0)
+    GTEST_SKIP() << "only root can be somebody else";
+  open();
+  // As somebody might do who wonders why nothing comes.
+  ASSERT_EQ(chmod(directory_.c_str(), 0755) + chmod(path_.c_str(), 0666), 0);
+  constexpr uid_t kNobody = 65534;
+  const pid_t child = fork();
+  if (child == 0) {
+    if (setgroups(0, nullptr) != 0 || setgid(kNobody) != 0 || setuid(kNobody) != 0)
+      _exit(1);
+    const Sender sender(path_);
+    sender.try_send(record_json(0) + "\n");
+    std::string answer;
+    while (sender.read(answer))
+      usleep(1000);
+    _exit(sender.is_connected() ? 0 : 2);
+  }
+  ASSERT_TRUE(receive_until([&] { return !came_.senders.empty(); }));
+  EXPECT_EQ(came_.senders[0], "A program of user 65534 (process " + std::to_string(child) +
+                                  ") was turned away at \"" + path_ +
+                                  "\": add that user to the group of the socket.");
+  int status = -1;
+  waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0);
+  rest();
+  EXPECT_TRUE(came_.records.empty());
 }
 
 TEST_F(UnixReceiver, TakesRecordsOfSeveralSenders) {

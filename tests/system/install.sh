@@ -21,13 +21,13 @@ stage=$tmp/stage
     esac
   }
   runs_in_devenv() {
-    for element in npcdetect npccount npcsink; do
+    for element in npcdetect npccount npcsrc npcsink; do
       meson devenv -C "$build" gst-inspect-1.0 "$element" >"$tmp/out"
       has "$tmp/out" "Filename                 $(realpath "$build")/elements/$(file_of "$element")"
     done
   }
   names_one_author() {
-    for element in npcdetect npccount npcsink; do
+    for element in npcdetect npccount npcsrc npcsink; do
       meson devenv -C "$build" gst-inspect-1.0 "$element" | grep 'Author  '
     done | sort -u >"$tmp/out"
     [[ $(wc -l <"$tmp/out") == 1 ]]
@@ -35,7 +35,7 @@ stage=$tmp/stage
   leaves_registry_alone() {
     [[ -s $build/registry.bin ]]
     [[ ! -e $XDG_CACHE_HOME/gstreamer-1.0 ]]
-    for element in npcdetect npccount npcsink; do
+    for element in npcdetect npccount npcsrc npcsink; do
       fails 1 gst-inspect-1.0 --exists "$element"
       # The same question where the answer is yes.
       meson devenv -C "$build" gst-inspect-1.0 --exists "$element"
@@ -49,7 +49,7 @@ stage=$tmp/stage
   is_found() {
     plugins=$(dirname "$(find "$stage" -name libgstnpc.so)")
     lib=$(find "$stage" -name 'libgstnpc-1.0.so')
-    for element in npcdetect npccount npcsink; do
+    for element in npcdetect npccount npcsrc npcsink; do
       LD_LIBRARY_PATH=${lib%/*} GST_PLUGIN_PATH=$plugins GST_REGISTRY=$tmp/installed.bin \
         gst-inspect-1.0 "$element" >"$tmp/out"
       has "$tmp/out" "Filename                 $plugins/$(file_of "$element")"

@@ -30,6 +30,8 @@ short Connection::events(Time now) {
   next_ = Time::max();
   const short writing = answers_.empty() ? 0 : POLLOUT;
   // What is not stored yet is still in the socket, and would be seen again and again.
+  if (outstanding_ > 0)
+    next_ = last_record_ + kLost;
   if (ended_ || outstanding_ > 0)
     return writing;
   if (rate_.available(now) == 0) {

@@ -26,6 +26,8 @@ class Connection {
 
   /// Records of one look.
   static constexpr unsigned kMostRecords = 256;
+  /// A record that nobody stores in that time, and nobody gives back, was lost on its way.
+  static constexpr std::chrono::seconds kLost{60};
   /// Records a second; more wait in the socket.
   static constexpr double kMostRate = 2000;
 
@@ -36,6 +38,9 @@ class Connection {
   short events(Time now);
   /// When to ask events() again, whatever poll() says.
   Time next() const { return next_; }
+
+  /// Whether records of it were lost: it must end, for its sender to send them again.
+  bool is_stuck(Time now) const { return outstanding_ > 0 && now - last_record_ >= kLost; }
 
   /// Reads what came. `classic` reads the messages of the first No-picture Camera. Returns false if
   /// the connection has ended, or must: then `came` says why, if the sender is to blame.

@@ -164,6 +164,7 @@ void UnixReceiver::close() noexcept {
 // Returns false if the bell was rung or the time is over.
 bool UnixReceiver::poll_all(int bell, Clock::time_point until) {
   const Clock::time_point now = Clock::now();
+  std::erase_if(connections_, [&](const auto &each) { return each.second.is_stuck(now); });
   files_ = {{bell, POLLIN, 0}, {accept_again_ > now ? -1 : listener_.get(), POLLIN, 0}};
   tickets_.clear();
   if (accept_again_ > now)
