@@ -2,6 +2,8 @@
 // Makes, starts and ends the store and the updaters of an element.
 #include "npcsink/engine.h"
 
+#include <gst/base/gstbasesink.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -16,6 +18,11 @@ namespace {
 constexpr std::uint64_t kMostMemory = 16 << 20;
 // How long the way out of PAUSED waits for a slow disk, whatever the updaters do.
 constexpr auto kStorePatience = std::chrono::seconds(5);
+
+StoredRecords stored_of(const Record &record) {
+  const auto seq = static_cast<guint64>(record.seq);
+  return {record.site, record.camera, record.boot, seq, seq};
+}
 
 }  // namespace
 
@@ -34,6 +41,7 @@ bool SinkEngine::start(const SinkSettings &settings) {
     return false;
   }
   end_stream();
+  confirming_ = false;
   try {
     store()->interrupt(false);
     dispatcher()->start();
@@ -54,6 +62,10 @@ bool SinkEngine::make_store(const SinkSettings &settings) {
   options.memory = kMostMemory;
   options.cache = std::min(options.cache, options.size / 4);
   options.complete = complete_record;
+  options.stored = [this](const std::vector<std::shared_ptr<const Record>> &records) {
+    if (confirming_)
+      post_stored(records);
+  };
   std::shared_ptr<Store> made;
   try {
     made = std::make_shared<Store>(std::move(options), [this](const StoreEvent &event) {
@@ -152,7 +164,15 @@ void SinkEngine::end_stream() {
 void SinkEngine::push(Record record) {
   if (ended_.exchange(false))
     dispatcher()->set_ended(false);
-  store()->push(std::move(record));
+  const auto store = this->store();
+  if (!confirming_)
+    return store->push(std::move(record));
+  const StoredRecords records = stored_of(record);
+  store->push(std::move(record));
+  // While the file cannot be written, what the crash journal has is safe.
+  const StoreStats stats = store->stats();
+  if (!stats.writing && stats.guarded)
+    post_stored(records);
 }
 
 void SinkEngine::interrupt(bool on) {
@@ -187,6 +207,28 @@ void SinkEngine::post(GstStructure *structure, bool good) const {
   else
     GST_WARNING_OBJECT(element_, "%" GST_PTR_FORMAT, static_cast<void *>(structure));
   gst_element_post_message(element_, gst_message_new_element(GST_OBJECT(element_), structure));
+}
+
+// On the thread of the store. Records that follow one another are one event.
+void SinkEngine::post_stored(const std::vector<std::shared_ptr<const Record>> &records) const {
+  std::optional<StoredRecords> range;
+  for (const auto &record : records) {
+    StoredRecords next = stored_of(*record);
+    if (range && range->to + 1 == next.from && range->site == next.site &&
+        range->camera == next.camera && range->boot == next.boot) {
+      range->to = next.to;
+      continue;
+    }
+    if (range)
+      post_stored(*range);
+    range = std::move(next);
+  }
+  if (range)
+    post_stored(*range);
+}
+
+void SinkEngine::post_stored(const StoredRecords &records) const {
+  gst_pad_push_event(GST_BASE_SINK_PAD(element_), new_stored_event(records));
 }
 
 }  // namespace npc::sink

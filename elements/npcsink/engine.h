@@ -7,8 +7,10 @@
 #include <atomic>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/mutex.h"
+#include "gstbase/confirmation.h"
 #include "npcsink/dispatcher.h"
 
 namespace npc::sink {
@@ -49,6 +51,8 @@ class SinkEngine {
   void push(Record record);
   /// The updaters may publish that the cameras are gone, until push() is called again.
   void end_stream();
+  /// Says upstream what is stored, from now on: somebody wants to know.
+  void confirm() { confirming_ = true; }
   /// Ends drain(), now and from now on until `on` is false.
   void interrupt(bool on);
 
@@ -61,10 +65,13 @@ class SinkEngine {
   std::shared_ptr<Store> store() const;
   std::shared_ptr<Dispatcher> dispatcher() const;
   void post(GstStructure *structure, bool good) const;
+  void post_stored(const std::vector<std::shared_ptr<const Record>> &records) const;
+  void post_stored(const StoredRecords &records) const;
 
   GstElement *const element_;
   SinkSettings made_of_;  // state changes only
   std::atomic<bool> ended_ = false;
+  std::atomic<bool> confirming_ = false;
 
   mutable Mutex mutex_;
   std::shared_ptr<Store> store_ NPC_GUARDED_BY(mutex_);

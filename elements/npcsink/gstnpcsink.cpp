@@ -85,6 +85,11 @@
  * - `unstored`: #guint64, records in memory only
  * - `lost`: #guint64, records that were given up before they were stored
  *
+ * A source such as npcsrc that asks by the query `npc-store` learns what is stored, so that its
+ * senders may forget it: for each range of records, an event `npc-stored` goes upstream when they
+ * are committed, or, while the file cannot be written, when they are in `/dev/shm`. Without a file
+ * it goes upstream when they are in the store in memory.
+ *
  * ## Faults of the network
  *
  * A broker that is absent, a full disk or a wrong password is never an error of the pipeline: the
@@ -134,6 +139,7 @@
 #include <optional>
 #include <string>
 
+#include "gstbase/confirmation.h"
 #include "gstbase/objectlocker.h"
 #include "npcsink/instance.h"
 #include "npcsink/properties.h"
@@ -252,6 +258,13 @@ static gboolean gst_npc_sink_event(GstBaseSink *base, GstEvent *event) {
   return GST_BASE_SINK_CLASS(gst_npc_sink_parent_class)->event(base, event);
 }
 
+static gboolean gst_npc_sink_query(GstBaseSink *base, GstQuery *query) {
+  if (!npc::is_store_query(query))
+    return GST_BASE_SINK_CLASS(gst_npc_sink_parent_class)->query(base, query);
+  GST_NPC_SINK(base)->state->engine.confirm();
+  return TRUE;
+}
+
 static gboolean gst_npc_sink_unlock(GstBaseSink *base) {
   GST_NPC_SINK(base)->state->engine.interrupt(true);
   return TRUE;
@@ -313,6 +326,7 @@ static void gst_npc_sink_class_init(GstNpcSinkClass *klass) {
   base_class->unlock = GST_DEBUG_FUNCPTR(gst_npc_sink_unlock);
   base_class->unlock_stop = GST_DEBUG_FUNCPTR(gst_npc_sink_unlock_stop);
   base_class->event = GST_DEBUG_FUNCPTR(gst_npc_sink_event);
+  base_class->query = GST_DEBUG_FUNCPTR(gst_npc_sink_query);
   base_class->render = GST_DEBUG_FUNCPTR(gst_npc_sink_render);
 }
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // npcsrc with real sinks behind it and real senders before it.
 #include <glib/gstdio.h>
+#include <sqlite3.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -251,6 +253,65 @@ TEST_F(NpcSrc, ASenderKeepsWhatTheSinkHasNotStored) {
   std::string answers;
   ASSERT_TRUE(eventually([&] { return other.read(answers) && answers.ends_with('\n'); }));
   EXPECT_NE(answers.find("\"from\":2,\"to\":2"), std::string::npos) << answers;
+}
+
+// The number of records in a store.
+int records_in(const std::string &path) {
+  sqlite3 *database = nullptr;
+  int count = -1;
+  if (sqlite3_open_v2(path.c_str(), &database, SQLITE_OPEN_READONLY, nullptr) == SQLITE_OK)
+    sqlite3_exec(
+        database, "SELECT count(*) FROM records",
+        [](void *data, int, char **values, char **) {
+          *static_cast<int *>(data) = std::atoi(values[0]);
+          return 0;
+        },
+        &count, nullptr);
+  sqlite3_close(database);
+  return count;
+}
+
+// Until `to` is acknowledged.
+bool reads_up_to(const Sender &sender, guint64 to) {
+  std::string answers;
+  return eventually([&] {
+    return sender.read(answers) &&
+           answers.find("\"to\":" + std::to_string(to) + "}") != std::string::npos;
+  });
+}
+
+TEST_F(NpcSrc, WhatIsAcknowledgedIsInTheStore) {
+  const std::string socket = path("counts.sock"), store = path("counts.db");
+  const Pipeline pipeline("npcsrc name=src uri=unix:" + socket +
+                          " ! queue ! npcsink store=" + store);
+  pipeline.play();
+  ASSERT_TRUE(eventually([&] { return std::filesystem::exists(socket); }));
+  const Sender sender(socket);
+  sender.send("{\"acknowledge\":true}\n");
+  for (guint64 seq = 0; seq < 500; seq += 50) {
+    sender.send(lines(seq, seq + 50));
+    ASSERT_TRUE(reads_up_to(sender, seq + 49));
+    EXPECT_EQ(records_in(store), static_cast<int>(seq) + 50);
+  }
+  EXPECT_TRUE(eventually([&] { return sender.is_taken(); }));
+  // What comes again is acknowledged again, and is there once.
+  sender.send(lines(0, 3));
+  ASSERT_TRUE(reads_up_to(sender, 2));
+  EXPECT_EQ(records_in(store), 500);
+  EXPECT_EQ(number(pipeline, "duplicates"), 3u);
+}
+
+// What the crash journal has is as safe as npcsink promises.
+TEST_F(NpcSrc, ADiskThatIsAwayHoldsUpNoSender) {
+  const std::string socket = path("counts.sock"), store = path("later/counts.db");
+  const Pipeline pipeline("npcsrc name=src uri=unix:" + socket + " ! npcsink store=" + store);
+  pipeline.play();
+  ASSERT_TRUE(eventually([&] { return std::filesystem::exists(socket); }));
+  const Sender sender(socket);
+  sender.send("{\"acknowledge\":true}\n" + lines(0, 20));
+  EXPECT_TRUE(reads_up_to(sender, 19));
+  std::filesystem::create_directory(path("later"));
+  EXPECT_TRUE(eventually([&] { return records_in(store) == 20; }));
 }
 
 TEST_F(NpcSrc, SaysWhoAppearsAndFallsSilent) {

@@ -5,7 +5,9 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "npcsink/store/database.h"
 
@@ -24,6 +26,9 @@ struct StoreOptions {
   std::chrono::milliseconds tidy{60000};          ///< between deletions of old records
   std::chrono::milliseconds disk_timeout{10000};  ///< with a disk that does not answer
   Completer complete;                             ///< none: records are taken as the file has them
+  /// Called after each commit, on the thread of the store and without a lock, with the records that
+  /// are in the file now, those among them that were there before.
+  std::function<void(const std::vector<std::shared_ptr<const Record>> &records)> stored;
   /// In memory, for what a kill of the process must not take before it is stored.
   std::string journals = "/dev/shm";
   /// A crash journal that nobody has used for so long goes if its store is not there any more.

@@ -215,6 +215,11 @@ void Writer::write(const Backlog::Batch &batch) {
   }
   const std::vector<std::int64_t> ids = commit(batch, next, passed);
   written_since_tidy_ += batch.fresh.size() + batch.unstored.size();
+  if (options_.stored) {
+    for (const Backlog::Entry &entry : batch.unstored)
+      stored_.push_back(entry.record);
+    stored_.insert(stored_.end(), batch.fresh.begin(), batch.fresh.end());
+  }
   const std::int64_t first = state_.file.database().first();
   bool storing;
   {
@@ -359,6 +364,9 @@ void Writer::post_events() {
     state_.listener(event);
   }
   events_.clear();
+  if (!stored_.empty())
+    options_.stored(stored_);
+  stored_.clear();
 }
 
 }  // namespace npc::sink

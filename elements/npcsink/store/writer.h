@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -62,6 +63,7 @@ class Writer {
   std::size_t written_since_tidy_ = 0;
   std::optional<std::chrono::milliseconds> boot_time_;  // by the system's clock
   std::vector<StoreEvent> events_;                      // to be said, once no lock is held
+  std::vector<std::shared_ptr<const Record>> stored_;   // likewise
 
   std::jthread thread_;  // Last, so that it ends before what it uses.
 };
