@@ -154,6 +154,8 @@ void Engine::settle() {
   if (flushed_.exchange(false)) {
     in_flight_.take(id.series, {id.seq, id.seq});
     queue_.push_front(std::move(arrival));
+    Lock lock(mutex_);
+    stats_.received--;
   } else if (!confirming_) {
     coverage_.add(id.series, {id.seq, id.seq});
     changed_ = true;

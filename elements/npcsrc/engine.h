@@ -58,7 +58,7 @@ class Engine {
   bool make_receiver_of(const std::string &uri);
   bool make_bell() NPC_EXCLUDES(mutex_);
   void ask_downstream();
-  void settle();
+  void settle() NPC_EXCLUDES(mutex_);
   void take_confirmations() NPC_EXCLUDES(mutex_);
   GstFlowReturn wait() NPC_EXCLUDES(mutex_);
   void note(Reception &came) NPC_EXCLUDES(mutex_);

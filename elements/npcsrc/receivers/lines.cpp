@@ -11,6 +11,8 @@
 #include <memory>
 #include <random>
 
+#include "base/name.h"
+
 namespace npc::source {
 namespace {
 
@@ -65,7 +67,7 @@ std::optional<Arrival> ClassicReader::read(std::string_view message, std::string
   const std::string camera(take_word(rest));
   const auto people = take_number(rest), moving = take_number(rest), faces = take_number(rest);
   if (!people || !moving || !faces || !take_word(rest).empty() ||
-      gst_npc_name_is_valid(camera.c_str()) == FALSE) {
+      !is_name(camera)) {
     error = "The line is neither a record nor <camera> <people> <moving> <faces>.";
     return std::nullopt;
   }
