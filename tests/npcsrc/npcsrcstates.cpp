@@ -99,7 +99,7 @@ TEST_F(NpcSrcStates, NoChangeHangsOrLosesARecord) {
   std::mt19937 random(seed != nullptr ? static_cast<unsigned>(std::atoi(seed)) : 1);
   const std::string socket = directory_ + "/counts.sock";
   const Pipeline pipeline("npcsrc name=src uri=unix:" + socket + " state-file=" + directory_ +
-                          "/state ! fakesink name=sink signal-handoffs=true");
+                          "/state ! fakesink name=sink async=false signal-handoffs=true");
   Got got;
   const auto sink = pipeline.element("sink");
   g_signal_connect(sink.get(), "handoff", G_CALLBACK(take), &got);
@@ -136,7 +136,7 @@ TEST_F(NpcSrcStates, AnEosEndsTheWait) {
 TEST_F(NpcSrcStates, AFlushLosesNothing) {
   const std::string socket = directory_ + "/a.sock";
   const Pipeline pipeline("npcsrc name=src uri=unix:" + socket +
-                          " ! fakesink name=sink signal-handoffs=true");
+                          " ! fakesink name=sink async=false signal-handoffs=true");
   Got got;
   const auto sink = pipeline.element("sink"), source = pipeline.element("src");
   g_signal_connect(sink.get(), "handoff", G_CALLBACK(take), &got);

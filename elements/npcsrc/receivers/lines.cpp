@@ -66,8 +66,7 @@ std::optional<Arrival> ClassicReader::read(std::string_view message, std::string
   std::string_view rest = message;
   const std::string camera(take_word(rest));
   const auto people = take_number(rest), moving = take_number(rest), faces = take_number(rest);
-  if (!people || !moving || !faces || !take_word(rest).empty() ||
-      !is_name(camera)) {
+  if (!people || !moving || !faces || !take_word(rest).empty() || !is_name(camera)) {
     error = "The line is neither a record nor <camera> <people> <moving> <faces>.";
     return std::nullopt;
   }

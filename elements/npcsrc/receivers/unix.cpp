@@ -233,6 +233,9 @@ bool UnixReceiver::make_room(Reception &came, Clock::time_point now) {
 void UnixReceiver::accept_all(Reception &came, Clock::time_point now) {
   constexpr int kMostAtOnce = 64;
   for (int i = 0; i < kMostAtOnce; i++) {
+    // Nobody has to go for one who may not be there.
+    if (i > 0 && connections_.size() >= kMostConnections)
+      return;
     const bool has_room = make_room(came, now);
     Descriptor socket(
         has_room ? accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC) : -1);
