@@ -2,7 +2,7 @@
 // Lines of strangers: records as JSON, and messages of the first No-picture Camera.
 #include "npcsrc/receivers/lines.h"
 
-#include <gst/npc/npc.h>
+#include <gst/npc/npccounts.h>
 
 #include <algorithm>
 #include <charconv>
