@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The updater and the detector of docs/contributing.md, as they stand there: what it takes to add
-// one is what the page says.
+// The updater, the receiver and the detector of docs/contributing.md, as they stand there: what it
+// takes to add one is what the page says.
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 
 #include <fstream>
 #include <opencv2/imgproc.hpp>
@@ -9,9 +11,13 @@
 #include <string>
 #include <vector>
 
+#include "base/descriptor.h"
+#include "base/wait.h"
 #include "npcdetect/detectors/detector.h"
 #include "npcsink/updaters/registry.h"
 #include "npcsink/updaters/syslog.h"
+#include "npcsrc/receivers/lines.h"
+#include "npcsrc/receivers/udp.h"
 
 using namespace npc::detect;
 using namespace npc::sink;
@@ -42,6 +48,68 @@ TEST(Contributing, TheUpdaterOfThePageIsMadeByItsUriAndDelivers) {
   EXPECT_THROW(registry.make("syslog:npc?x=1"), npc::UriError);
 }
 
+std::string record_json(int seq) {
+  return R"({"version":1,"site":"home","camera":"door","boot":"5f0c","seq":)" +
+         std::to_string(seq) + R"(,"time":1767225600000,"interval":2000,"people":3})";
+}
+
+// A socket at a free port of the loopback interface.
+class Datagrams {
+ public:
+  Datagrams() : socket_(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address = at(0);
+    socklen_t size = sizeof(address);
+    EXPECT_EQ(bind(socket_.get(), reinterpret_cast<sockaddr *>(&address), size), 0);
+    EXPECT_EQ(getsockname(socket_.get(), reinterpret_cast<sockaddr *>(&address), &size), 0);
+    port_ = ntohs(address.sin_port);
+  }
+  std::uint16_t port() const { return port_; }
+  void send(const std::string &text, std::uint16_t port) const {
+    const sockaddr_in address = at(port);
+    EXPECT_EQ(sendto(socket_.get(), text.data(), text.size(), 0,
+                     reinterpret_cast<const sockaddr *>(&address), sizeof(address)),
+              static_cast<ssize_t>(text.size()));
+  }
+
+ private:
+  static sockaddr_in at(std::uint16_t port) {
+    sockaddr_in address = {};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_port = htons(port);
+    return address;
+  }
+
+  npc::Descriptor socket_;
+  std::uint16_t port_ = 0;
+};
+
+TEST(Contributing, TheReceiverOfThePageIsMadeByItsUriAndReceives) {
+  const std::uint16_t port = Datagrams().port();  // free again
+  const std::string uri = "udp://127.0.0.1:" + std::to_string(port);
+  const auto receiver = npc::source::make_udp_receiver(npc::parse_uri(uri));
+  EXPECT_EQ(receiver->origin(), uri);
+  ASSERT_EQ(receiver->open().error(), "");
+  const Datagrams sender;
+  for (const std::string &text :
+       {record_json(1), std::string("no record"), std::string(5000, ' '), record_json(2)})
+    sender.send(text, port);
+  npc::source::Reception came;
+  const npc::Bell bell;
+  constexpr auto kEver = std::chrono::steady_clock::time_point::max();
+  while (came.records.size() + came.refused < 4)
+    ASSERT_EQ(receiver->receive(came, bell.get(), kEver).error(), "");
+  ASSERT_EQ(came.records.size(), 2u);
+  EXPECT_EQ(came.records.front().id.seq, 1u);
+  EXPECT_EQ(came.records.back().id.seq, 2u);
+  EXPECT_EQ(came.refused, 2u);
+  EXPECT_EQ(came.reason, npc::source::kTooLong);
+  bell.ring();
+  EXPECT_TRUE(receiver->receive(came, bell.get(), kEver).is_ok());
+  receiver->close();
+  EXPECT_THROW(npc::source::make_udp_receiver(npc::parse_uri("udp:7000")), npc::UriError);
+}
+
 TEST(Contributing, TheDetectorOfThePageFindsLampsAndForgetsThem) {
   npc::detect::DetectorSettings settings;
   settings.classes = {"car"};
@@ -69,6 +137,8 @@ TEST(Contributing, TheOtherPlacesOfThePageAreThere) {
   for (const auto &[file, line] : std::initializer_list<std::pair<const char *, const char *>>{
            {"npcsink/updaters/registry.cpp", "made.add(\"file\", make_file_updater);"},
            {"npcsink/meson.build", "'updaters/file.cpp'"},
+           {"npcsrc/receivers/registry.cpp", "Kind{\"file\", make_file_receiver}"},
+           {"npcsrc/meson.build", "'receivers/file.cpp'"},
            {"npcdetect/detectors/detector.h",
             "std::unique_ptr<Detector> make_motion(const DetectorSettings &settings);"},
            {"npcdetect/settings.h", "GST_NPC_DETECT_DETECTOR_MOTION,"},

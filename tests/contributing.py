@@ -3,7 +3,7 @@
 """Takes the worked examples out of docs/contributing.md.
 
 Usage: contributing.py PAGE FOLDER
-Writes the files of the new updater and of the new detector to FOLDER, and below it where the page
+Writes the files of the new updater, receiver and detector to FOLDER, and below it where the page
 has them, so that an example includes its header as it will.
 """
 import pathlib
@@ -14,7 +14,7 @@ import textwrap
 page, folder = map(pathlib.Path, sys.argv[1:])
 text = page.read_text()
 for place in ("npcsink/updaters/syslog.h", "npcsink/updaters/syslog.cpp",
-              "npcdetect/detectors/lamps.cpp"):
+              "npcsrc/receivers/udp.h", "npcsrc/receivers/udp.cpp", "npcdetect/detectors/lamps.cpp"):
     _, found, rest = text.partition(f"`elements/{place}`")
     block = re.search(r"^ *```cpp\n(.*?)^ *```$", rest, re.S | re.M) if found else None
     if not block:
