@@ -395,11 +395,12 @@ void CountEngine::apply_resets() {
 void CountEngine::load_totals(const CountSettings &current) {
   if (current.state_file.empty())
     return;
-  std::string error;
-  if (auto totals = totals_file_.load(current.state_file, error))
-    rules_.set_totals(std::move(*totals));
-  if (!error.empty())
-    GST_ELEMENT_WARNING(element_, RESOURCE, READ, ("%s", error.c_str()), (nullptr));
+  std::optional<Totals> totals;
+  const Status loaded = totals_file_.load(current.state_file, totals);
+  if (totals)
+    rules_.set_totals(*std::move(totals));
+  if (loaded.is_failed())
+    GST_ELEMENT_WARNING(element_, RESOURCE, READ, ("%s", loaded.error().c_str()), (nullptr));
 }
 
 void CountEngine::save_totals(const CountSettings &current) {

@@ -36,24 +36,42 @@ class StateFile : public testing::Test {
     return text.str();
   }
 
+  bool save(const fs::path &path, const Totals &totals) {
+    const Status saved = save_totals(path, totals);
+    fault_ = saved.error();
+    return saved.is_ok();
+  }
+  Totals load(const fs::path &path) {
+    Totals totals = {{"old", {1, 1}}};
+    const Status loaded = load_totals(path, totals);
+    fault_ = loaded.error();
+    return totals;
+  }
+  std::optional<Totals> load(TotalsFile &file) {
+    std::optional<Totals> totals;
+    const Status loaded = file.load(path_, totals);
+    EXPECT_TRUE(loaded.is_ok()) << loaded.error();
+    return totals;
+  }
+
   fs::path folder_, path_;
   std::string fault_;
 };
 
 TEST_F(StateFile, KeepsTotals) {
   const Totals totals = {{"door", {12, 5}}, {"exit-2", {0, INT64_MAX}}};
-  EXPECT_TRUE(save_totals(path_, totals, fault_)) << fault_;
-  EXPECT_EQ(load_totals(path_, fault_), totals);
+  EXPECT_TRUE(save(path_, totals)) << fault_;
+  EXPECT_EQ(load(path_), totals);
   EXPECT_EQ(fault_, "");
   const Totals later = {{"door", {13, 5}}};
-  EXPECT_TRUE(save_totals(path_, later, fault_)) << fault_;
-  EXPECT_EQ(load_totals(path_, fault_), later);
+  EXPECT_TRUE(save(path_, later)) << fault_;
+  EXPECT_EQ(load(path_), later);
   EXPECT_EQ(std::distance(fs::directory_iterator(folder_), fs::directory_iterator()), 1)
       << "nothing else stays behind";
 }
 
 TEST_F(StateFile, IsNotNeeded) {
-  EXPECT_TRUE(load_totals(path_, fault_).empty());
+  EXPECT_TRUE(load(path_).empty());
   EXPECT_EQ(fault_, "");
 }
 
@@ -61,7 +79,7 @@ TEST_F(StateFile, WhatIsNoneIsSetAside) {
   const std::string good =
       R"({"format":"npc-totals","version":1,"lines":{"door":{"in":1,"out":2}}})";
   write(good);
-  EXPECT_EQ(load_totals(path_, fault_).size(), 1u) << fault_;
+  EXPECT_EQ(load(path_).size(), 1u) << fault_;
   std::string texts[] = {
       "",
       "{",
@@ -82,7 +100,7 @@ TEST_F(StateFile, WhatIsNoneIsSetAside) {
       std::string("\xff\xfe\0x", 4)};
   for (const std::string &text : texts) {
     write(text);
-    EXPECT_TRUE(load_totals(path_, fault_).empty()) << text.substr(0, 80);
+    EXPECT_TRUE(load(path_).empty()) << text.substr(0, 80);
     EXPECT_EQ(fault_, "The state file " + path_.string() +
                           " is broken, or not a file of npccount's. Totals begin at 0; the file "
                           "was renamed to " +
@@ -91,28 +109,28 @@ TEST_F(StateFile, WhatIsNoneIsSetAside) {
     EXPECT_EQ(read(path_.string() + ".bad"), text) << "nothing of it is lost";
   }
   write(std::string(300000, ' ') + good);
-  EXPECT_TRUE(load_totals(path_, fault_).empty());
+  EXPECT_TRUE(load(path_).empty());
   EXPECT_NE(fault_.find("is too large to be one"), std::string::npos) << fault_;
 }
 
 TEST_F(StateFile, WhatIsNoPlainFileIsLeftAlone) {
   fs::create_directory(path_);
-  EXPECT_TRUE(load_totals(path_, fault_).empty());
+  EXPECT_TRUE(load(path_).empty());
   EXPECT_NE(fault_.find("is a folder or a device"), std::string::npos) << fault_;
   EXPECT_TRUE(fs::is_directory(path_));
-  EXPECT_FALSE(save_totals(path_, {}, fault_));
+  EXPECT_FALSE(save(path_, {}));
   EXPECT_NE(fault_.find("cannot be written to the state file"), std::string::npos) << fault_;
   fs::remove(path_);
   // Opening it must not wait for a writer.
   ASSERT_EQ(mkfifo(path_.c_str(), 0600), 0);
-  EXPECT_TRUE(load_totals(path_, fault_).empty());
+  EXPECT_TRUE(load(path_).empty());
   EXPECT_NE(fault_.find("is a folder or a device"), std::string::npos) << fault_;
 }
 
 // To replace a pipe, or as root /dev/null, by a file would break it for all who use it.
 TEST_F(StateFile, WhatIsNoPlainFileIsNotReplaced) {
   ASSERT_EQ(mkfifo(path_.c_str(), 0600), 0);
-  EXPECT_FALSE(save_totals(path_, {{"door", {1, 2}}}, fault_));
+  EXPECT_FALSE(save(path_, {{"door", {1, 2}}}));
   EXPECT_NE(fault_.find("state-file"), std::string::npos) << fault_;
   EXPECT_TRUE(fs::is_fifo(path_));
   EXPECT_FALSE(fs::exists(path_.string() + ".new"));
@@ -127,7 +145,7 @@ TEST_F(StateFile, IsNotHeldUpByWhatIsInItsWay) {
       "Remove it, or set state-file to another path.";
   ASSERT_EQ(mkfifo(fresh.c_str(), 0600), 0);
   alarm(20);
-  EXPECT_FALSE(save_totals(path_, {{"door", {1, 2}}}, fault_));
+  EXPECT_FALSE(save(path_, {{"door", {1, 2}}}));
   alarm(0);
   EXPECT_EQ(fault_, sentence);
   EXPECT_TRUE(fs::is_fifo(fresh));
@@ -136,18 +154,18 @@ TEST_F(StateFile, IsNotHeldUpByWhatIsInItsWay) {
   write("mine");
   fs::rename(path_, folder_ / "other");
   fs::create_symlink(folder_ / "other", fresh);
-  EXPECT_FALSE(save_totals(path_, {{"door", {1, 2}}}, fault_));
+  EXPECT_FALSE(save(path_, {{"door", {1, 2}}}));
   EXPECT_EQ(fault_, sentence);
   EXPECT_EQ(read(folder_ / "other"), "mine");
   fs::remove(fresh);
   // One that a power cut left is.
   std::ofstream(fresh) << std::string(1000, 'x');
-  EXPECT_TRUE(save_totals(path_, {{"door", {1, 2}}}, fault_)) << fault_;
-  EXPECT_EQ(load_totals(path_, fault_).size(), 1u) << fault_;
+  EXPECT_TRUE(save(path_, {{"door", {1, 2}}})) << fault_;
+  EXPECT_EQ(load(path_).size(), 1u) << fault_;
 }
 
 TEST_F(StateFile, WhereNothingCanBeWrittenIsASentence) {
-  EXPECT_FALSE(save_totals(folder_ / "none" / "state.json", {}, fault_));
+  EXPECT_FALSE(save(folder_ / "none" / "state.json", {}));
   EXPECT_EQ(fault_, "The totals cannot be written to the state file " + folder_.string() +
                         "/none/state.json: No such file or directory. Counting goes on; they are "
                         "lost when the process ends. Set state-file to a path that can be written "
@@ -156,14 +174,15 @@ TEST_F(StateFile, WhereNothingCanBeWrittenIsASentence) {
 
 TEST_F(StateFile, IsReadOnceAndWrittenWhenTotalsChanged) {
   TotalsFile file;
-  EXPECT_EQ(file.load(path_, fault_), Totals());
+  EXPECT_EQ(load(file), Totals());
   EXPECT_FALSE(file.save(path_, {{"door", {1, 0}}}));
   EXPECT_FALSE(fs::exists(path_)) << "nothing has changed";
   file.note_change();
   EXPECT_FALSE(file.save(path_, {{"door", {1, 0}}}));
-  EXPECT_EQ(load_totals(path_, fault_), (Totals{{"door", {1, 0}}}));
-  EXPECT_FALSE(file.load(path_, fault_)) << "what was counted since is newer";
-  EXPECT_EQ(TotalsFile().load(path_, fault_), (Totals{{"door", {1, 0}}}));
+  EXPECT_EQ(load(path_), (Totals{{"door", {1, 0}}}));
+  EXPECT_FALSE(load(file)) << "what was counted since is newer";
+  TotalsFile next;
+  EXPECT_EQ(load(next), (Totals{{"door", {1, 0}}}));
 }
 
 TEST_F(StateFile, IsTriedAgainAndComplainedOfOnce) {
@@ -180,7 +199,7 @@ TEST_F(StateFile, IsTriedAgainAndComplainedOfOnce) {
   EXPECT_FALSE(failure->warn);
   fs::create_directory(nowhere.parent_path());
   EXPECT_FALSE(file.save(nowhere, {{"door", {2, 0}}}));
-  EXPECT_EQ(load_totals(nowhere, fault_), (Totals{{"door", {2, 0}}}));
+  EXPECT_EQ(load(nowhere), (Totals{{"door", {2, 0}}}));
   // One that comes and goes is no news within a minute.
   fs::remove_all(nowhere.parent_path());
   file.note_change();

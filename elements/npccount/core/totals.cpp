@@ -52,65 +52,65 @@ std::optional<Totals> parse(const std::string &text) {
   return totals;
 }
 
-// What stands in the way of a new file with that text, with what to do; nothing if it is written.
-std::string replace(const std::string &path, std::string_view text) {
+// What stands in the way of a new file with that text is said with what to do.
+Status replace(const std::string &path, std::string_view text) {
   constexpr char kAdvice[] = "Set state-file to a path that can be written to.";
   const Replaced replaced = replace_file(path, text);
   if (replaced.is_other)
-    return std::string("it is a folder or a device") + kGoesOn + kAdvice;
+    return Status::failed(std::string("it is a folder or a device") + kGoesOn + kAdvice);
   if (replaced.is_blocked)
-    return path + ".new is in the way: it is no plain file" + kGoesOn +
-           "Remove it, or set state-file to another path.";
-  return replaced.is_done() ? std::string() : message_of(replaced.error) + kGoesOn + kAdvice;
+    return Status::failed(path + ".new is in the way: it is no plain file" + kGoesOn +
+                          "Remove it, or set state-file to another path.");
+  return replaced.is_done() ? Status()
+                            : Status::failed(message_of(replaced.error) + kGoesOn + kAdvice);
 }
 
-Totals set_aside(const std::string &path, const std::string &what, std::string &error) {
-  error = "The state file " + path + " " + what + ". Totals begin at 0; ";
+Status set_aside(const std::string &path, const std::string &what) {
+  std::string error = "The state file " + path + " " + what + ". Totals begin at 0; ";
   const std::string aside = path + ".bad";
   if (std::rename(path.c_str(), aside.c_str()) == 0)
     error += "the file was renamed to " + aside + ".";
   else
     error += "renaming the file to " + aside + " failed: " + message_of(errno) + ".";
-  return {};
+  return Status::failed(std::move(error));
 }
 
 }  // namespace
 
-Totals load_totals(const std::string &path, std::string &error) {
-  error.clear();
+Status load_totals(const std::string &path, Totals &totals) {
+  totals.clear();
   const Opened opened = open_file(path, O_RDONLY);
   if (opened.error == ENOENT)
     return {};
   // What is no plain file is not ours to rename.
-  if (opened.is_other) {
-    error = "The state file " + path +
-            " is a folder or a device: set state-file to the path of a plain file. Totals begin "
-            "at 0.";
-    return {};
-  }
+  if (opened.is_other)
+    return Status::failed(
+        "The state file " + path +
+        " is a folder or a device: set state-file to the path of a plain file. Totals begin at 0.");
   if (opened.error != 0)
-    return set_aside(path, "cannot be opened: " + message_of(opened.error), error);
+    return set_aside(path, "cannot be opened: " + message_of(opened.error));
   const auto text = read_whole(opened.file, kMostBytes);
   if (!text)
-    return set_aside(path, "cannot be read: " + message_of(errno), error);
+    return set_aside(path, "cannot be read: " + message_of(errno));
   if (text->size() > kMostBytes)
-    return set_aside(path, "is too large to be one", error);
-  auto totals = parse(*text);
-  if (!totals)
-    return set_aside(path, "is broken, or not a file of npccount's", error);
-  return *std::move(totals);
+    return set_aside(path, "is too large to be one");
+  auto parsed = parse(*text);
+  if (!parsed)
+    return set_aside(path, "is broken, or not a file of npccount's");
+  totals = *std::move(parsed);
+  return {};
 }
 
-bool save_totals(const std::string &path, const Totals &totals, std::string &error) {
-  error.clear();
+Status save_totals(const std::string &path, const Totals &totals) {
   json lines = json::object();
   for (const auto &[name, line] : totals)
     lines[name] = {{"in", line.in}, {"out", line.out}};
   const json file = {{"format", kFormat}, {"version", kVersion}, {"lines", std::move(lines)}};
-  const std::string failure = replace(path, file.dump() + "\n");
-  if (!failure.empty())
-    error = "The totals cannot be written to the state file " + path + ": " + failure;
-  return failure.empty();
+  const Status written = replace(path, file.dump() + "\n");
+  if (!written.is_failed())
+    return {};
+  return Status::failed("The totals cannot be written to the state file " + path + ": " +
+                        written.error());
 }
 
 }  // namespace npc::count

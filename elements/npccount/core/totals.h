@@ -6,6 +6,8 @@
 #include <map>
 #include <string>
 
+#include "base/status.h"
+
 namespace npc::count {
 
 struct LineTotals {
@@ -21,16 +23,15 @@ using Totals = std::map<std::string, LineTotals>;
 /// Names that are remembered, those of lines that are no longer defined among them.
 inline constexpr std::size_t kMostTotals = 500;
 
-/// Reads the totals of a file that save_totals() wrote; none if there is no file.
+/// Reads the totals of a file that save_totals() wrote; without a file there are none, and all is
+/// well.
 ///
 /// A file that cannot be read or is not of that kind is renamed to `<path>.bad`, so that nothing of
 /// it is lost.
-/// @param error set to a sentence for the user if anything was wrong; the totals are then empty
-Totals load_totals(const std::string &path, std::string &error);
+/// @param totals replaced; empty if it failed
+Status load_totals(const std::string &path, Totals &totals);
 
 /// Writes the totals so that after a power cut there is either the old file or the new one.
-/// @param error set to a sentence for the user if that failed
-/// @return whether they are written
-bool save_totals(const std::string &path, const Totals &totals, std::string &error);
+Status save_totals(const std::string &path, const Totals &totals);
 
 }  // namespace npc::count

@@ -6,13 +6,14 @@
 
 namespace npc::count {
 
-std::optional<Totals> TotalsFile::load(const std::string &path, std::string &error) {
+Status TotalsFile::load(const std::string &path, std::optional<Totals> &totals) {
+  totals.reset();
   if (loaded_ == path)
-    return std::nullopt;
+    return {};
   loaded_ = path;
   state_ = State::saved;
   warnings_.reset();
-  return load_totals(path, error);
+  return load_totals(path, totals.emplace());
 }
 
 void TotalsFile::note_change() {
@@ -23,13 +24,13 @@ void TotalsFile::note_change() {
 std::optional<TotalsFile::Failure> TotalsFile::save(const std::string &path, const Totals &totals) {
   if (state_ == State::saved)
     return std::nullopt;
-  Failure failure;
-  if (save_totals(path, totals, failure.error)) {
+  const Status saved = save_totals(path, totals);
+  if (!saved.is_failed()) {
     state_ = State::saved;
     return std::nullopt;
   }
-  failure.warn = std::exchange(state_, State::failed) == State::changed && warnings_.ask();
-  return failure;
+  const bool warn = std::exchange(state_, State::failed) == State::changed && warnings_.ask();
+  return Failure{saved.error(), warn};
 }
 
 }  // namespace npc::count

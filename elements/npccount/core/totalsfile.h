@@ -19,8 +19,9 @@ class TotalsFile {
   };
 
   /// Reads the totals of `path`; see load_totals().
-  /// @return none if they came from there before: what was counted since is newer than the file
-  std::optional<Totals> load(const std::string &path, std::string &error);
+  /// @param totals none if they came from there before: what was counted since is newer than the
+  /// file
+  Status load(const std::string &path, std::optional<Totals> &totals);
 
   /// The totals are others than before.
   void note_change();
