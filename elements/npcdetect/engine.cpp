@@ -239,7 +239,8 @@ GstFlowReturn DetectEngine::push(const FrameTimes &times, double confidence,
                                        object.box.width * across,
                                        object.box.height * down,
                                        object.confidence,
-                                       object.confidence < static_cast<float>(confidence)};
+                                       object.confidence < static_cast<float>(confidence),
+                                       {}};
     gst_npc_buffer_add_detection(buffer, &detection, width, height);
   }
   return gst_pad_push(srcpad_, buffer);

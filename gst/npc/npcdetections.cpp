@@ -57,7 +57,8 @@ gboolean gst_npc_buffer_iterate_detections(GstBuffer *buffer, gpointer *state,
                 static_cast<gdouble>(meta->w),
                 static_cast<gdouble>(meta->h),
                 1.0,
-                FALSE};
+                FALSE,
+                {}};
   const GstStructure *parameter = gst_video_region_of_interest_meta_get_param(meta, kParameter);
   if (parameter == nullptr)
     parameter = gst_video_region_of_interest_meta_get_param(meta, kForeignParameter);

@@ -30,6 +30,9 @@ G_BEGIN_DECLS
  * @weak: below the confidence that the user asked for: enough to extend a track, not enough to
  * begin one
  *
+ * Initialise all of it, `= {0}` or with the members' names: members that are added later come out
+ * of the reserved ones, and 0 will mean that they are not known.
+ *
  * Since: 1.0
  */
 typedef struct {
@@ -40,6 +43,8 @@ typedef struct {
   gdouble height;
   gdouble confidence;
   gboolean weak;
+  /*< private >*/
+  gpointer _gst_reserved[GST_PADDING];
 } GstNpcDetection;
 
 /**

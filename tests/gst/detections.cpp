@@ -15,12 +15,12 @@ Buffer make_buffer() {
 }
 
 GstNpcDetection person(double x, double y, double width, double height) {
-  return {"person", x, y, width, height, 0.75, FALSE};
+  return {"person", x, y, width, height, 0.75, FALSE, {}};
 }
 
 TEST(Detections, ComeBackAsTheyWere) {
   Buffer buffer = make_buffer();
-  GstNpcDetection weak = {"face", 1, 2, 3, 4, 0.25, TRUE};
+  GstNpcDetection weak = {"face", 1, 2, 3, 4, 0.25, TRUE, {}};
   GstNpcDetection strong = person(10, 20, 30, 40);
   ASSERT_TRUE(gst_npc_buffer_add_detection(buffer.get(), &strong, 100, 100));
   ASSERT_TRUE(gst_npc_buffer_add_detection(buffer.get(), &weak, 100, 100));

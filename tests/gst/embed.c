@@ -50,7 +50,8 @@ static gboolean read_a_text(void) {
 }
 
 static gboolean read_detections(void) {
-  GstNpcDetection detection = {"person", 1, 2, 30, 40, 0.5, FALSE};
+  GstNpcDetection detection = {
+      .label = "person", .x = 1, .y = 2, .width = 30, .height = 40, .confidence = 0.5};
   gpointer state = NULL;
   g_autoptr(GstBuffer) buffer = gst_buffer_new();
   CHECK(gst_npc_buffer_add_detection(buffer, &detection, 64, 48));

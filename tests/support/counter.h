@@ -13,7 +13,7 @@
 namespace npc::test {
 
 inline GstNpcDetection seen(const char *label, double x, double bottom = 300) {
-  return {label, x, bottom - 100, 40, 100, 0.9, FALSE};
+  return {label, x, bottom - 100, 40, 100, 0.9, FALSE, {}};
 }
 inline GstNpcDetection person(double x, double bottom = 300) {
   return seen("person", x, bottom);
