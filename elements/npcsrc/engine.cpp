@@ -89,10 +89,9 @@ bool Engine::start(const Settings &settings) {
   if (!make_bell() || !make_receiver_of(settings.uri))
     return false;
   if (!settings.state_file.empty()) {
-    std::string error;
-    coverage_ = load_coverage(settings.state_file, error);
-    if (!error.empty())
-      GST_ELEMENT_WARNING(element_, RESOURCE, READ, ("%s", error.c_str()), (nullptr));
+    const Status loaded = load_coverage(settings.state_file, coverage_);
+    if (loaded.is_failed())
+      GST_ELEMENT_WARNING(element_, RESOURCE, READ, ("%s", loaded.error().c_str()), (nullptr));
   }
   GST_INFO_OBJECT(element_, "receives from %s", receiver_->origin().c_str());
   return true;
@@ -333,13 +332,11 @@ void Engine::save() {
   next_save_ = Clock::now() + kSave;
   if (!changed_ || settings_.state_file.empty())
     return;
-  std::string error;
-  const bool failed = !save_coverage(settings_.state_file, coverage_, error);
+  const Status saved = save_coverage(settings_.state_file, coverage_);
   // What can be written some day need not be said each time that it cannot.
-  if (failed && !save_failed_)
-    GST_ELEMENT_WARNING(element_, RESOURCE, WRITE, ("%s", error.c_str()), (nullptr));
-  save_failed_ = failed;
-  changed_ = failed;
+  if (saved.is_failed() && !save_failed_)
+    GST_ELEMENT_WARNING(element_, RESOURCE, WRITE, ("%s", saved.error().c_str()), (nullptr));
+  save_failed_ = changed_ = saved.is_failed();
 }
 
 void Engine::post(GstStructure *structure) const {

@@ -119,7 +119,7 @@ TEST_F(StateFile, WhatIsNoPlainFileIsLeftAlone) {
   EXPECT_NE(fault_.find("is a folder or a device"), std::string::npos) << fault_;
   EXPECT_TRUE(fs::is_directory(path_));
   EXPECT_FALSE(save(path_, {}));
-  EXPECT_NE(fault_.find("cannot be written to the state file"), std::string::npos) << fault_;
+  EXPECT_NE(fault_.find("cannot be written: "), std::string::npos) << fault_;
   fs::remove(path_);
   // Opening it must not wait for a writer.
   ASSERT_EQ(mkfifo(path_.c_str(), 0600), 0);
@@ -139,10 +139,10 @@ TEST_F(StateFile, WhatIsNoPlainFileIsNotReplaced) {
 // The totals are written by the thread that counts: a pipe without a reader must not hold it up.
 TEST_F(StateFile, IsNotHeldUpByWhatIsInItsWay) {
   const std::string fresh = path_.string() + ".new";
-  const std::string sentence =
-      "The totals cannot be written to the state file " + path_.string() + ": " + fresh +
-      " is in the way: it is no plain file. Counting goes on; they are lost when the process ends. "
-      "Remove it, or set state-file to another path.";
+  const std::string sentence = "The state file " + path_.string() + " cannot be written: " + fresh +
+                               " is in the way: it is no plain file. Counting goes on; the totals "
+                               "are lost when the process ends. "
+                               "Remove it, or set state-file to another path.";
   ASSERT_EQ(mkfifo(fresh.c_str(), 0600), 0);
   alarm(20);
   EXPECT_FALSE(save(path_, {{"door", {1, 2}}}));
@@ -166,10 +166,10 @@ TEST_F(StateFile, IsNotHeldUpByWhatIsInItsWay) {
 
 TEST_F(StateFile, WhereNothingCanBeWrittenIsASentence) {
   EXPECT_FALSE(save(folder_ / "none" / "state.json", {}));
-  EXPECT_EQ(fault_, "The totals cannot be written to the state file " + folder_.string() +
-                        "/none/state.json: No such file or directory. Counting goes on; they are "
-                        "lost when the process ends. Set state-file to a path that can be written "
-                        "to.");
+  EXPECT_EQ(fault_, "The state file " + folder_.string() +
+                        "/none/state.json cannot be written: No such file or directory. Counting "
+                        "goes on; the totals are lost when the process ends. Set state-file to a "
+                        "path that can be written to.");
 }
 
 TEST_F(StateFile, IsReadOnceAndWrittenWhenTotalsChanged) {

@@ -186,21 +186,34 @@ class CoverageFile : public testing::Test {
     return text.str();
   }
 
+  Coverage load() {
+    Coverage coverage;
+    coverage.add(kDoor, {100, 101});
+    const Status loaded = load_coverage(path_, coverage);
+    error_ = loaded.error();
+    return coverage;
+  }
+  bool save(const fs::path &path, const Coverage &coverage) {
+    const Status saved = save_coverage(path, coverage);
+    error_ = saved.error();
+    return saved.is_ok();
+  }
+
   fs::path folder_, path_;
   std::string error_;
 };
 
 TEST_F(CoverageFile, KeepsACoverage) {
-  EXPECT_TRUE(load_coverage(path_, error_).series().empty());
+  EXPECT_TRUE(load().series().empty());
   EXPECT_EQ(error_, "");
   Coverage coverage;
   coverage.add(kDoor, {0, 2});
   coverage.add(kDoor, {5, 9});
   coverage.add(kDoor, {12, 12});
   coverage.give_up({kDoor, {3, 4}});
-  ASSERT_TRUE(save_coverage(path_, coverage, error_)) << error_;
+  ASSERT_TRUE(save(path_, coverage)) << error_;
   EXPECT_EQ(read(path_), "npc-coverage 1\nhome door 5f0c 0-2 5-9 12-12 !3-4\nend 1\n");
-  EXPECT_EQ(load_coverage(path_, error_).gaps(5), coverage.gaps(5));
+  EXPECT_EQ(load().gaps(5), coverage.gaps(5));
   EXPECT_EQ(error_, "");
   EXPECT_EQ(std::distance(fs::directory_iterator(folder_), fs::directory_iterator()), 1);
 }
@@ -223,7 +236,7 @@ TEST_F(CoverageFile, WhatIsNoneIsSetAsideWithASentence) {
                                std::string("\xff\xfe\0x", 4)};
   for (const std::string &text : texts) {
     std::ofstream(path_) << text;
-    EXPECT_TRUE(load_coverage(path_, error_).series().empty()) << text;
+    EXPECT_TRUE(load().series().empty()) << text;
     EXPECT_EQ(error_, "The state file " + path_.string() +
                           " is broken, or not a file of npcsrc's. Records that come twice are "
                           "handed on twice until they are known again; the file was renamed to " +
@@ -233,14 +246,14 @@ TEST_F(CoverageFile, WhatIsNoneIsSetAsideWithASentence) {
 }
 
 TEST_F(CoverageFile, WhereNothingCanBeWrittenIsASentence) {
-  EXPECT_FALSE(save_coverage(folder_ / "none" / "coverage", {}, error_));
+  EXPECT_FALSE(save(folder_ / "none" / "coverage", {}));
   EXPECT_EQ(error_, "The state file " + folder_.string() +
                         "/none/coverage cannot be written: No such file or directory. Records that "
                         "come twice are handed on twice after a restart. Set state-file to a path "
                         "that can be written to.");
   fs::create_directory(path_);
-  EXPECT_FALSE(save_coverage(path_, {}, error_));
-  EXPECT_TRUE(load_coverage(path_, error_).series().empty());
+  EXPECT_FALSE(save(path_, {}));
+  EXPECT_TRUE(load().series().empty());
   EXPECT_NE(error_.find("is a folder or a device"), std::string::npos) << error_;
 }
 

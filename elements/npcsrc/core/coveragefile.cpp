@@ -9,7 +9,7 @@
 #include <cstdio>
 
 #include "base/name.h"
-#include "base/openfile.h"
+#include "base/statefile.h"
 
 namespace npc::source {
 namespace {
@@ -66,16 +66,6 @@ void write_ranges(const Ranges &ranges, const char *mark, std::string &text) {
     text.append(" ").append(mark) += std::to_string(range.from) + "-" + std::to_string(range.to);
 }
 
-Coverage set_aside(const std::string &path, const std::string &what, std::string &error) {
-  error = "The state file " + path + " " + what + ". " + kCost + " until they are known again; ";
-  const std::string aside = path + ".bad";
-  if (std::rename(path.c_str(), aside.c_str()) == 0)
-    error += "the file was renamed to " + aside + ".";
-  else
-    error += "renaming the file to " + aside + " failed: " + message_of(errno) + ".";
-  return {};
-}
-
 }  // namespace
 
 std::string write_coverage(const Coverage &coverage) {
@@ -109,45 +99,20 @@ std::optional<Coverage> read_coverage(std::string_view text) {
   }
 }
 
-Coverage load_coverage(const std::string &path, std::string &error) {
-  error.clear();
-  const Opened opened = open_file(path, O_RDONLY);
-  if (opened.error == ENOENT)
-    return {};
-  // What is no plain file is not ours to rename.
-  if (opened.is_other) {
-    error = "The state file " + path +
-            " is a folder or a device: set state-file to the path of a plain file. " + kCost + ".";
-    return {};
-  }
-  if (opened.error != 0)
-    return set_aside(path, "cannot be opened: " + message_of(opened.error), error);
-  const auto text = read_whole(opened.file, kMostBytes);
-  if (!text)
-    return set_aside(path, "cannot be read: " + message_of(errno), error);
-  if (text->size() > kMostBytes)
-    return set_aside(path, "is too large to be one", error);
-  auto coverage = read_coverage(*text);
-  if (!coverage)
-    return set_aside(path, "is broken, or not a file of npcsrc's", error);
-  return *std::move(coverage);
+Status load_coverage(const std::string &path, Coverage &coverage) {
+  coverage = Coverage();
+  return load_state(
+      path, {"npcsrc", (std::string(kCost) + " until they are known again").c_str(), kMostBytes},
+      [&coverage](const std::string &text) {
+        auto read = read_coverage(text);
+        if (read)
+          coverage = *std::move(read);
+        return read.has_value();
+      });
 }
 
-bool save_coverage(const std::string &path, const Coverage &coverage, std::string &error) {
-  error.clear();
-  const Replaced replaced = replace_file(path, write_coverage(coverage));
-  if (replaced.is_done())
-    return true;
-  error = "The state file " + path + " cannot be written: ";
-  if (replaced.is_other)
-    error += "it is a folder or a device";
-  else if (replaced.is_blocked)
-    error += path + ".new is in the way, which is no plain file";
-  else
-    error += message_of(replaced.error);
-  error += std::string(". ") + kCost +
-           " after a restart. Set state-file to a path that can be written to.";
-  return false;
+Status save_coverage(const std::string &path, const Coverage &coverage) {
+  return save_state(path, write_coverage(coverage), std::string(kCost) + " after a restart");
 }
 
 }  // namespace npc::source

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/status.h"
 #include "npcsrc/core/coverage.h"
 
 namespace npc::source {
@@ -26,13 +27,11 @@ std::optional<Coverage> read_coverage(std::string_view text);
 /// Reads the coverage of a file that save_coverage() wrote; an empty one if there is no file.
 ///
 /// A file that cannot be read or is not of that kind is renamed to `<path>.bad`.
-/// @param error set to a sentence for the user if anything was wrong; the coverage is then empty,
-/// which means that a record that comes twice is handed on twice
-Coverage load_coverage(const std::string &path, std::string &error);
+/// @param coverage replaced; empty if it failed, which means that a record that comes twice is
+/// handed on twice
+Status load_coverage(const std::string &path, Coverage &coverage);
 
 /// Writes the coverage so that after a power cut there is either the old file or the new one.
-/// @param error set to a sentence for the user if that failed
-/// @return whether it is written
-bool save_coverage(const std::string &path, const Coverage &coverage, std::string &error);
+Status save_coverage(const std::string &path, const Coverage &coverage);
 
 }  // namespace npc::source
