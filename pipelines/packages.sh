@@ -5,7 +5,7 @@
 build_packages=(
   build-essential meson pkgconf libglib2.0-dev libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev
   libopencv-dev libpaho-mqttpp-dev libpaho-mqtt-dev libssl-dev nlohmann-json3-dev libsqlite3-dev
-  libcurl4-openssl-dev zlib1g-dev libgpiod-dev)
+  libcurl4-openssl-dev zlib1g-dev libgpiod-dev libsodium-dev)
 run_packages=(
   gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-libav
   gstreamer1.0-libcamera opencv-data)
