@@ -155,10 +155,14 @@ ClipReport measure(const Job &job, const Options &options) {
   for (const Detector &detector : job.detectors) {
     Row &row = report.rows.emplace_back();
     row.detector = detector.name;
-    row.pass = run_pipeline(
-        job.clip, {detector.properties, definitions_of(marks), job.marked ? job.marked->zones : "",
-                   job.marked ? job.marked->label : "person",
-                   static_cast<std::uint64_t>(options.window_seconds * 1e9), job.dark});
+    const PassSettings settings = {detector.properties,
+                                   definitions_of(marks),
+                                   job.marked ? job.marked->zones : "",
+                                   job.marked ? job.marked->label : "person",
+                                   static_cast<std::uint64_t>(options.window_seconds * 1e9),
+                                   job.dark};
+    row.pass = options.recordings.empty() ? run_pipeline(job.clip, settings)
+                                          : run_recorded(job.clip, settings, options.recordings);
   }
   for (Row &row : report.rows)
     judge(row, job, marks);

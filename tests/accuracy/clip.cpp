@@ -5,19 +5,18 @@
 #include <gst/npc/npc.h>
 #include <gst/video/video.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <memory>
+#include <fstream>
 #include <opencv2/core.hpp>
 #include <optional>
+#include <sstream>
 #include <stdexcept>
 #include <string_view>
 #include <utility>
 
-#include "npccount/core/tracker.h"
 #include "support/pipeline.h"
-
-using namespace npc::count;
 
 namespace npc::accuracy {
 namespace {
@@ -30,11 +29,6 @@ double rate_of(const GstCaps *caps) {
   if (caps == nullptr || !gst_video_info_from_caps(&info, caps) || info.fps_n <= 0)
     throw std::runtime_error("the clip does not say how many frames a second it has");
   return static_cast<double>(info.fps_n) / info.fps_d;
-}
-
-// Frame k is at k / rate seconds.
-int frame_at(guint64 time, double rate) {
-  return static_cast<int>(std::lround(static_cast<double>(time) / GST_SECOND * rate));
 }
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
@@ -85,53 +79,53 @@ bool read_crossing(GstMessage *message, Crossing &crossing) {
   return true;
 }
 
-// npccount's tracker, on the detections that leave a pad. Streaming thread until the stream ended.
-class TrackerTap {
+// The detections that leave a pad. Streaming thread until the stream ended.
+class DetectionTap {
  public:
-  explicit TrackerTap(GstPad *pad) {
+  explicit DetectionTap(GstPad *pad) {
     gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, on_buffer, this, nullptr);
   }
-  TrackerTap(const TrackerTap &) = delete;
-  TrackerTap &operator=(const TrackerTap &) = delete;
+  DetectionTap(const DetectionTap &) = delete;
+  DetectionTap &operator=(const DetectionTap &) = delete;
 
-  std::vector<TrackedFrame> take() { return std::move(tracked_); }
+  Recording take() { return std::move(recording_); }
 
  private:
   static GstPadProbeReturn on_buffer(GstPad *pad, GstPadProbeInfo *info, gpointer self) {
-    static_cast<TrackerTap *>(self)->track(pad, GST_PAD_PROBE_INFO_BUFFER(info));
+    static_cast<DetectionTap *>(self)->note(pad, GST_PAD_PROBE_INFO_BUFFER(info));
     return GST_PAD_PROBE_OK;
   }
 
-  void track(GstPad *pad, GstBuffer *buffer) {
-    if (tracked_.empty()) {
-      const Owned<GstCaps> caps(gst_pad_get_current_caps(pad));
-      const GstStructure *fields = gst_caps_get_structure(caps.get(), 0);
-      int width = 0, height = 0, numerator = 0, denominator = 1;
-      gst_structure_get(fields, "width", G_TYPE_INT, &width, "height", G_TYPE_INT, &height,
-                        "framerate", GST_TYPE_FRACTION, &numerator, &denominator, nullptr);
-      tracker_.set_frame_size({static_cast<double>(width), static_cast<double>(height)});
-      rate_ = static_cast<double>(numerator) / denominator;
-    }
-    std::vector<count::Detection> detections;
+  void configure(GstPad *pad) {
+    const Owned<GstCaps> caps(gst_pad_get_current_caps(pad));
+    const GstStructure *fields = gst_caps_get_structure(caps.get(), 0);
+    int width = 0, height = 0, across = 1, down = 1;
+    gst_structure_get(fields, "width", G_TYPE_INT, &width, "height", G_TYPE_INT, &height, nullptr);
+    gst_structure_get_fraction(fields, "pixel-aspect-ratio", &across, &down);
+    pixel_width_ = static_cast<double>(across) / down;
+    recording_.width = width * pixel_width_;
+    recording_.height = height;
+  }
+
+  void note(GstPad *pad, GstBuffer *buffer) {
+    if (recording_.detected.empty())
+      configure(pad);
+    DetectedFrame &frame = recording_.detected.emplace_back();
+    frame.time = count::Time(GST_BUFFER_PTS(buffer));
+    frame.duration =
+        count::Time(GST_BUFFER_DURATION_IS_VALID(buffer) ? GST_BUFFER_DURATION(buffer) : 0);
     gpointer walk = nullptr;
     GstNpcDetection found;
     while (gst_npc_buffer_iterate_detections(buffer, &walk, &found))
-      detections.push_back({found.label,
-                            {found.x, found.y, found.width, found.height},
-                            found.confidence,
-                            found.weak != FALSE});
-    tracker_.update(count::Time(GST_BUFFER_PTS(buffer)), detections);
-    TrackedFrame &frame = tracked_.emplace_back();
-    frame.frame = frame_at(GST_BUFFER_PTS(buffer), rate_);
-    for (const count::Track &track : tracker_.tracks()) {
-      if (track.present && track.label == "person")
-        frame.tracks.push_back({track.id, track.box});
-    }
+      frame.detections.push_back(
+          {found.label,
+           {found.x * pixel_width_, found.y, found.width * pixel_width_, found.height},
+           found.confidence,
+           found.weak != FALSE});
   }
 
-  count::Tracker tracker_;
-  double rate_ = 0;
-  std::vector<TrackedFrame> tracked_;
+  double pixel_width_ = 1;
+  Recording recording_;
 };
 
 // Frames come in pipelines of our own, where appsink is there but its library is not needed.
@@ -218,44 +212,107 @@ cv::Size size_of(const std::string &clip) {
   return {info.width, info.height};
 }
 
-Pass run_pipeline(const std::string &clip, const PassSettings &settings) {
-  const auto start = std::chrono::steady_clock::now();
-  const Pipeline pipeline(front_of(settings) +
-                              " ! npccount interval=" + std::to_string(settings.interval) +
-                              " name=count ! fakesink sync=false",
-                          clip);
+namespace {
+
+// What npcdetect says of a pass that has ended.
+void note_stats(Recording &recording, GstElement *detect) {
+  const Owned<GstPad> pad(gst_element_get_static_pad(detect, "sink"));
+  recording.frames_per_second = rate_of(Owned<GstCaps>(gst_pad_get_current_caps(pad.get())).get());
+  GstStructure *fields = nullptr;
+  g_object_get(detect, "stats", &fields, nullptr);
+  const Owned<GstStructure> stats(fields);
+  guint64 frames = 0, analysed = 0;
+  gst_structure_get(stats.get(), "frames-in", G_TYPE_UINT64, &frames, "analysed", G_TYPE_UINT64,
+                    &analysed, nullptr);
+  recording.frames = static_cast<int>(frames);
+  recording.analysed = static_cast<int>(analysed);
+}
+
+// Runs the clip through npcdetect and what `rest` says, hands the messages to `see`, and returns
+// the detections.
+Recording run(const std::string &clip, const PassSettings &settings, const std::string &rest,
+              const std::function<void(const Pipeline &)> &prepare,
+              const std::function<void(GstMessage *)> &see) {
+  const Pipeline pipeline(front_of(settings) + rest, clip);
+  prepare(pipeline);
   const Owned<GstElement> detect = pipeline.element("detect");
-  g_object_set(pipeline.element("count").get(), "lines", settings.lines.c_str(), "zones",
-               settings.zones.c_str(), nullptr);
   const Owned<GstPad> source(gst_element_get_static_pad(detect.get(), "src"));
   const Owned<GstPad> pad(gst_element_get_static_pad(detect.get(), "sink"));
-  TrackerTap tap(source.get());
+  DetectionTap tap(source.get());
   std::optional<DarkTap> night;
   if (settings.dark)
     night.emplace(pad.get(), *settings.dark);
   pipeline.play();
-  Pass pass;
+  while (const auto message = pipeline.next())
+    see(message.get());
+  Recording recording = tap.take();
+  note_stats(recording, detect.get());
+  return recording;
+}
+
+bool is_same(const Pass &a, const Pass &b) {
+  const auto same_window = [](const Window &one, const Window &other) {
+    return one.first == other.first && one.last == other.last &&
+           one.counted.people == other.counted.people && one.counted.moving == other.counted.moving;
+  };
+  const auto same_crossing = [](const Crossing &one, const Crossing &other) {
+    return one.line == other.line && one.way == other.way &&
+           std::abs(one.seconds - other.seconds) < 1e-3;
+  };
+  return a.entered == b.entered && std::ranges::equal(a.windows, b.windows, same_window) &&
+         std::ranges::equal(a.crossings, b.crossings, same_crossing);
+}
+
+// Of the file that npcdetect was loaded from: another one may find something else.
+std::string plugin_hash() {
+  g_autoptr(GstPlugin) plugin = gst_registry_find_plugin(gst_registry_get(), "npcdetect");
+  const gchar *file = plugin != nullptr ? gst_plugin_get_filename(plugin) : nullptr;
+  g_autofree gchar *bytes = nullptr;
+  gsize length = 0;
+  if (file == nullptr || !g_file_get_contents(file, &bytes, &length, nullptr))
+    throw std::runtime_error("the plugin npcdetect cannot be read");
+  g_autofree gchar *hash = g_compute_checksum_for_data(
+      G_CHECKSUM_SHA256, reinterpret_cast<const guchar *>(bytes), length);
+  return std::string(hash).substr(0, 16);
+}
+
+std::string recording_name(const std::string &clip, const PassSettings &settings) {
+  std::ostringstream text;
+  text << settings.detector;
+  if (settings.dark)
+    text << '\n' << settings.dark->gamma << ' ' << settings.dark->noise;
+  g_autofree gchar *hash = g_compute_checksum_for_string(G_CHECKSUM_SHA256, text.str().c_str(), -1);
+  return std::filesystem::path(clip).filename().string() + "-" + std::string(hash).substr(0, 16);
+}
+
+}  // namespace
+
+Pass run_pipeline(const std::string &clip, const PassSettings &settings) {
+  const auto start = std::chrono::steady_clock::now();
   std::vector<Record> records;
-  while (const auto message = pipeline.next()) {
-    Record record;
-    Crossing crossing;
-    if (read_record(message.get(), settings.label, record))
-      records.push_back(record);
-    else if (read_crossing(message.get(), crossing))
-      pass.crossings.push_back(crossing);
-  }
+  std::vector<Crossing> crossings;
+  const Recording recording = run(
+      clip, settings,
+      " ! npccount interval=" + std::to_string(settings.interval) +
+          " name=count ! fakesink sync=false",
+      [&](const Pipeline &pipeline) {
+        g_object_set(pipeline.element("count").get(), "lines", settings.lines.c_str(), "zones",
+                     settings.zones.c_str(), nullptr);
+      },
+      [&](GstMessage *message) {
+        Record record;
+        Crossing crossing;
+        if (read_record(message, settings.label, record))
+          records.push_back(record);
+        else if (read_crossing(message, crossing))
+          crossings.push_back(crossing);
+      });
+  Pass pass;
   pass.seconds = seconds_since(start);
-  pass.tracked = tap.take();
-  pass.frames_per_second = rate_of(Owned<GstCaps>(gst_pad_get_current_caps(pad.get())).get());
-  GstStructure *fields = nullptr;
-  g_object_get(detect.get(), "stats", &fields, nullptr);
-  const Owned<GstStructure> stats(fields);
-  guint64 frames = 0;
-  guint64 analysed = 0;
-  gst_structure_get(stats.get(), "frames-in", G_TYPE_UINT64, &frames, "analysed", G_TYPE_UINT64,
-                    &analysed, nullptr);
-  pass.frames = static_cast<int>(frames);
-  pass.analysed = static_cast<int>(analysed);
+  pass.crossings = std::move(crossings);
+  pass.frames_per_second = recording.frames_per_second;
+  pass.frames = recording.frames;
+  pass.analysed = recording.analysed;
   // Frame 0 is the first that came, whatever its time.
   const guint64 origin = records.empty() ? 0 : records.front().start;
   for (const Record &record : records) {
@@ -269,6 +326,32 @@ Pass run_pipeline(const std::string &clip, const PassSettings &settings) {
   }
   for (Crossing &crossing : pass.crossings)
     crossing.seconds -= static_cast<double>(origin) / GST_SECOND;
+  Pass again = replay(recording, settings);
+  if (!is_same(pass, again))
+    throw std::runtime_error("npccount and its core alone come to different counts on " + clip);
+  pass.tracked = std::move(again.tracked);
+  return pass;
+}
+
+Pass run_recorded(const std::string &clip, const PassSettings &settings,
+                  const std::filesystem::path &folder) {
+  const auto start = std::chrono::steady_clock::now();
+  const std::filesystem::path file = folder / plugin_hash() / recording_name(clip, settings);
+  Recording recording;
+  if (std::ifstream in(file); in) {
+    recording = Recording::read(in);
+  } else {
+    recording = run(
+        clip, settings, " ! fakesink sync=false", [](const Pipeline &) {}, [](GstMessage *) {});
+    std::filesystem::create_directories(file.parent_path());
+    // So that what was torn off in the middle is not taken for the whole.
+    const std::filesystem::path part = file.string() + ".part";
+    std::ofstream out(part);
+    recording.write(out);
+    std::filesystem::rename(part, file);
+  }
+  Pass pass = replay(recording, settings);
+  pass.seconds = seconds_since(start);
   return pass;
 }
 

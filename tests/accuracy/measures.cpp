@@ -9,6 +9,7 @@
 #include "accuracy/crossings.h"
 #include "accuracy/identities.h"
 #include "accuracy/original.h"
+#include "accuracy/recording.h"
 #include "accuracy/score.h"
 #include "accuracy/truth.h"
 
@@ -55,6 +56,18 @@ struct Frame {
   std::vector<Seen> truth;
   std::vector<Seen> tracks;
 };
+// Somebody walks from left to right in 4 s, at 10 frames a second, from 0.5 s of the stream on.
+Recording stroll() {
+  Recording recording{400, 200, 10, 40, 40, {}};
+  for (int frame = 0; frame < 40; frame++) {
+    const npc::count::Time time = std::chrono::milliseconds(500 + 100 * frame);
+    recording.detected.push_back({time,
+                                  std::chrono::milliseconds(100),
+                                  {{"person", {10.0 * frame - 20, 50, 40, 100}, 0.9, frame == 7}}});
+  }
+  return recording;
+}
+
 Identities identities_of(const std::vector<Frame> &frames) {
   IdentityScore score;
   for (const Frame &frame : frames)
@@ -352,4 +365,49 @@ TEST(Original, ALargeBoxIsNotCoveredByASmallLowerOne) {
 
 TEST(Original, AMissingCascadeIsAnError) {
   EXPECT_THROW(Original({320, 240}, "/nowhere/cascade.xml"), std::runtime_error);
+}
+
+TEST(Recording, CountsAsTheElementDoes) {
+  const Pass pass = replay(stroll(), {"",
+                                      "middle,x1=0.5,y1=0,x2=0.5,y2=1",
+                                      "right,points=<0.5,0,1,0,1,1,0.5,1>",
+                                      "person",
+                                      2'000'000'000,
+                                      {}});
+  ASSERT_EQ(pass.windows.size(), 2U);
+  EXPECT_EQ(pass.windows[0].first, 0);
+  EXPECT_EQ(pass.windows[1].last, 40);
+  EXPECT_EQ(pass.windows[1].counted.people, 1);
+  EXPECT_EQ(pass.windows[1].counted.moving, 1);
+  EXPECT_EQ(pass.entered, 1);
+  ASSERT_EQ(pass.crossings.size(), 1U);
+  EXPECT_EQ(pass.crossings[0].line, "middle");
+  EXPECT_EQ(pass.crossings[0].way, Way::kPlus);
+  // The anchor is on the line in frame 20; it settles a little later.
+  EXPECT_NEAR(pass.crossings[0].seconds, 2.2, 0.25);
+  EXPECT_EQ(pass.tracked.back().tracks.size(), 1U);
+}
+
+TEST(Recording, IsReadAsItWasWritten) {
+  const Recording recording = stroll();
+  std::stringstream text;
+  recording.write(text);
+  const Recording again = Recording::read(text);
+  EXPECT_EQ(again.width, 400);
+  EXPECT_EQ(again.frames_per_second, 10);
+  ASSERT_EQ(again.detected.size(), 40U);
+  EXPECT_EQ(again.detected[7].time, recording.detected[7].time);
+  ASSERT_EQ(again.detected[7].detections.size(), 1U);
+  EXPECT_TRUE(again.detected[7].detections[0].weak);
+  EXPECT_EQ(again.detected[7].detections[0].confidence, 0.9);
+  EXPECT_EQ(again.detected[7].detections[0].box.x, 50);
+  const std::string whole = text.str();
+  std::istringstream torn(whole.substr(0, whole.size() / 2)), other("a clip\n");
+  EXPECT_THROW(Recording::read(torn), std::runtime_error);
+  EXPECT_THROW(Recording::read(other), std::runtime_error);
+}
+
+TEST(Recording, RefusesLinesThatCannotWork) {
+  EXPECT_THROW(replay(stroll(), {"", "middle,x1=2", "", "person", 1'000'000'000, {}}),
+               std::runtime_error);
 }

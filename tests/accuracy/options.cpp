@@ -182,6 +182,7 @@ Options parse_options(int argc, char **argv) {
   Options options;
   gchar *cascade = nullptr;
   gchar *json = nullptr;
+  gchar *recordings = nullptr;
   const GOptionEntry clip_entries[] = {
       entry("clip", "a video; may be repeated. Options of a clip follow it", "FILE"),
       entry("truth", "who is where in it: lines frame,id,x,y,width,height", "FILE"),
@@ -204,6 +205,9 @@ Options parse_options(int argc, char **argv) {
       {"cascade", 0, 0, G_OPTION_ARG_FILENAME, &cascade,
        "haarcascade_frontalface_alt.xml, for the original", "FILE"},
       {"json", 0, 0, G_OPTION_ARG_FILENAME, &json, "write the figures there too", "FILE"},
+      {"recordings", 0, 0, G_OPTION_ARG_FILENAME, &recordings,
+       "count from the detections in this folder; those that are not there are recorded first",
+       "FOLDER"},
       {"window", 0, 0, G_OPTION_ARG_DOUBLE, &options.window_seconds,
        "length of a window (default: 2)", "SECONDS"},
       {}};
@@ -218,6 +222,7 @@ Options parse_options(int argc, char **argv) {
   const bool parsed = g_option_context_parse(context, &argc, &argv, &error);
   options.cascade = take(cascade);
   options.json = take(json);
+  options.recordings = take(recordings);
   if (!parsed)
     throw UsageError(error->message);
   if (argc > 1)

@@ -50,6 +50,7 @@ struct Options {
   std::size_t group = 0;  // the first job that options belong to, while they are read
   std::string cascade;
   std::string json;
+  std::string recordings;  // folder of detections; empty: the whole pipeline runs
   double window_seconds = 2;
 };
 
