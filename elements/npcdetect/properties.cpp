@@ -22,6 +22,7 @@ enum Property {
   PROP_CONFIDENCE,
   PROP_INPUT_WIDTH,
   PROP_INPUT_HEIGHT,
+  PROP_INPUT_PIXELS,
   PROP_FACES,
   PROP_FACE_MODEL,
   PROP_FACE_INTERVAL,
@@ -51,7 +52,8 @@ GstStructure *structure_of(const DetectStats &stats) {
 bool set_analysis_property(AnalysisSettings &settings, guint id, const GValue *value) {
   switch (id) {
     case PROP_CONFIDENCE:
-      settings.confidence = g_value_get_double(value);
+      settings.confidence =
+          g_value_get_double(value) > 0 ? std::optional(g_value_get_double(value)) : std::nullopt;
       return true;
     case PROP_FACE_INTERVAL:
       settings.face_interval = g_value_get_uint64(value);
@@ -74,7 +76,7 @@ bool set_analysis_property(AnalysisSettings &settings, guint id, const GValue *v
 bool get_analysis_property(const AnalysisSettings &settings, guint id, GValue *value) {
   switch (id) {
     case PROP_CONFIDENCE:
-      g_value_set_double(value, settings.confidence);
+      g_value_set_double(value, settings.confidence.value_or(0));
       return true;
     case PROP_FACE_INTERVAL:
       g_value_set_uint64(value, settings.face_interval);
@@ -147,6 +149,9 @@ void set_detect_property(GObject *object, guint id, const GValue *value, GParamS
     case PROP_INPUT_WIDTH:
       settings.input_width = g_value_get_uint(value);
       break;
+    case PROP_INPUT_PIXELS:
+      settings.input_pixels = g_value_get_uint(value);
+      break;
     case PROP_INPUT_HEIGHT:
       settings.input_height = g_value_get_uint(value);
       break;
@@ -194,6 +199,9 @@ void get_detect_property(GObject *object, guint id, GValue *value, GParamSpec *p
       break;
     case PROP_INPUT_WIDTH:
       g_value_set_uint(value, settings.input_width);
+      break;
+    case PROP_INPUT_PIXELS:
+      g_value_set_uint(value, settings.input_pixels);
       break;
     case PROP_INPUT_HEIGHT:
       g_value_set_uint(value, settings.input_height);
@@ -254,31 +262,45 @@ void install_detector(GObjectClass *klass) {
    * GstNpcDetect:confidence:
    *
    * Detections of at least this confidence can begin a track. Those from two fifths of it on are
-   * passed on as weak. For HOG, the confidence is a logistic function of the distance from the
-   * plane of its support vector machine.
+   * passed on as weak. 0 leaves it to the detector: 0.5 for HOG (a logistic function of the
+   * distance from the plane of its support vector machine) and `motion`; for networks 0.7 for each
+   * probability in their scores, that is 0.49 where that of an object is multiplied by that of its
+   * class, unless `MODEL.json` says otherwise: see #GstNpcDetect:model.
    */
   g_object_class_install_property(
       klass, PROP_CONFIDENCE,
       g_param_spec_double("confidence", "Confidence",
                           "Confidence from which a detection can begin a track, 0 to 1; from two "
-                          "fifths of it on, it can extend one",
-                          0.0, 1.0, AnalysisSettings().confidence, kPlaying));
+                          "fifths of it on, it can extend one. 0: what suits the detector",
+                          0.0, 1.0, 0.0, kPlaying));
   g_object_class_install_property(
       klass, PROP_INPUT_WIDTH,
       g_param_spec_uint(
           "input-width", "Input width",
-          "Width in pixels to which frames are scaled for the detector; a multiple of 32 for most "
-          "networks. 0: what the model asks for; for HOG and motion, what goes with the height",
+          "Width in pixels of the detector's input; a multiple of 32 for most networks. A network "
+          "sees the frame in its own shape, with grey beside it. 0: what the model asks for, or "
+          "input-pixels; for HOG and motion, what goes with the height",
           0, 8192, 0, kReady));
   g_object_class_install_property(
       klass, PROP_INPUT_HEIGHT,
       g_param_spec_uint(
           "input-height", "Input height",
-          "Height in pixels to which frames are scaled for the detector, set together "
-          "with input-width. 0: what the model asks for; for HOG 720, but at most twice the "
-          "frame's; "
-          "for motion the frame's, but at most 240",
+          "Height in pixels of the detector's input, set together with input-width. 0: what the "
+          "model asks for, or input-pixels; for HOG 720, but at most twice the frame's; for "
+          "motion the frame's, but at most 240",
           0, 8192, 0, kReady));
+  /**
+   * GstNpcDetect:input-pixels:
+   *
+   * Where a network takes pictures of any size (Darknet, ONNX without sizes in it) and none is
+   * asked for, frames are scaled in their own shape, to at most twice their size, so that the
+   * input, with sides that are multiples of 32, has at most as many pixels.
+   */
+  g_object_class_install_property(
+      klass, PROP_INPUT_PIXELS,
+      g_param_spec_uint("input-pixels", "Input pixels",
+                        "Most pixels of the input of a network that takes pictures of any size",
+                        32 * 32, 8192 * 8192, DetectSettings().input_pixels, kReady));
   /**
    * GstNpcDetect:min-size:
    *
@@ -298,8 +320,10 @@ void install_network(GObjectClass *klass) {
    *
    * Path of a neural network: ONNX (`.onnx`), or Darknet (`.weights`, with its `.cfg` of the same
    * name beside it). Its output is recognised by its shape and numbers: Darknet-YOLO (input RGB in
-   * 0 to 1, the frame stretched to it), YOLOX with or without decoding (BGR in 0 to 255, the
-   * frame's shape kept, grey below or beside it), SSD (BGR in -1 to 1, stretched).
+   * 0 to 1), YOLOX with or without decoding (BGR in 0 to 255), SSD (BGR in -1 to 1). The frame
+   * keeps its shape; what is left of the input is grey. `MODEL.json` beside `MODEL.onnx` may say
+   * otherwise, each key optional: `{"classes": ["person"], "input": [416, 416], "channels": "bgr",
+   * "mean": [0, 0, 0], "scale": 1, "layout": "yolox", "confidence": 0.5}`.
    */
   install_text(
       klass, PROP_MODEL, "model", "Model",
@@ -360,8 +384,7 @@ void install_times(GObjectClass *klass) {
   /**
    * GstNpcDetect:interval:
    *
-   * Time between analysed frames. Frames in between are given back untouched; a GAP event stands
-   * for each.
+   * Time between analysed frames. A GAP event stands for each frame in between.
    */
   g_object_class_install_property(
       klass, PROP_INTERVAL,

@@ -29,8 +29,11 @@ std::unique_ptr<Detector> make_detector(const DetectSettings &settings) {
     throw DetectorError(Kind::settings,
                         "Set both input-width and input-height, or neither of them.");
   const DetectorSettings wanted{
-      settings.model, settings.labels, split_classes(settings.classes),
+      settings.model,
+      settings.labels,
+      split_classes(settings.classes),
       cv::Size(static_cast<int>(settings.input_width), static_cast<int>(settings.input_height)),
+      static_cast<double>(settings.input_pixels),
       settings.min_size};
   if (wanted.classes.empty())
     throw DetectorError(Kind::settings,

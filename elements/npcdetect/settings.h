@@ -31,6 +31,7 @@ struct DetectSettings {
   GstNpcDetectDetector detector = GST_NPC_DETECT_DETECTOR_AUTO;
   std::string model, labels, classes = "person";
   guint input_width = 0, input_height = 0;
+  guint input_pixels = static_cast<guint>(DetectorSettings().input_pixels);
   GstNpcDetectFaces faces = GST_NPC_DETECT_FACES_OFF;
   std::string face_model;
   double min_size = DetectorSettings().least_size;

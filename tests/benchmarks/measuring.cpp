@@ -83,7 +83,7 @@ std::optional<std::string> network_properties() {
   const auto model = find_model("yolo-fastest-1.1_body.weights");
   if (!model)
     return std::nullopt;
-  return "model=\"" + *model + "\" input-width=640 input-height=480";
+  return "model=\"" + *model + "\"";
 }
 
 double cpu_seconds() {

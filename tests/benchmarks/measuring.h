@@ -31,7 +31,7 @@ std::string clip_or_skip();
 // A model below NPC_SHARED; nothing if it is not there.
 std::optional<std::string> find_model(const std::string &file);
 
-// Properties of npcdetect for yolo-fastest-1.1_body at 640x480; nothing if it is not there.
+// Properties of npcdetect for yolo-fastest-1.1_body; nothing if it is not there.
 std::optional<std::string> network_properties();
 
 class Stopwatch {

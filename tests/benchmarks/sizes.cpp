@@ -18,7 +18,7 @@ int measure(const Options &options) {
   const std::string clip = clip_or_skip();
   std::vector<std::pair<std::string, std::string>> detectors = {{"HOG", "detector=hog"}};
   if (const auto network = network_properties())
-    detectors.emplace_back("yolo-fastest-1.1_body 640x480", *network);
+    detectors.emplace_back("yolo-fastest-1.1_body", *network);
   nlohmann::ordered_json json = {{"benchmark", "sizes"}, {"rows", nlohmann::json::array()}};
   std::printf("%-30s %10s %10s %10s\n", "detector", "size", "fps", "ms");
   for (const cv::Size &size : kSizes) {

@@ -98,7 +98,7 @@ int measure(const Options &options) {
   const Film film = decode(clip, {.size = {}, .frames = options.frames});
   std::vector<Contender> contenders = {{"HOG", "detector=hog", 12}};
   if (const auto network = network_properties())
-    contenders.push_back({"yolo-fastest-1.1_body 640x480", *network, 25});
+    contenders.push_back({"yolo-fastest-1.1_body", *network, 30});
   else
     std::printf("Without the network: yolo-fastest-1.1_body is not below NPC_SHARED.\n");
 

@@ -67,10 +67,10 @@ void Analyser::reset() {
 }
 
 bool Analyser::is_detection_due(std::uint64_t time, const AnalysisSettings &settings) {
-  if (confidence_ != settings.confidence || masks_ != settings.masks) {
+  if (confidence_ != confidence(settings) || masks_ != settings.masks) {
     detections_.reset();
     scans_.reset();
-    confidence_ = settings.confidence;
+    confidence_ = confidence(settings);
     masks_ = settings.masks;
   }
   return detections_.is_due(time, settings.detection_interval,
@@ -82,7 +82,7 @@ AnalysisPlan Analyser::plan(std::uint64_t time, const AnalysisSettings &settings
                             const std::function<const cv::Mat &()> &cells, AnalysisStats &stats) {
   AnalysisPlan plan;
   plan.time = time;
-  plan.confidence = settings.confidence;
+  plan.confidence = confidence(settings);
   const bool due = is_detection_due(time, settings);
   if (!analyses_.is_due(time, kLookInterval, kLookInterval / kEarlyShare) && !due)
     return plan;

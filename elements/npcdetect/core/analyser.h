@@ -18,7 +18,8 @@ namespace npc::detect {
 
 /// The properties of npcdetect that may change from frame to frame. Times are in ns.
 struct AnalysisSettings {
-  double confidence = 0.5;  ///< detections of less are weak
+  /// Detections of less are weak; nothing: as the detector has it.
+  std::optional<double> confidence;
   std::uint64_t detection_interval = 125'000'000;
   bool motion_gate = true;
   std::uint64_t full_scan = 60'000'000'000;
@@ -62,6 +63,11 @@ class Analyser {
   InputSpec input_spec(cv::Size frame) const { return detector_->input_spec(frame); }
   /// The picture that it wants for faces; none: it needs no such picture.
   std::optional<InputSpec> face_input_spec(cv::Size frame) const;
+
+  /// The confidence from which detections are not weak.
+  double confidence(const AnalysisSettings &settings) const {
+    return settings.confidence.value_or(detector_->confidence());
+  }
 
   /// Pictures of these sizes follow. Forgets what was seen before.
   void configure(cv::Size picture, cv::Size face_picture);

@@ -62,6 +62,9 @@ class Detector {
   /// How little it may be given of pictures as wished for. The default: the whole or nothing.
   virtual DetectorCaps caps() const { return {}; }
 
+  /// From where on a detection can begin a track, unless a user says otherwise.
+  virtual double confidence() const { return 0.5; }
+
   /// Appends what is in `picture` (as wished for, or a crop of it) with at least `floor` confidence
   /// to `found`. Throws DetectorError.
   virtual void detect(const cv::Mat &picture, float floor, std::vector<Detection> &found) = 0;
@@ -83,8 +86,9 @@ struct DetectorSettings {
   std::string model;  ///< path; empty: HOG
   std::string labels;
   std::vector<std::string> classes = {"person"};
-  cv::Size input;             ///< 0: the model's own
-  double least_size = 0.002;  ///< of a moving blob, as a share of the picture's area
+  cv::Size input;                   ///< 0: the model's own
+  double input_pixels = 640 * 360;  ///< the most, for a network that takes pictures of any size
+  double least_size = 0.002;        ///< of a moving blob, as a share of the picture's area
 };
 
 /// OpenCV's HOG people detector.

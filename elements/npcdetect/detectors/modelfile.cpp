@@ -149,8 +149,10 @@ Model load_model(const std::string &path) {
           ": set model to one (pipelines/get-model fetches one), or leave it empty to use "
           "HOG.");
   try {
-    if (extension == ".onnx")
-      return {cv::dnn::readNetFromONNX(bytes.data(), bytes.size()), onnx_input(bytes)};
+    if (extension == ".onnx") {
+      const cv::Size input = onnx_input(bytes);
+      return {cv::dnn::readNetFromONNX(bytes.data(), bytes.size()), input, input.empty()};
+    }
     const std::string cfg_path = std::filesystem::path(file).replace_extension(".cfg").string();
     const std::string text =
         read_file(cfg_path, kCfgMost,
@@ -160,7 +162,7 @@ Model load_model(const std::string &path) {
     check_weights(path, bytes, cfg.weights);
     return {
         cv::dnn::readNetFromDarknet(cfg.text.data(), cfg.text.size(), bytes.data(), bytes.size()),
-        cfg.input};
+        cfg.input, true};
   } catch (const cv::Exception &error) {
     throw DetectorError(DetectorError::Kind::unusable,
                         "OpenCV cannot read the model " + path +

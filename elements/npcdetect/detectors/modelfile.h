@@ -11,6 +11,7 @@ struct Model {
   cv::dnn::Net net;
   cv::Size
       input;  ///< size of the picture that the file itself asks for; empty if it leaves that open
+  bool any_size = false;  ///< pictures of other sizes will do, too
 };
 
 /// All of a file that a detector needs. Throws DetectorError: with the sentence `absent` if there

@@ -7,6 +7,7 @@
 
 #include "npcdetect/detectors/detector.h"
 #include "npcdetect/detectors/labels.h"
+#include "npcdetect/detectors/modeldescription.h"
 #include "npcdetect/detectors/modelfile.h"
 #include "npcdetect/detectors/outputs.h"
 
@@ -18,6 +19,13 @@ namespace {
 constexpr float kOverlap = 0.45f;
 // The customary input of small detectors, where the file leaves its own open.
 constexpr int kDefaultInput = 416;
+// The coarsest cells of the YOLO family: the sides of their inputs are multiples of it.
+constexpr int kStride = 32;
+// More would invent edges that were never seen.
+constexpr double kEnlargeMost = 2.0;
+// From here on each probability that makes up a score is taken for a yes. The odds of 7 to 3 leave
+// room on both sides: 1 to 1 is where a network is as often wrong as right.
+constexpr double kSure = 0.7;
 // What all layers together may put out. OpenCV uses memory again and takes less.
 constexpr std::size_t kBytesMost = std::size_t{4} << 30;
 constexpr int kPixelsMost = 4096 * 4096;
@@ -28,27 +36,36 @@ constexpr int kPad = 114;
 
 class Network final : public Detector {
  public:
-  explicit Network(const DetectorSettings &settings) : model_(load_model(settings.model)) {
-    input_ = !settings.input.empty() ? settings.input
-             : !model_.input.empty() ? model_.input
-                                     : cv::Size(kDefaultInput, kDefaultInput);
+  explicit Network(const DetectorSettings &settings)
+      : model_(load_model(settings.model)),
+        description_(describe_model(settings.model)),
+        budget_(settings.input_pixels) {
+    const bool forced = !settings.input.empty();
+    const cv::Size own = description_.input.value_or(model_.input);
+    free_ = !forced && !description_.input && model_.any_size;
+    input_ = forced ? settings.input : !own.empty() ? own : cv::Size(kDefaultInput, kDefaultInput);
     names_ = model_.net.getUnconnectedOutLayersNames();
     recognise(settings);
     choose_classes(settings);
   }
 
+  /// The frame in its own shape: networks know people as tall as they are. What an input of fixed
+  /// size leaves beside it is grey.
   InputSpec input_spec(cv::Size frame) const override {
-    if (layout_ != OutputLayout::yolox && layout_ != OutputLayout::yolox_decoded)
-      return {input_, CV_8UC3};
-    // YOLOX keeps the shape of the picture and leaves the rest of its input grey.
-    const double scale = std::min(static_cast<double>(input_.width) / frame.width,
-                                  static_cast<double>(input_.height) / frame.height);
-    return {cv::Size(std::clamp(cvRound(frame.width * scale), 1, input_.width),
-                     std::clamp(cvRound(frame.height * scale), 1, input_.height)),
-            CV_8UC3};
+    return {free_ ? fit_budget(frame) : fit(frame, input_), CV_8UC3};
+  }
+
+  /// Scores are products of probabilities, of an object and, with several classes, of its class: a
+  /// threshold that asks the same of each is lower where there are two.
+  double confidence() const override {
+    if (description_.confidence)
+      return *description_.confidence;
+    return layout_ != OutputLayout::ssd && class_count_ > 1 ? kSure * kSure : kSure;
   }
 
   void detect(const cv::Mat &picture, float floor, std::vector<Detection> &found) override {
+    if (free_)
+      input_ = on_grid(picture.size());
     const std::vector<cv::Mat> outputs = run(picture);
     std::vector<OutputBox> boxes = read_outputs(layout_, outputs, input_, floor);
     std::erase_if(boxes, [this](const OutputBox &box) {
@@ -68,21 +85,59 @@ class Network final : public Detector {
   }
 
  private:
-  std::vector<cv::Mat> run(const cv::Mat &picture) {
-    switch (layout_) {
-      case OutputLayout::darknet:
-        cv::dnn::blobFromImage(picture, blob_, 1.0 / 255, input_, {}, true);
-        break;
-      case OutputLayout::yolox:
-      case OutputLayout::yolox_decoded:
-        cv::copyMakeBorder(picture, padded_, 0, input_.height - picture.rows, 0,
-                           input_.width - picture.cols, cv::BORDER_CONSTANT, cv::Scalar::all(kPad));
-        cv::dnn::blobFromImage(padded_, blob_, 1.0, input_);
-        break;
-      case OutputLayout::ssd:
-        cv::dnn::blobFromImage(picture, blob_, 1.0 / 127.5, input_, cv::Scalar::all(127.5));
-        break;
+  static cv::Size scaled(cv::Size size, double scale) {
+    return {std::max(1, cvRound(size.width * scale)), std::max(1, cvRound(size.height * scale))};
+  }
+
+  static cv::Size fit(cv::Size frame, cv::Size input) {
+    const cv::Size size = scaled(frame, std::min(static_cast<double>(input.width) / frame.width,
+                                                 static_cast<double>(input.height) / frame.height));
+    return {std::min(size.width, input.width), std::min(size.height, input.height)};
+  }
+
+  static cv::Size on_grid(cv::Size size) {
+    const auto up = [](int side) { return (side + kStride - 1) / kStride * kStride; };
+    return {up(size.width), up(size.height)};
+  }
+
+  /// The largest picture of the frame's shape whose input has no more than the budget's pixels. One
+  /// of its sides is a whole number of cells.
+  cv::Size fit_budget(cv::Size frame) const {
+    cv::Size best;
+    for (const int side : {frame.width, frame.height}) {
+      for (int cells = 1; cells * kStride <= kEnlargeMost * side; ++cells) {
+        const cv::Size size = scaled(frame, static_cast<double>(cells) * kStride / side);
+        const cv::Size input = on_grid(size);
+        if (static_cast<double>(input.width) * input.height > budget_)
+          break;
+        if (size.width > best.width)
+          best = size;
+      }
     }
+    return best.empty() ? fit(frame, {kStride, kStride}) : best;
+  }
+
+  /// What the family of the layout was trained with, unless the description says otherwise.
+  struct Normalisation {
+    double scale;
+    cv::Scalar mean;
+    bool rgb;
+  };
+  Normalisation normalisation() const {
+    Normalisation own{1.0, {}, false};
+    if (layout_ == OutputLayout::darknet)
+      own = {1.0 / 255, {}, true};
+    else if (layout_ == OutputLayout::ssd)
+      own = {1.0 / 127.5, cv::Scalar::all(127.5), false};
+    return {description_.scale.value_or(own.scale), description_.mean.value_or(own.mean),
+            description_.rgb.value_or(own.rgb)};
+  }
+
+  std::vector<cv::Mat> run(const cv::Mat &picture) {
+    const Normalisation normal = normalisation();
+    cv::copyMakeBorder(picture, padded_, 0, input_.height - picture.rows, 0,
+                       input_.width - picture.cols, cv::BORDER_CONSTANT, cv::Scalar::all(kPad));
+    cv::dnn::blobFromImage(padded_, blob_, normal.scale, input_, normal.mean, normal.rgb);
     std::vector<cv::Mat> outputs;
     model_.net.setInput(blob_);
     model_.net.forward(outputs, names_);
@@ -117,7 +172,8 @@ class Network final : public Detector {
                               ": set input-width and input-height to the size it was made for (" +
                               error.err + ").");
     }
-    const auto layout = recognise_outputs(outputs, input_);
+    const auto layout =
+        description_.layout ? description_.layout : recognise_outputs(outputs, input_);
     if (!layout)
       throw DetectorError(
           DetectorError::Kind::unusable,
@@ -133,6 +189,8 @@ class Network final : public Detector {
   void choose_classes(const DetectorSettings &settings) {
     if (!settings.labels.empty())
       labels_ = read_labels(settings.labels);
+    else if (!description_.classes.empty())
+      labels_ = description_.classes;
     else if (class_count_ == 1)
       labels_ = {"person"};
     else if (class_count_ == static_cast<int>(coco_labels().size()))
@@ -145,9 +203,10 @@ class Network final : public Detector {
           labels_.empty()
               ? "The model " + settings.model +
                     " has classes without known names: set labels to a file with one class a line."
-              : "The file " + settings.labels + " names " + std::to_string(labels_.size()) +
-                    " classes, but the model " + settings.model + " has " + std::to_string(needed) +
-                    ".");
+              : (settings.labels.empty() ? "The file beside the model"
+                                         : "The file " + settings.labels) +
+                    " names " + std::to_string(labels_.size()) + " classes, but the model " +
+                    settings.model + " has " + std::to_string(needed) + ".");
     wanted_.assign(labels_.size(), false);
     for (const std::string &name : settings.classes) {
       const auto at = std::ranges::find(labels_, name);
@@ -160,6 +219,9 @@ class Network final : public Detector {
   }
 
   Model model_;
+  const ModelDescription description_;
+  const double budget_;
+  bool free_ = false;  // the input follows the picture
   cv::Size input_;
   std::vector<std::string> names_;
   OutputLayout layout_ = OutputLayout::darknet;

@@ -4,10 +4,16 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace npc::detect {
 namespace {
 
+constexpr std::pair<std::string_view, OutputLayout> kNames[] = {
+    {"darknet", OutputLayout::darknet},
+    {"yolox", OutputLayout::yolox},
+    {"yolox-decoded", OutputLayout::yolox_decoded},
+    {"ssd", OutputLayout::ssd}};
 constexpr int kStrides[] = {8, 16, 32};
 // How far boxes are from their cell at most, in strides on average. A trained network sees nothing
 // in a black picture and leaves them within about one.
@@ -198,6 +204,19 @@ std::vector<OutputBox> read_outputs(OutputLayout layout, std::span<const cv::Mat
     }
   }
   return boxes;
+}
+
+std::optional<OutputLayout> layout_of(std::string_view name) {
+  const auto at =
+      std::ranges::find(kNames, name, &std::pair<std::string_view, OutputLayout>::first);
+  return at != std::end(kNames) ? std::optional(at->second) : std::nullopt;
+}
+
+std::string layout_names() {
+  std::string names;
+  for (const auto &[name, layout] : kNames)
+    names += (names.empty() ? "" : ", ") + std::string(name);
+  return names;
 }
 
 std::string describe_outputs(std::span<const cv::Mat> outputs) {

@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace npc::detect {
@@ -45,6 +46,12 @@ std::optional<int> classes_in_outputs(OutputLayout layout, std::span<const cv::M
 /// All boxes with at least `floor` confidence; numbers that are not finite are left out.
 std::vector<OutputBox> read_outputs(OutputLayout layout, std::span<const cv::Mat> outputs,
                                     cv::Size input, float floor);
+
+/// The layout of that name, if there is one: as in layout_names().
+std::optional<OutputLayout> layout_of(std::string_view name);
+
+/// All names, for a sentence.
+std::string layout_names();
 
 /// The outputs' shapes, such as "1x85x22x22", for a sentence.
 std::string describe_outputs(std::span<const cv::Mat> outputs);
