@@ -258,5 +258,24 @@ TEST(HogWindow, FindsWhatTheWholeShows) {
   EXPECT_LE(apart, 1);
 }
 
+// No window of HOG's is so large that they would fill their share of it.
+TEST(HogTall, PeopleUpToTheWholeHeightAreFound) {
+  const std::unique_ptr<Detector> hog = make_hog({});
+  const cv::Size size(960, 720);
+  int found_at_once = 0;
+  for (const int height : {540, 580, 620, 660, 700}) {
+    cv::Mat scene(size, CV_8UC1, cv::Scalar(190));
+    const int feet = 710;
+    draw_person(scene, 480, feet, height);
+    cv::GaussianBlur(scene, scene, {}, 3);
+    std::vector<Detection> found;
+    hog->detect(scene, 0.5f, found);
+    const Detection best = best_at(found, {480, feet - height / 2});
+    found_at_once += std::abs(best.box.height - static_cast<float>(height)) < 0.15 * height &&
+                     std::abs(best.box.br().y - feet) < 0.2 * height;
+  }
+  EXPECT_GE(found_at_once, 4);
+}
+
 }  // namespace
 }  // namespace npc

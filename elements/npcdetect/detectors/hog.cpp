@@ -4,6 +4,7 @@
 #include <cmath>
 #include <functional>
 #include <iterator>
+#include <opencv2/imgproc.hpp>
 #include <opencv2/objdetect.hpp>
 
 #include "npcdetect/detectors/detector.h"
@@ -27,6 +28,14 @@ constexpr int kStride = 8;
 
 // Steps of size. Finer ones cost time, and precision too: more chances to be wrong.
 constexpr double kSizeStep = 1.2;
+
+// Whoever fills more of the frame than a window's share of it fits into no window: for people from
+// half of the frame's height on there is a second, small picture, of so many rows that they fill a
+// window at least, with room around it for those who fill the whole. Its rows and columns beyond
+// the edge go on like the edge, where there is nothing to see.
+constexpr int kTallRows = 184;
+// One step of size over the window that somebody of the whole height needs.
+constexpr double kTallRoom = 0.23;
 
 // A box of which more than this lies in a better one, or that has more than this of a better one in
 // it, is the same person. Overlap relative to both (IoU) would let a small box inside a large one
@@ -88,11 +97,19 @@ class Hog final : public Detector {
     // OpenCV throws where not even one window fits.
     if (picture.cols < hog_.winSize.width || picture.rows < hog_.winSize.height)
       return;
+    std::vector<Detection> people;
+    search(picture, floor, people);
+    search_tall(picture, floor, people);
+    suppress_covered(people);
+    std::ranges::move(people, std::back_inserter(found));
+  }
+
+ private:
+  void search(const cv::Mat &picture, float floor, std::vector<Detection> &people) const {
     std::vector<cv::Rect> windows;
     std::vector<double> scores;
     hog_.detectMultiScale(picture, windows, scores, score_of(floor), cv::Size(kStride, kStride),
                           cv::Size(kStride, kStride), kSizeStep, 0);
-    std::vector<Detection> people;
     for (std::size_t i = 0; i < windows.size(); ++i) {
       const cv::Rect2f window = windows[i];
       people.push_back({{window.x + window.width * (1 - kPersonWidth) / 2,
@@ -101,11 +118,35 @@ class Hog final : public Detector {
                         confidence_of(scores[i]),
                         "person"});
     }
-    suppress_covered(people);
-    std::ranges::move(people, std::back_inserter(found));
   }
 
- private:
+  void search_tall(const cv::Mat &picture, float floor, std::vector<Detection> &people) {
+    // It may be a crop of the frame: a low one has nobody so tall in it.
+    cv::Size whole;
+    cv::Point corner;
+    picture.locateROI(whole, corner);
+    if (2 * picture.rows < whole.height)
+      return;
+    const double scale = std::min(1.0, static_cast<double>(kTallRows) / whole.height);
+    const int room = cvRound(kTallRoom * whole.height * scale);
+    cv::resize(picture, small_, {}, scale, scale, cv::INTER_AREA);
+    cv::copyMakeBorder(small_, roomy_, room, room, room, room, cv::BORDER_REPLICATE);
+    std::vector<Detection> tall;
+    if (roomy_.cols >= hog_.winSize.width && roomy_.rows >= hog_.winSize.height)
+      search(roomy_, floor, tall);
+    const auto across = static_cast<float>(picture.cols) / static_cast<float>(small_.cols);
+    const auto down = static_cast<float>(picture.rows) / static_cast<float>(small_.rows);
+    for (Detection &person : tall) {
+      const cv::Rect2f box = person.box - cv::Point2f(cv::Point(room, room));
+      person.box = {box.x * across, box.y * down, box.width * across, box.height * down};
+      people.push_back(std::move(person));
+    }
+    // Nothing of a picture stays here.
+    small_.setTo(0);
+    roomy_.setTo(0);
+  }
+
+  cv::Mat small_, roomy_;
   cv::Size input_;
   cv::HOGDescriptor hog_;
 };
