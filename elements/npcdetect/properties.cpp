@@ -320,16 +320,16 @@ void install_network(GObjectClass *klass) {
    *
    * Path of a neural network: ONNX (`.onnx`), or Darknet (`.weights`, with its `.cfg` of the same
    * name beside it). Its output is recognised by its shape and numbers: Darknet-YOLO (input RGB in
-   * 0 to 1), YOLOX with or without decoding (BGR in 0 to 255), SSD (BGR in -1 to 1). The frame
+   * 0 to 1), YOLOX with or without decoding (BGR in 0 to 255), Ultralytics' exports of YOLOv5, v8,
+   * v9, v10 and 11 (RGB in 0 to 1), FastestDet (BGR in 0 to 1), SSD (BGR in -1 to 1). The frame
    * keeps its shape; what is left of the input is grey. `MODEL.json` beside `MODEL.onnx` may say
    * otherwise, each key optional: `{"classes": ["person"], "input": [416, 416], "channels": "bgr",
    * "mean": [0, 0, 0], "scale": 1, "layout": "yolox", "confidence": 0.5}`.
    */
-  install_text(
-      klass, PROP_MODEL, "model", "Model",
-      "Path of a neural network: ONNX (.onnx: YOLOX or SSD), or Darknet (.weights, its .cfg "
-      "of the same name beside it). Empty: none, HOG is used",
-      "", kReady);
+  install_text(klass, PROP_MODEL, "model", "Model",
+               "Path of a neural network: ONNX (.onnx), or Darknet (.weights, its .cfg "
+               "of the same name beside it). Empty: none, HOG is used",
+               "", kReady);
   /**
    * GstNpcDetect:labels:
    *

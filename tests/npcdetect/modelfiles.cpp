@@ -312,10 +312,15 @@ TEST_F(ModelFiles, OfYoloxFindTheSameDecodedOrNot) {
 }
 
 TEST_F(ModelFiles, OfAnUnknownKindAreToldByTheirShape) {
+  if (!fs::exists(models_ / "yunet_n_320_320.onnx"))
+    GTEST_SKIP() << "no models in " << models_;
+  EXPECT_SAYS(refusal(models_ / "yunet_n_320_320.onnx"), "which is none of the known kinds");
+}
+
+TEST_F(ModelFiles, OfFastestDetAreKnown) {
   if (!fs::exists(models_ / "fastestdet_352.onnx"))
     GTEST_SKIP() << "no models in " << models_;
-  EXPECT_SAYS(refusal(models_ / "fastestdet_352.onnx"),
-              "puts out 1x85x22x22 for pictures of 352x352");
+  EXPECT_EQ(refusal(models_ / "fastestdet_352.onnx"), "accepted");
 }
 
 TEST_F(ModelFiles, TellTheirInputSize) {

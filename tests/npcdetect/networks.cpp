@@ -36,6 +36,8 @@ TEST(Outputs, AreKnownByTheirShape) {
 TEST(Outputs, OthersAreNotKnown) {
   for (const std::vector<cv::Mat> &outputs : {std::vector<cv::Mat>{},
                                               {tensor({1, 85, 22, 22})},
+                                              {tensor({2, 100, 6})},
+                                              {tensor({1, 4, 42})},
                                               {tensor({1, 41, 85})},
                                               {tensor({1, 42, 5})},
                                               {tensor({10, 6}), tensor({10, 7})},
@@ -136,6 +138,96 @@ TEST(Outputs, SsdBoxes) {
   ASSERT_EQ(boxes.size(), 1u);
   EXPECT_EQ(boxes[0].box, cv::Rect2f(16, 16, 16, 16));
   EXPECT_EQ(boxes[0].index, 15);
+}
+
+// Fills a tensor with coordinates in pixels of the input.
+cv::Mat pixels(std::vector<int> shape) {
+  return cv::Mat(shape, CV_32F, cv::Scalar(20));
+}
+
+void expect_box(const OutputBox &box, const cv::Rect2f &where, float confidence, int index) {
+  EXPECT_NEAR(box.box.x, where.x, 1e-3);
+  EXPECT_NEAR(box.box.y, where.y, 1e-3);
+  EXPECT_NEAR(box.box.width, where.width, 1e-3);
+  EXPECT_NEAR(box.box.height, where.height, 1e-3);
+  EXPECT_NEAR(box.confidence, confidence, 1e-5);
+  EXPECT_EQ(box.index, index);
+}
+
+TEST(Outputs, Yolov5Boxes) {
+  cv::Mat rows = tensor({1, 3 * 42, 7});
+  const float box[] = {30, 20, 16, 8, 0.9f, 0.1f, 0.8f};
+  std::copy(std::begin(box), std::end(box), rows.ptr<float>() + 9 * 7);
+  const std::vector outputs{rows};
+  EXPECT_EQ(recognise_outputs(outputs, kInput), OutputLayout::yolov5);
+  EXPECT_EQ(classes_in_outputs(OutputLayout::yolov5, outputs), 2);
+  const auto boxes = read_outputs(OutputLayout::yolov5, outputs, kInput, 0.1f);
+  ASSERT_EQ(boxes.size(), 1u);
+  expect_box(boxes[0], {22, 16, 16, 8}, 0.72f, 1);
+  // Logits are none of its scores.
+  rows.ptr<float>()[4] = -3;
+  EXPECT_EQ(recognise_outputs(outputs, kInput), std::nullopt);
+}
+
+TEST(Outputs, Yolov8Boxes) {
+  cv::Mat columns = tensor({1, 6, 42});
+  const float box[] = {30, 20, 16, 8, 0.3f, 0.8f};
+  for (int i = 0; i < 6; i++)
+    columns.ptr<float>()[i * 42 + 11] = box[i];
+  const std::vector outputs{columns};
+  EXPECT_EQ(recognise_outputs(outputs, kInput), OutputLayout::yolov8);
+  EXPECT_EQ(classes_in_outputs(OutputLayout::yolov8, outputs), 2);
+  const auto boxes = read_outputs(OutputLayout::yolov8, outputs, kInput, 0.1f);
+  ASSERT_EQ(boxes.size(), 1u);
+  expect_box(boxes[0], {22, 16, 16, 8}, 0.8f, 1);
+  EXPECT_EQ(recognise_outputs(std::vector{pixels({1, 6, 42})}, kInput), std::nullopt);
+}
+
+TEST(Outputs, Yolov10Boxes) {
+  cv::Mat rows = tensor({1, 300, 6});
+  const float box[] = {22, 16, 38, 24, 0.8f, 2};
+  std::copy(std::begin(box), std::end(box), rows.ptr<float>() + 6);
+  const std::vector outputs{rows};
+  EXPECT_EQ(recognise_outputs(outputs, kInput), OutputLayout::yolov10);
+  EXPECT_EQ(classes_in_outputs(OutputLayout::yolov10, outputs), std::nullopt);
+  const auto boxes = read_outputs(OutputLayout::yolov10, outputs, kInput, 0.1f);
+  ASSERT_EQ(boxes.size(), 1u);
+  expect_box(boxes[0], {22, 16, 16, 8}, 0.8f, 2);
+  EXPECT_EQ(recognise_outputs(std::vector{pixels({1, 300, 6})}, kInput), std::nullopt);
+}
+
+TEST(Outputs, FastestDetBoxes) {
+  // 4x2 cells of stride 16.
+  cv::Mat channels = tensor({1, 7, 2, 4});
+  const float box[] = {0.9f, 0, 0.5f, -1, 0, 0.2f, 0.7f};
+  for (int i = 0; i < 7; i++)
+    channels.ptr<float>()[i * 8 + 4 + 2] = box[i];
+  const std::vector outputs{channels};
+  EXPECT_EQ(recognise_outputs(outputs, kInput), OutputLayout::fastestdet);
+  EXPECT_EQ(classes_in_outputs(OutputLayout::fastestdet, outputs), 2);
+  const auto boxes = read_outputs(OutputLayout::fastestdet, outputs, kInput, 0.1f);
+  ASSERT_EQ(boxes.size(), 1u);
+  const float width = 64 / (1 + std::exp(1.0f)), height = 16;
+  const float y = (1 + std::tanh(0.5f)) * 16;
+  expect_box(boxes[0], {32 - width / 2, y - height / 2, width, height},
+             std::pow(0.9f, 0.6f) * std::pow(0.7f, 0.4f), 1);
+  EXPECT_EQ(recognise_outputs(std::vector{pixels({1, 7, 2, 4})}, kInput), std::nullopt);
+}
+
+TEST(Outputs, AreReadOnlyFromShapesThatFit) {
+  const std::vector<std::pair<OutputLayout, cv::Mat>> all = {
+      {OutputLayout::darknet, tensor({10, 6})},    {OutputLayout::yolox, tensor({1, 42, 85})},
+      {OutputLayout::yolov5, tensor({1, 126, 7})}, {OutputLayout::yolov8, tensor({1, 84, 42})},
+      {OutputLayout::yolov10, tensor({1, 9, 6})},  {OutputLayout::fastestdet, tensor({1, 7, 2, 4})},
+      {OutputLayout::ssd, tensor({1, 1, 9, 7})}};
+  for (const auto &[layout, own] : all) {
+    for (const auto &[other, output] : all)
+      EXPECT_EQ(fits_layout(layout, std::vector{output}, kInput), layout == other);
+    EXPECT_FALSE(fits_layout(layout, {}, kInput));
+    if (layout != OutputLayout::darknet) {
+      EXPECT_FALSE(fits_layout(layout, std::vector{own, own}, kInput));
+    }
+  }
 }
 
 TEST(Outputs, NumbersThatAreNoneAreLeftOut) {

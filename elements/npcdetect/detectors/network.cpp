@@ -56,11 +56,14 @@ class Network final : public Detector {
   }
 
   /// Scores are products of probabilities, of an object and, with several classes, of its class: a
-  /// threshold that asks the same of each is lower where there are two.
+  /// threshold that asks the same of each is lower where there are two. FastestDet's exponents make
+  /// one of its two.
   double confidence() const override {
     if (description_.confidence)
       return *description_.confidence;
-    return layout_ != OutputLayout::ssd && class_count_ > 1 ? kSure * kSure : kSure;
+    const bool product = layout_ == OutputLayout::darknet || layout_ == OutputLayout::yolox ||
+                         layout_ == OutputLayout::yolox_decoded || layout_ == OutputLayout::yolov5;
+    return product && class_count_ > 1 ? kSure * kSure : kSure;
   }
 
   void detect(const cv::Mat &picture, float floor, std::vector<Detection> &found) override {
@@ -125,10 +128,23 @@ class Network final : public Detector {
   };
   Normalisation normalisation() const {
     Normalisation own{1.0, {}, false};
-    if (layout_ == OutputLayout::darknet)
-      own = {1.0 / 255, {}, true};
-    else if (layout_ == OutputLayout::ssd)
-      own = {1.0 / 127.5, cv::Scalar::all(127.5), false};
+    switch (layout_) {
+      case OutputLayout::darknet:
+      case OutputLayout::yolov5:
+      case OutputLayout::yolov8:
+      case OutputLayout::yolov10:
+        own = {1.0 / 255, {}, true};
+        break;
+      case OutputLayout::fastestdet:
+        own = {1.0 / 255, {}, false};
+        break;
+      case OutputLayout::ssd:
+        own = {1.0 / 127.5, cv::Scalar::all(127.5), false};
+        break;
+      case OutputLayout::yolox:
+      case OutputLayout::yolox_decoded:
+        break;
+    }
     return {description_.scale.value_or(own.scale), description_.mean.value_or(own.mean),
             description_.rgb.value_or(own.rgb)};
   }
@@ -174,13 +190,22 @@ class Network final : public Detector {
     }
     const auto layout =
         description_.layout ? description_.layout : recognise_outputs(outputs, input_);
+    if (layout && !fits_layout(*layout, outputs, input_))
+      throw DetectorError(DetectorError::Kind::unusable,
+                          "The model " + settings.model + " puts out " + describe_outputs(outputs) +
+                              " for pictures of " + size +
+                              ", which is not the layout that the file beside it names: leave "
+                              "layout out of it, or correct it.");
     if (!layout)
       throw DetectorError(
           DetectorError::Kind::unusable,
           "The model " + settings.model + " puts out " + describe_outputs(outputs) +
               " for pictures of " + size +
               ", which is none of the known kinds: Darknet-YOLO (boxes x 5+classes), "
-              "YOLOX (1 x cells x 5+classes), SSD (1x1 x boxes x 7), or has other numbers in that "
+              "YOLOX (1 x cells x 5+classes), YOLOv5 (1 x 3 cells x 5+classes), YOLOv8 "
+              "(1 x 4+classes x cells), YOLOv10 (1 x boxes x 6), FastestDet "
+              "(1 x 5+classes x rows x columns), SSD (1x1 x boxes x 7), or has other numbers in "
+              "that "
               "shape than those: scores from 0 to 1, boxes in pixels or in offsets from cells.");
     layout_ = *layout;
     class_count_ = classes_in_outputs(layout_, outputs);

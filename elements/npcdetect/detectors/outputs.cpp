@@ -13,7 +13,15 @@ constexpr std::pair<std::string_view, OutputLayout> kNames[] = {
     {"darknet", OutputLayout::darknet},
     {"yolox", OutputLayout::yolox},
     {"yolox-decoded", OutputLayout::yolox_decoded},
+    {"yolov5", OutputLayout::yolov5},
+    {"yolov8", OutputLayout::yolov8},
+    {"yolov10", OutputLayout::yolov10},
+    {"fastestdet", OutputLayout::fastestdet},
     {"ssd", OutputLayout::ssd}};
+constexpr int kFastestDetStride = 16;
+constexpr int kAnchors = 3;  // of a cell of YOLOv5
+// Exporters keep 300 or so boxes.
+constexpr int kBoxesMost = 10000;
 constexpr int kStrides[] = {8, 16, 32};
 // How far boxes are from their cell at most, in strides on average. A trained network sees nothing
 // in a black picture and leaves them within about one.
@@ -21,16 +29,43 @@ constexpr double kFarthest = 4;
 // Rounding of probabilities, and centres a little beyond the frame.
 constexpr float kRounding = 1e-3f, kBeyond = 0.5f;
 
-int yolox_cells(cv::Size input) {
+int count_cells(cv::Size input) {
   int cells = 0;
   for (int stride : kStrides)
     cells += (input.width / stride) * (input.height / stride);
   return cells;
 }
 
+bool is_probability(float number) {
+  return number >= -kRounding && number <= 1 + kRounding;
+}
+
+bool is_of_three(const cv::Mat &output) {
+  return output.dims == 3 && output.size[0] == 1;
+}
+
 bool is_yolox(const cv::Mat &output, cv::Size input) {
-  return output.dims == 3 && output.size[0] == 1 && output.size[1] == yolox_cells(input) &&
+  return is_of_three(output) && output.size[1] == count_cells(input) && output.size[2] > 5;
+}
+
+bool is_yolov5(const cv::Mat &output, cv::Size input) {
+  return is_of_three(output) && output.size[1] == kAnchors * count_cells(input) &&
          output.size[2] > 5;
+}
+
+bool is_yolov8(const cv::Mat &output, cv::Size input) {
+  return is_of_three(output) && output.size[1] > 4 && output.size[2] == count_cells(input);
+}
+
+bool is_yolov10(const cv::Mat &output) {
+  return is_of_three(output) && output.size[1] > 0 && output.size[1] <= kBoxesMost &&
+         output.size[2] == 6;
+}
+
+bool is_fastestdet(const cv::Mat &output, cv::Size input) {
+  return output.dims == 4 && output.size[0] == 1 && output.size[1] > 5 &&
+         output.size[2] == input.height / kFastestDetStride &&
+         output.size[3] == input.width / kFastestDetStride;
 }
 
 bool is_ssd(const cv::Mat &output) {
@@ -94,10 +129,6 @@ void read_yolox(const cv::Mat &output, cv::Size input, bool decoded, float floor
   });
 }
 
-bool is_probability(float number) {
-  return number >= -kRounding && number <= 1 + kRounding;
-}
-
 /// By the numbers: offsets within the cell, or pixels that follow the cells across the picture.
 std::optional<OutputLayout> recognise_yolox(const cv::Mat &output, cv::Size input) {
   const int columns = output.size[2];
@@ -123,6 +154,110 @@ std::optional<OutputLayout> recognise_yolox(const cv::Mat &output, cv::Size inpu
     return OutputLayout::yolox_decoded;
   if (offsets < kFarthest * output.size[1])
     return OutputLayout::yolox;
+  return std::nullopt;
+}
+
+void read_yolov5(const cv::Mat &output, float floor, std::vector<OutputBox> &boxes) {
+  const float *row = output.ptr<float>();
+  for (int i = 0; i < output.size[1]; ++i, row += output.size[2]) {
+    if (!(row[4] >= floor))
+      continue;
+    const auto [index, score] = best_class(row + 5, output.size[2] - 5);
+    keep(boxes, {{row[0] - row[2] / 2, row[1] - row[3] / 2, row[2], row[3]}, row[4] * score, index},
+         floor);
+  }
+}
+
+/// Numbers of a cell are a column.
+void read_yolov8(const cv::Mat &output, float floor, std::vector<OutputBox> &boxes) {
+  const cv::Mat columns(output.size[1], output.size[2], CV_32F,
+                        const_cast<float *>(output.ptr<float>()));
+  for (int cell = 0; cell < columns.cols; ++cell) {
+    int best = 4;
+    for (int row = 5; row < columns.rows; ++row)
+      if (columns.at<float>(row, cell) > columns.at<float>(best, cell))
+        best = row;
+    const float width = columns.at<float>(2, cell), height = columns.at<float>(3, cell);
+    keep(boxes,
+         {{columns.at<float>(0, cell) - width / 2, columns.at<float>(1, cell) - height / 2, width,
+           height},
+          columns.at<float>(best, cell),
+          best - 4},
+         floor);
+  }
+}
+
+void read_yolov10(const cv::Mat &output, float floor, std::vector<OutputBox> &boxes) {
+  const float *row = output.ptr<float>();
+  for (int i = 0; i < output.size[1]; ++i, row += 6)
+    if (row[5] >= 0 && row[5] < 10000)
+      keep(boxes,
+           {{row[0], row[1], row[2] - row[0], row[3] - row[1]}, row[4], static_cast<int>(row[5])},
+           floor);
+}
+
+void read_fastestdet(const cv::Mat &output, cv::Size input, float floor,
+                     std::vector<OutputBox> &boxes) {
+  const int rows = output.size[2], columns = output.size[3];
+  const auto at = [&](int channel, int y, int x) {
+    return output.ptr<float>(0, channel)[static_cast<std::ptrdiff_t>(y) * columns + x];
+  };
+  const auto logistic = [](float number) { return 1 / (1 + std::exp(-number)); };
+  for (int y = 0; y < rows; ++y) {
+    for (int x = 0; x < columns; ++x) {
+      int best = 5;
+      for (int channel = 6; channel < output.size[1]; ++channel)
+        if (at(channel, y, x) > at(best, y, x))
+          best = channel;
+      const float score = std::pow(at(0, y, x), 0.6f) * std::pow(at(best, y, x), 0.4f);
+      if (!(score >= floor))
+        continue;
+      const cv::Size2f size(logistic(at(3, y, x)) * input.width,
+                            logistic(at(4, y, x)) * input.height);
+      const cv::Point2f centre(
+          (static_cast<float>(x) + std::tanh(at(1, y, x))) * input.width / columns,
+          (static_cast<float>(y) + std::tanh(at(2, y, x))) * input.height / rows);
+      keep(boxes, {{centre - cv::Point2f(size.width, size.height) / 2, size}, score, best - 5},
+           floor);
+    }
+  }
+}
+
+/// Whether each of `count` numbers from `first` on, `step` apart, is a probability.
+bool are_probabilities(const float *first, int count, int step = 1) {
+  for (int i = 0; i < count; ++i)
+    if (!is_probability(first[static_cast<std::ptrdiff_t>(i) * step]))
+      return false;
+  return true;
+}
+
+/// By the numbers: those of a black picture are what they would be in a picture of something.
+std::optional<OutputLayout> recognise_others(const cv::Mat &output, cv::Size input) {
+  const float *numbers = output.ptr<float>();
+  if (is_yolov5(output, input)) {
+    for (int i = 0; i < output.size[1]; ++i)
+      if (!are_probabilities(numbers + static_cast<std::ptrdiff_t>(i) * output.size[2] + 4,
+                             output.size[2] - 4))
+        return std::nullopt;
+    return OutputLayout::yolov5;
+  }
+  if (is_yolov8(output, input)) {
+    const std::ptrdiff_t boxes = std::ptrdiff_t{4} * output.size[2];
+    return are_probabilities(numbers + boxes, static_cast<int>(output.total() - boxes))
+               ? std::optional(OutputLayout::yolov8)
+               : std::nullopt;
+  }
+  if (is_yolov10(output))
+    return are_probabilities(numbers + 4, output.size[1], 6) ? std::optional(OutputLayout::yolov10)
+                                                             : std::nullopt;
+  if (is_fastestdet(output, input)) {
+    const int cells = output.size[2] * output.size[3];
+    return are_probabilities(numbers, cells) &&
+                   are_probabilities(numbers + std::ptrdiff_t{5} * cells,
+                                     (output.size[1] - 5) * cells)
+               ? std::optional(OutputLayout::fastestdet)
+               : std::nullopt;
+  }
   return std::nullopt;
 }
 
@@ -167,10 +302,42 @@ std::optional<OutputLayout> recognise_outputs(std::span<const cv::Mat> outputs, 
     return recognise_yolox(first, input);
   if (outputs.size() == 1 && is_ssd(first))
     return OutputLayout::ssd;
+  if (outputs.size() == 1 && first.dims > 2)
+    return recognise_others(first, input);
   if (std::ranges::all_of(
           outputs, [&first](const cv::Mat &output) { return is_darknet(output, first.cols); }))
     return OutputLayout::darknet;
   return std::nullopt;
+}
+
+bool fits_layout(OutputLayout layout, std::span<const cv::Mat> outputs, cv::Size input) {
+  const auto is_readable = [](const cv::Mat &output) {
+    return output.type() == CV_32F && output.isContinuous();
+  };
+  if (outputs.empty() || !std::ranges::all_of(outputs, is_readable))
+    return false;
+  const cv::Mat &first = outputs.front();
+  if (layout == OutputLayout::darknet)
+    return std::ranges::all_of(outputs, [&first](const cv::Mat &output) {
+      return output.dims == 2 && output.cols > 5 && output.cols == first.cols;
+    });
+  if (outputs.size() != 1)
+    return false;
+  switch (layout) {
+    case OutputLayout::yolox:
+    case OutputLayout::yolox_decoded:
+      return is_yolox(first, input);
+    case OutputLayout::yolov5:
+      return is_yolov5(first, input);
+    case OutputLayout::yolov8:
+      return is_yolov8(first, input);
+    case OutputLayout::yolov10:
+      return is_yolov10(first);
+    case OutputLayout::fastestdet:
+      return is_fastestdet(first, input);
+    default:
+      return is_ssd(first);
+  }
 }
 
 std::optional<int> classes_in_outputs(OutputLayout layout, std::span<const cv::Mat> outputs) {
@@ -179,7 +346,13 @@ std::optional<int> classes_in_outputs(OutputLayout layout, std::span<const cv::M
       return outputs.front().cols - 5;
     case OutputLayout::yolox:
     case OutputLayout::yolox_decoded:
+    case OutputLayout::yolov5:
       return outputs.front().size[2] - 5;
+    case OutputLayout::yolov8:
+      return outputs.front().size[1] - 4;
+    case OutputLayout::fastestdet:
+      return outputs.front().size[1] - 5;
+    case OutputLayout::yolov10:
     case OutputLayout::ssd:
       break;
   }
@@ -197,6 +370,18 @@ std::vector<OutputBox> read_outputs(OutputLayout layout, std::span<const cv::Mat
       case OutputLayout::yolox:
       case OutputLayout::yolox_decoded:
         read_yolox(output, input, layout == OutputLayout::yolox_decoded, floor, boxes);
+        break;
+      case OutputLayout::yolov5:
+        read_yolov5(output, floor, boxes);
+        break;
+      case OutputLayout::yolov8:
+        read_yolov8(output, floor, boxes);
+        break;
+      case OutputLayout::yolov10:
+        read_yolov10(output, floor, boxes);
+        break;
+      case OutputLayout::fastestdet:
+        read_fastestdet(output, input, floor, boxes);
         break;
       case OutputLayout::ssd:
         read_ssd(output, input, floor, boxes);
