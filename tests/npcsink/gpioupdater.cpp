@@ -15,9 +15,9 @@
 namespace {
 
 using npc::Status;
+using npc::gpio::LineId;
+using npc::gpio::Output;
 using npc::sink::DeliveryResult;
-using npc::sink::GpioLine;
-using npc::sink::GpioLineId;
 using npc::sink::Record;
 using npc::test::eventually;
 using std::chrono::milliseconds;
@@ -30,7 +30,7 @@ struct Log {
   std::mutex mutex;
   std::string text;
   std::string failure;  // of the next open or set
-  GpioLineId place;
+  LineId place;
 
   bool fails() const { return !failure.empty(); }
   void add(const std::string &part) {
@@ -43,7 +43,7 @@ struct Log {
   }
 };
 
-class FakeLine : public GpioLine {
+class FakeLine : public Output {
  public:
   explicit FakeLine(Log &log) : log_(log) {}
   ~FakeLine() override { log_.add(" close"); }
@@ -81,7 +81,7 @@ class Gpio : public testing::Test {
   void make(const std::string &uri) {
     updater_ = npc::sink::make_gpio_updater(
         npc::parse_uri(uri),
-        [this](const GpioLineId &place, std::unique_ptr<GpioLine> *line) {
+        [this](const LineId &place, std::unique_ptr<Output> *line) {
           log_.place = place;
           if (log_.fails())
             return Status::failed(std::exchange(log_.failure, {}));
@@ -316,31 +316,37 @@ TEST_F(Gpio, EndsAPulseWhenItStops) {
 
 // The real libgpiod: there is no such chip on any machine, and here perhaps none at all.
 TEST(GpioLines, ThatAreNotThereAreSaid) {
-  std::unique_ptr<GpioLine> line;
-  EXPECT_EQ(npc::sink::open_gpio_line({"no-such-chip", 3, false}, &line).error(),
+  std::unique_ptr<Output> line;
+  EXPECT_EQ(npc::gpio::open_output({"no-such-chip", 3, false}, "test", false, &line).error(),
             "There is no GPIO chip \"no-such-chip\": gpiodetect lists the chips, each "
             "with name and label.");
   for (const char *path : {"/dev/no-such-chip", "/dev/null"}) {
-    EXPECT_EQ(npc::sink::open_gpio_line({path, 3, false}, &line).error(),
+    EXPECT_EQ(npc::gpio::open_output({path, 3, false}, "test", false, &line).error(),
               "There is no GPIO chip \"" + std::string(path) +
                   "\": gpiodetect lists the chips, each with name and label.");
   }
+  std::unique_ptr<npc::gpio::Input> input;
+  EXPECT_EQ(npc::gpio::open_input({"no-such-chip", 3, false}, "test", &input).error(),
+            "There is no GPIO chip \"no-such-chip\": gpiodetect lists the chips, each "
+            "with name and label.");
 }
 
 TEST(GpioSentences, SayWhatToDo) {
-  const GpioLineId place{"gpiochip0", 17, false};
-  EXPECT_EQ(npc::sink::cannot_open_chip(place, EACCES),
+  const LineId place{"gpiochip0", 17, false};
+  EXPECT_EQ(npc::gpio::cannot_open_chip(place, EACCES),
             "The GPIO chip \"gpiochip0\" may not be opened: add the user to the group gpio.");
-  EXPECT_EQ(npc::sink::no_such_line(place, 8),
+  EXPECT_EQ(npc::gpio::no_such_line(place, 8),
             "There is no line 17 of the GPIO chip \"gpiochip0\": it has 8 lines, from 0 on; "
             "gpioinfo lists them.");
-  EXPECT_EQ(npc::sink::cannot_take_line(place, EBUSY, "led"),
+  EXPECT_EQ(npc::gpio::cannot_take_line(place, "an output", EBUSY, "led"),
             "Line 17 of the GPIO chip \"gpiochip0\" is in use by \"led\": gpioinfo lists who uses "
             "what.");
-  EXPECT_EQ(npc::sink::cannot_take_line(place, EINVAL, nullptr),
+  EXPECT_EQ(npc::gpio::cannot_take_line(place, "an output", EINVAL, nullptr),
             "Line 17 of the GPIO chip \"gpiochip0\" cannot be an output: Invalid argument.");
-  EXPECT_EQ(npc::sink::cannot_set_line(place, ENODEV),
+  EXPECT_EQ(npc::gpio::cannot_set_line(place, ENODEV),
             "Line 17 of the GPIO chip \"gpiochip0\" cannot be set: No such device.");
+  EXPECT_EQ(npc::gpio::cannot_read_line(place, ENODEV),
+            "Line 17 of the GPIO chip \"gpiochip0\" cannot be read: No such device.");
 }
 
 }  // namespace

@@ -23,7 +23,7 @@ constexpr int kMissedRecords = 2;
 constexpr milliseconds kMostInterval{24 * 3600 * 1000};
 
 struct GpioSettings {
-  GpioLineId place;
+  gpio::LineId place;
   std::optional<GpioCondition> on;
   std::optional<GpioCondition> off;
   std::optional<GpioField> events;
@@ -68,7 +68,7 @@ class GpioUpdater : public Updater {
   const GpioSettings settings_;
   const GpioOpener open_;
   const GpioClock clock_;
-  std::unique_ptr<GpioLine> line_;
+  std::unique_ptr<gpio::Output> line_;
   bool active_ = false;
   milliseconds valid_until_{0};
 };
@@ -203,12 +203,12 @@ milliseconds duration(const Uri &uri, const std::string &name, const char *other
   return value;
 }
 
-GpioLineId read_place(const Uri &uri) {
+gpio::LineId read_place(const Uri &uri) {
   constexpr const char *kExample = "write gpio:gpiochip0/17?on=people>=10";
   if (uri.has_authority)
     throw UriError(uri.text, std::string("a GPIO chip is no host; ") + kExample);
   const auto slash = uri.path.rfind('/');
-  GpioLineId place;
+  gpio::LineId place;
   if (slash == uri.path.npos || slash == 0)
     throw UriError(uri.text, std::string("it must name a chip and a line; ") + kExample);
   place.chip = uri.path.substr(0, slash);
@@ -259,7 +259,10 @@ void read_events(const Uri &uri, GpioSettings &settings) {
 }  // namespace
 
 std::unique_ptr<Updater> make_gpio_updater(const Uri &uri) {
-  return make_gpio_updater(uri, open_gpio_line, [] {
+  const GpioOpener open = [](const gpio::LineId &place, std::unique_ptr<gpio::Output> *line) {
+    return gpio::open_output(place, "npcsink", false, line);
+  };
+  return make_gpio_updater(uri, open, [] {
     return std::chrono::duration_cast<milliseconds>(
         std::chrono::system_clock::now().time_since_epoch());
   });

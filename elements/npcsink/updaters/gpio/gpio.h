@@ -7,8 +7,8 @@
 #include <memory>
 
 #include "base/uri.h"
-#include "npcsink/updaters/gpio/gpioline.h"
 #include "npcsink/updaters/updater.h"
+#include "transport/gpio/line.h"
 
 namespace npc::sink {
 
@@ -22,7 +22,7 @@ namespace npc::sink {
 /// - `stale`: 1s to 3600s, default 10s; records whose time is further from now do nothing
 std::unique_ptr<Updater> make_gpio_updater(const Uri &uri);
 
-using GpioOpener = std::function<Status(const GpioLineId &, std::unique_ptr<GpioLine> *)>;
+using GpioOpener = std::function<Status(const gpio::LineId &, std::unique_ptr<gpio::Output> *)>;
 /// Milliseconds since 1970, UTC.
 using GpioClock = std::function<std::chrono::milliseconds()>;
 
