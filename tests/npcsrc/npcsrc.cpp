@@ -79,6 +79,8 @@ class NpcSrc : public testing::Test {
     EXPECT_EQ(gst_element_set_state(source.get(), GST_STATE_PAUSED), GST_STATE_CHANGE_FAILURE);
     const Owned<GstMessage> message(gst_bus_pop_filtered(bus.get(), GST_MESSAGE_ERROR));
     gst_element_set_state(source.get(), GST_STATE_NULL);
+    // What is left on the bus refers to the element, which refers to the bus.
+    gst_bus_set_flushing(bus.get(), TRUE);
     if (!message)
       return {};
     g_autoptr(GError) error = nullptr;
