@@ -273,6 +273,20 @@ void install_detector(GObjectClass *klass) {
                           "Confidence from which a detection can begin a track, 0 to 1; from two "
                           "fifths of it on, it can extend one. 0: what suits the detector",
                           0.0, 1.0, 0.0, kPlaying));
+  /**
+   * GstNpcDetect:min-size:
+   *
+   * The smallest moving blob that `detector=motion` reports, as a share of the frame's area.
+   */
+  g_object_class_install_property(
+      klass, PROP_MIN_SIZE,
+      g_param_spec_double("min-size", "Minimum size",
+                          "Smallest moving blob for the detector motion, as a share of the "
+                          "frame's area, 0 to 1",
+                          0.0, 1.0, DetectorSettings().least_size, kReady));
+}
+
+void install_input(GObjectClass *klass) {
   g_object_class_install_property(
       klass, PROP_INPUT_WIDTH,
       g_param_spec_uint(
@@ -301,17 +315,6 @@ void install_detector(GObjectClass *klass) {
       g_param_spec_uint("input-pixels", "Input pixels",
                         "Most pixels of the input of a network that takes pictures of any size",
                         32 * 32, 8192 * 8192, DetectSettings().input_pixels, kReady));
-  /**
-   * GstNpcDetect:min-size:
-   *
-   * The smallest moving blob that `detector=motion` reports, as a share of the frame's area.
-   */
-  g_object_class_install_property(
-      klass, PROP_MIN_SIZE,
-      g_param_spec_double("min-size", "Minimum size",
-                          "Smallest moving blob for the detector motion, as a share of the "
-                          "frame's area, 0 to 1",
-                          0.0, 1.0, DetectorSettings().least_size, kReady));
 }
 
 void install_network(GObjectClass *klass) {
@@ -490,6 +493,7 @@ void install_stats(GObjectClass *klass) {
 
 void install_detect_properties(GObjectClass *klass) {
   install_detector(klass);
+  install_input(klass);
   install_network(klass);
   install_faces(klass);
   install_times(klass);

@@ -55,9 +55,10 @@ Status load_totals(const std::string &path, Totals &totals) {
   return load_state(path, {"npccount", "Totals begin at 0", kMostBytes},
                     [&totals](const std::string &text) {
                       auto parsed = parse(text);
-                      if (parsed)
+                      const bool valid = parsed.has_value();
+                      if (valid)
                         totals = *std::move(parsed);
-                      return parsed.has_value();
+                      return valid;
                     });
 }
 

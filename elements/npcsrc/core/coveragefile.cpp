@@ -105,9 +105,10 @@ Status load_coverage(const std::string &path, Coverage &coverage) {
       path, {"npcsrc", (std::string(kCost) + " until they are known again").c_str(), kMostBytes},
       [&coverage](const std::string &text) {
         auto read = read_coverage(text);
-        if (read)
+        const bool valid = read.has_value();
+        if (valid)
           coverage = *std::move(read);
-        return read.has_value();
+        return valid;
       });
 }
 
