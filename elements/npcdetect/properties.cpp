@@ -97,30 +97,6 @@ bool get_analysis_property(const AnalysisSettings &settings, guint id, GValue *v
 
 }  // namespace
 
-GType detector_get_type() {
-  static const GEnumValue values[] = {
-      {GST_NPC_DETECT_DETECTOR_AUTO, "network when model is set, else hog", "auto"},
-      {GST_NPC_DETECT_DETECTOR_HOG, "HOG people detector of OpenCV, needs no model", "hog"},
-      {GST_NPC_DETECT_DETECTOR_NETWORK, "Neural network from model", "network"},
-      {GST_NPC_DETECT_DETECTOR_MOTION, "Whatever moves, for views from above; needs no model",
-       "motion"},
-      {0, nullptr, nullptr},
-  };
-  static const GType type = g_enum_register_static("GstNpcDetectDetector", values);
-  return type;
-}
-
-GType faces_get_type() {
-  static const GEnumValue values[] = {
-      {GST_NPC_DETECT_FACES_OFF, "Do not look for faces", "off"},
-      {GST_NPC_DETECT_FACES_CASCADE, "Frontal faces by a cascade of OpenCV", "cascade"},
-      {GST_NPC_DETECT_FACES_YUNET, "Faces by the network YuNet, from face-model", "yunet"},
-      {0, nullptr, nullptr},
-  };
-  static const GType type = g_enum_register_static("GstNpcDetectFaces", values);
-  return type;
-}
-
 void set_detect_property(GObject *object, guint id, const GValue *value, GParamSpec *pspec) {
   npc::detect::DetectEngine *engine = GST_NPC_DETECT(object)->engine;
   if (id == PROP_MASK) {

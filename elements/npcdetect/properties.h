@@ -6,9 +6,6 @@
 
 namespace npc::detect {
 
-GType detector_get_type();
-GType faces_get_type();
-
 void install_detect_properties(GObjectClass *klass);
 void set_detect_property(GObject *object, guint id, const GValue *value, GParamSpec *pspec);
 void get_detect_property(GObject *object, guint id, GValue *value, GParamSpec *pspec);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The detectors that npcdetect's properties ask for.
+// What npcdetect's properties say, and the detectors that they ask for.
 #include "npcdetect/settings.h"
 
 #include <utility>
@@ -23,6 +23,30 @@ std::vector<std::string> split_classes(const std::string &text) {
 }
 
 }  // namespace
+
+GType detector_get_type() {
+  static const GEnumValue values[] = {
+      {GST_NPC_DETECT_DETECTOR_AUTO, "network when model is set, else hog", "auto"},
+      {GST_NPC_DETECT_DETECTOR_HOG, "HOG people detector of OpenCV, needs no model", "hog"},
+      {GST_NPC_DETECT_DETECTOR_NETWORK, "Neural network from model", "network"},
+      {GST_NPC_DETECT_DETECTOR_MOTION, "Whatever moves, for views from above; needs no model",
+       "motion"},
+      {0, nullptr, nullptr},
+  };
+  static const GType type = g_enum_register_static("GstNpcDetectDetector", values);
+  return type;
+}
+
+GType faces_get_type() {
+  static const GEnumValue values[] = {
+      {GST_NPC_DETECT_FACES_OFF, "Do not look for faces", "off"},
+      {GST_NPC_DETECT_FACES_CASCADE, "Frontal faces by a cascade of OpenCV", "cascade"},
+      {GST_NPC_DETECT_FACES_YUNET, "Faces by the network YuNet, from face-model", "yunet"},
+      {0, nullptr, nullptr},
+  };
+  static const GType type = g_enum_register_static("GstNpcDetectFaces", values);
+  return type;
+}
 
 std::unique_ptr<Detector> make_detector(const DetectSettings &settings) {
   if ((settings.input_width == 0) != (settings.input_height == 0))

@@ -26,6 +26,9 @@ typedef enum {
 
 namespace npc::detect {
 
+GType detector_get_type();
+GType faces_get_type();
+
 /// The properties, as they were set. Under the object lock.
 struct DetectSettings {
   GstNpcDetectDetector detector = GST_NPC_DETECT_DETECTOR_AUTO;
