@@ -52,10 +52,11 @@ enum Flag : unsigned {
 
 constexpr std::uint16_t kIqRegister = 0x0736, kSyncRegister = 0x0740, kModulationRegister = 0x0889,
                         kGainRegister = 0x08ac, kClampRegister = 0x08d8;
+// All of them move the line.
+constexpr unsigned kMasks = kSent | kReceived | kHeaderDamaged | kDamaged | kCadDone | kActivity;
 constexpr unsigned kOscillatorFailed = 0x20, kModeReceive = 5;
 // Commands take microseconds; to start the oscillator and to calibrate takes milliseconds.
 constexpr Time kMostBusy = 100ms;
-constexpr Time kLook = 50ms;  // see sx1276.cpp
 
 std::uint8_t high(unsigned value) {
   return static_cast<std::uint8_t>(value >> 8);
@@ -71,6 +72,11 @@ std::uint16_t sync_of(std::uint8_t word) {
 }
 
 }  // namespace
+
+Sx1262::Sx1262(std::unique_ptr<Bus> bus, const RadioSettings &settings, bool has_tcxo)
+    : Chip(std::move(bus), settings,
+           {kCadDone, kActivity, kSent, kReceived | kHeaderDamaged, /*line=*/kMasks, kModeReceive}),
+      has_tcxo_(has_tcxo) {}
 
 Status Sx1262::wait_ready() {
   const Time until = bus_->now() + kMostBusy;
@@ -136,17 +142,6 @@ Status Sx1262::read_mode(unsigned *mode) {
   return status;
 }
 
-Status Sx1262::reset() {
-  is_listening_ = false;
-  if (Status status = bus_->set_reset(true); !status.is_ok())
-    return status;
-  bus_->sleep(1ms);
-  if (Status status = bus_->set_reset(false); !status.is_ok())
-    return status;
-  bus_->sleep(5ms);
-  return identify();
-}
-
 // It has no number of its own, but a sync word that it wakes up with.
 Status Sx1262::identify() {
   if (Status status = command({kSetStandby, 0}); !status.is_ok())
@@ -158,9 +153,7 @@ Status Sx1262::identify() {
   if (word == Command{0x14, 0x24})
     return {};
   if (word == Command{0x00, 0x00} || word == Command{0xff, 0xff})
-    return Status::failed("There is no answer from " + bus_->name() +
-                          ": see that SPI is on (dtparam=spi=on), that the board is the one of "
-                          "board=, and that nothing else uses its pins.");
+    return no_answer();
   return Status::failed("What answers at " + bus_->name() +
                         " is no SX1262, or its wires are disturbed.");
 }
@@ -168,6 +161,8 @@ Status Sx1262::identify() {
 Status Sx1262::start_oscillator() {
   for (;;) {
     if (Status status = reset(); !status.is_ok())
+      return status;
+    if (Status status = identify(); !status.is_ok())
       return status;
     // What went wrong before the oscillator was fed is no fault.
     if (Status status = command({kClearErrors, 0, 0}); !status.is_ok())
@@ -204,7 +199,6 @@ Status Sx1262::set_up() {
                                                               : 6;
   const bool is_europe = settings_.frequency < 900000000;
   const std::uint16_t sync = sync_of(settings_.sync_word);
-  constexpr unsigned kMasks = kSent | kReceived | kHeaderDamaged | kDamaged | kCadDone | kActivity;
   Status status = commands({
       {kSetRegulator, 1},
       {kSetSwitch, 1},
@@ -236,79 +230,35 @@ Status Sx1262::start() {
   return set_up();
 }
 
-Status Sx1262::restart() {
-  ++restarts_;
-  return start();
-}
-
-Status Sx1262::wait_flag(unsigned mask, Time most, unsigned *flags, int wake, bool *woken) {
-  const Time until = bus_->now() + most;
-  for (;;) {
-    if (Status status = read_flags(flags); !status.is_ok())
-      return status;
-    const Time left = until - bus_->now();
-    if ((*flags & mask) != 0 || left <= Time(0) || (woken && *woken))
-      return {};
-    const bool is_woken = !bus_->wait_interrupt(std::min(left, kLook), wake);
-    if (woken)
-      *woken = is_woken;
-  }
-}
-
-Status Sx1262::sense(bool *is_busy) {
-  *is_busy = false;
-  is_listening_ = false;
-  const auto peak = static_cast<std::uint8_t>(settings_.modulation.spreading_factor + 13);
-  if (Status status = commands({{kSetStandby, 0},
-                                {kClearFlags, 0xff, 0xff},
-                                {kSetCad, 0x02, peak, 0x0a, 0, 0, 0, 0},
-                                {kCad}});
-      !status.is_ok())
-    return status;
-  const Time symbol((std::int64_t{1000000} << settings_.modulation.spreading_factor) /
-                    settings_.modulation.bandwidth);
-  unsigned flags = 0;
-  if (Status status = wait_flag(kCadDone, 8 * symbol + 20ms, &flags); !status.is_ok())
-    return status;
-  if ((flags & kCadDone) == 0)
-    return restart();
-  *is_busy = (flags & kActivity) != 0;
+Status Sx1262::clear_flags() {
   return command({kClearFlags, 0xff, 0xff});
 }
 
-Status Sx1262::send(std::span<const std::uint8_t> frame, Time *airtime) {
-  *airtime = time_on_air(settings_.modulation, frame.size());
-  is_listening_ = false;
-  Command buffer = {kWriteBuffer, 0};
-  buffer.insert(buffer.end(), frame.begin(), frame.end());
-  Status status = commands(
-      {{kSetStandby, 0}, {kClearFlags, 0xff, 0xff}, packet_of(frame.size()), std::move(buffer)});
-  if (status.is_ok())
-    status = bus_->set_sending(true);
-  if (status.is_ok())
-    status = command({kSend, 0, 0, 0});
-  unsigned flags = 0;
-  if (status.is_ok())
-    status = wait_flag(kSent, *airtime + *airtime / 2 + 50ms, &flags);
-  if (Status back = bus_->set_sending(false); status.is_ok())
-    status = back;
-  if (!status.is_ok())
-    return status;
-  if ((flags & kSent) != 0)
-    return command({kClearFlags, 0xff, 0xff});
-  if (status = restart(); !status.is_ok())
-    return status;
-  return Status::failed("A frame was not sent by " + bus_->name() + ", which was set up anew.");
+Status Sx1262::begin_sense() {
+  const auto peak = static_cast<std::uint8_t>(settings_.modulation.spreading_factor + 13);
+  return commands({{kSetStandby, 0},
+                   {kClearFlags, 0xff, 0xff},
+                   {kSetCad, 0x02, peak, 0x0a, 0, 0, 0, 0},
+                   {kCad}});
 }
 
-Status Sx1262::listen() {
-  Status status = commands({{kSetStandby, 0},
-                            {kClearFlags, 0xff, 0xff},
-                            packet_of(0xff),
-                            {kWriteRegister, high(kGainRegister), low(kGainRegister), 0x96},
-                            {kReceive, 0xff, 0xff, 0xff}});
-  is_listening_ = status.is_ok();
-  return status;
+Status Sx1262::load(std::span<const std::uint8_t> frame) {
+  Command buffer = {kWriteBuffer, 0};
+  buffer.insert(buffer.end(), frame.begin(), frame.end());
+  return commands(
+      {{kSetStandby, 0}, {kClearFlags, 0xff, 0xff}, packet_of(frame.size()), std::move(buffer)});
+}
+
+Status Sx1262::begin_send() {
+  return command({kSend, 0, 0, 0});
+}
+
+Status Sx1262::begin_receive() {
+  return commands({{kSetStandby, 0},
+                   {kClearFlags, 0xff, 0xff},
+                   packet_of(0xff),
+                   {kWriteRegister, high(kGainRegister), low(kGainRegister), 0x96},
+                   {kReceive, 0xff, 0xff, 0xff}});
 }
 
 Status Sx1262::take_frame(unsigned flags, std::optional<Heard> *heard) {
@@ -325,52 +275,6 @@ Status Sx1262::take_frame(unsigned flags, std::optional<Heard> *heard) {
     return status;
   *heard = Heard{std::move(bytes), -int{signal[0]} / 2};
   return {};
-}
-
-Status Sx1262::check_line(bool *is_right) {
-  *is_right = false;
-  // Twice, since a frame may come in between.
-  for (int tries = 0; tries < 2 && !*is_right; ++tries) {
-    unsigned mode = 0, flags = 0;
-    bool is_active = false;
-    if (Status status = bus_->read_interrupt(&is_active); !status.is_ok())
-      return status;
-    if (Status status = read_flags(&flags); !status.is_ok())
-      return status;
-    if (Status status = read_mode(&mode); !status.is_ok())
-      return status;
-    *is_right = mode == kModeReceive && is_active == (flags != 0);
-  }
-  return {};
-}
-
-Status Sx1262::receive(Time most, int wake, std::optional<Heard> *heard) {
-  heard->reset();
-  const Time until = bus_->now() + most;
-  for (bool woken = false;;) {
-    if (!is_listening_) {
-      if (Status status = listen(); !status.is_ok())
-        return status;
-    }
-    unsigned flags = 0;
-    bool is_right = false;
-    const Time look = std::clamp(until - bus_->now(), Time(0), kLook);
-    if (Status status = wait_flag(kReceived | kHeaderDamaged, look, &flags, wake, &woken);
-        !status.is_ok())
-      return status;
-    if (Status status = check_line(&is_right); !status.is_ok())
-      return status;
-    if (flags != 0) {
-      if (Status status = take_frame(flags, heard); !status.is_ok())
-        return status;
-    }
-    if (!is_right) {
-      if (Status status = restart(); !status.is_ok())
-        return status;
-    }
-    if (*heard || woken || bus_->now() >= until)
-      return {};
-  }
 }
 
 }  // namespace npc::lora

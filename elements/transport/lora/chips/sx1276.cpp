@@ -60,8 +60,6 @@ enum Flag : std::uint8_t {
 };
 
 constexpr std::uint8_t kWrite = 0x80, kIsSx1276 = 0x12, kHasChecksum = 0x40;
-// An edge on DIO0 is a hint: one that was missed costs no more than this.
-constexpr Time kLook = 50ms;
 
 std::string hexadecimal(std::uint8_t value) {
   std::array<char, 8> text{};
@@ -70,6 +68,10 @@ std::string hexadecimal(std::uint8_t value) {
 }
 
 }  // namespace
+
+Sx1276::Sx1276(std::unique_ptr<Bus> bus, const RadioSettings &settings)
+    : Chip(std::move(bus), settings,
+           {kCadDone, kActivity, kSent, kReceived, /*line=*/kReceived, kReceive}) {}
 
 Status Sx1276::read(std::uint8_t address, std::uint8_t *value) {
   const std::array<std::uint8_t, 2> out = {address, 0};
@@ -101,9 +103,7 @@ Status Sx1276::identify() {
   if (version == kIsSx1276)
     return {};
   if (version == 0x00 || version == 0xff)
-    return Status::failed("There is no answer from " + bus_->name() +
-                          ": see that SPI is on (dtparam=spi=on), that the board is the one of "
-                          "board=, and that nothing else uses its pins.");
+    return no_answer();
   return Status::failed("What answers at " + bus_->name() +
                         " is no SX1276 or RFM95: its version is " + hexadecimal(version) +
                         ", not 12.");
@@ -158,13 +158,8 @@ Status Sx1276::set_up() {
 }
 
 Status Sx1276::start() {
-  is_listening_ = false;
-  if (Status status = bus_->set_reset(true); !status.is_ok())
+  if (Status status = reset(); !status.is_ok())
     return status;
-  bus_->sleep(1ms);
-  if (Status status = bus_->set_reset(false); !status.is_ok())
-    return status;
-  bus_->sleep(6ms);
   if (Status status = identify(); !status.is_ok())
     return status;
   // LoRa can be chosen while it sleeps only.
@@ -179,56 +174,35 @@ Status Sx1276::start() {
   return set_up();
 }
 
-Status Sx1276::restart() {
-  ++restarts_;
-  return start();
-}
-
 Status Sx1276::begin(unsigned mask, unsigned mapping) {
-  is_listening_ = false;
   return write_all({{kMode, kStandby}, {kFlags, 0xff}, {kMask, mask}, {kMapping, mapping}});
 }
 
-// The register decides, not the line: an edge of what was done before may come late.
-Status Sx1276::wait_flag(std::uint8_t flag, Time most, bool *is_set, int wake, bool *woken) {
-  const Time until = bus_->now() + most;
-  for (;;) {
-    std::uint8_t flags = 0;
-    if (Status status = read(kFlags, &flags); !status.is_ok())
-      return status;
-    *is_set = (flags & flag) != 0;
-    const Time left = until - bus_->now();
-    if (*is_set || left <= Time(0) || (woken && *woken))
-      return {};
-    const bool is_woken = !bus_->wait_interrupt(std::min(left, kLook), wake);
-    if (woken)
-      *woken = is_woken;
-  }
+Status Sx1276::read_flags(unsigned *flags) {
+  std::uint8_t value = 0;
+  Status status = read(kFlags, &value);
+  *flags = value;
+  return status;
 }
 
-Status Sx1276::sense(bool *is_busy) {
-  *is_busy = false;
-  if (Status status = begin(0xfa, 0x80); !status.is_ok())
-    return status;
-  if (Status status = write(kMode, kCad); !status.is_ok())
-    return status;
-  bool is_done = false;
-  // It takes two symbols and a little.
-  const Time symbol((std::int64_t{1000000} << settings_.modulation.spreading_factor) /
-                    settings_.modulation.bandwidth);
-  if (Status status = wait_flag(kCadDone, 4 * symbol + 20ms, &is_done); !status.is_ok())
-    return status;
-  if (!is_done)
-    return restart();
-  std::uint8_t flags = 0;
-  if (Status status = read(kFlags, &flags); !status.is_ok())
-    return status;
-  *is_busy = (flags & kActivity) != 0;
+Status Sx1276::clear_flags() {
   return write(kFlags, 0xff);
 }
 
-Status Sx1276::send(std::span<const std::uint8_t> frame, Time *airtime) {
-  *airtime = time_on_air(settings_.modulation, frame.size());
+Status Sx1276::read_mode(unsigned *mode) {
+  std::uint8_t value = 0;
+  Status status = read(kMode, &value);
+  *mode = value;
+  return status;
+}
+
+Status Sx1276::begin_sense() {
+  if (Status status = begin(0xfa, 0x80); !status.is_ok())
+    return status;
+  return write(kMode, kCad);
+}
+
+Status Sx1276::load(std::span<const std::uint8_t> frame) {
   if (Status status = begin(0xf7, 0x40); !status.is_ok())
     return status;
   const auto size = static_cast<unsigned>(frame.size());
@@ -238,41 +212,27 @@ Status Sx1276::send(std::span<const std::uint8_t> frame, Time *airtime) {
   std::vector<std::uint8_t> out = {kFifo | kWrite};
   out.insert(out.end(), frame.begin(), frame.end());
   std::vector<std::uint8_t> in(out.size());
-  if (Status status = bus_->transfer(out, in); !status.is_ok())
-    return status;
-  if (Status status = bus_->set_sending(true); !status.is_ok())
-    return status;
-  Status status = write(kMode, kSend);
-  bool is_sent = false;
-  if (status.is_ok())
-    status = wait_flag(kSent, *airtime + *airtime / 2 + 50ms, &is_sent);
-  if (Status back = bus_->set_sending(false); status.is_ok())
-    status = back;
-  if (!status.is_ok())
-    return status;
-  if (is_sent)
-    return write(kFlags, 0xff);
-  if (status = restart(); !status.is_ok())
-    return status;
-  return Status::failed("A frame was not sent by " + bus_->name() + ", which was set up anew.");
+  return bus_->transfer(out, in);
 }
 
-Status Sx1276::listen() {
+Status Sx1276::begin_send() {
+  return write(kMode, kSend);
+}
+
+Status Sx1276::begin_receive() {
   if (Status status = begin(0x1f, 0x00); !status.is_ok())
     return status;
-  Status status = write_all({{kReceiveBase, 0}, {kFifoAt, 0}, {kMode, kReceive}});
-  is_listening_ = status.is_ok();
-  return status;
+  return write_all({{kReceiveBase, 0}, {kFifoAt, 0}, {kMode, kReceive}});
 }
 
-Status Sx1276::take_frame(std::optional<Heard> *heard) {
-  std::uint8_t flags = 0, channel = 0, size = 0, at = 0, rssi = 0, snr = 0;
-  for (const auto &[address, value] : {std::pair<std::uint8_t, std::uint8_t *>{kFlags, &flags},
-                                       {kHopChannel, &channel},
-                                       {kReceivedBytes, &size},
-                                       {kReceivedAt, &at},
-                                       {kSnr, &snr},
-                                       {kRssi, &rssi}}) {
+Status Sx1276::take_frame(unsigned flags, std::optional<Heard> *heard) {
+  std::uint8_t channel = 0, size = 0, at = 0, rssi = 0, snr = 0;
+  for (const auto &[address, value] :
+       {std::pair<std::uint8_t, std::uint8_t *>{kHopChannel, &channel},
+        {kReceivedBytes, &size},
+        {kReceivedAt, &at},
+        {kSnr, &snr},
+        {kRssi, &rssi}}) {
     if (Status status = read(address, value); !status.is_ok())
       return status;
   }
@@ -290,52 +250,6 @@ Status Sx1276::take_frame(std::optional<Heard> *heard) {
   const int below = std::min(int{static_cast<std::int8_t>(snr)}, 0) / 4;
   frame.rssi = -157 + rssi + rssi / 16 + below;
   return {};
-}
-
-// Whether the chip still listens, and its line says the same as its register. On some boards DIO0
-// sticks after thousands of frames, and a chip whose supply dips forgets that it was to listen.
-Status Sx1276::check_line(bool *is_right) {
-  *is_right = false;
-  // Twice, since a frame may come in between.
-  for (int tries = 0; tries < 2 && !*is_right; ++tries) {
-    std::uint8_t mode = 0, flags = 0;
-    bool is_active = false;
-    if (Status status = bus_->read_interrupt(&is_active); !status.is_ok())
-      return status;
-    if (Status status = read(kFlags, &flags); !status.is_ok())
-      return status;
-    if (Status status = read(kMode, &mode); !status.is_ok())
-      return status;
-    *is_right = mode == kReceive && is_active == ((flags & kReceived) != 0);
-  }
-  return {};
-}
-
-Status Sx1276::receive(Time most, int wake, std::optional<Heard> *heard) {
-  heard->reset();
-  const Time until = bus_->now() + most;
-  for (bool woken = false;;) {
-    if (!is_listening_) {
-      if (Status status = listen(); !status.is_ok())
-        return status;
-    }
-    bool is_received = false, is_right = false;
-    const Time look = std::clamp(until - bus_->now(), Time(0), kLook);
-    if (Status status = wait_flag(kReceived, look, &is_received, wake, &woken); !status.is_ok())
-      return status;
-    if (Status status = check_line(&is_right); !status.is_ok())
-      return status;
-    if (is_received) {
-      if (Status status = take_frame(heard); !status.is_ok())
-        return status;
-    }
-    if (!is_right) {
-      if (Status status = restart(); !status.is_ok())
-        return status;
-    }
-    if (*heard || woken || bus_->now() >= until)
-      return {};
-  }
 }
 
 }  // namespace npc::lora
