@@ -69,6 +69,15 @@ void suppress_covered(std::vector<Detection> &people) {
   people = std::move(kept);
 }
 
+/// Overwrites pictures with zeros at the end of a scope.
+struct Wiped {
+  cv::Mat &small, &roomy;
+  ~Wiped() {
+    small.setTo(0);
+    roomy.setTo(0);
+  }
+};
+
 class Hog final : public Detector {
  public:
   explicit Hog(cv::Size input) : input_(input) {
@@ -127,6 +136,8 @@ class Hog final : public Detector {
     picture.locateROI(whole, corner);
     if (2 * picture.rows < whole.height)
       return;
+    // Nothing of a picture stays here, even if OpenCV throws.
+    const Wiped wiped{small_, roomy_};
     const double scale = std::min(1.0, static_cast<double>(kTallRows) / whole.height);
     const int room = cvRound(kTallRoom * whole.height * scale);
     cv::resize(picture, small_, {}, scale, scale, cv::INTER_AREA);
@@ -141,9 +152,6 @@ class Hog final : public Detector {
       person.box = {box.x * across, box.y * down, box.width * across, box.height * down};
       people.push_back(std::move(person));
     }
-    // Nothing of a picture stays here.
-    small_.setTo(0);
-    roomy_.setTo(0);
   }
 
   cv::Mat small_, roomy_;
