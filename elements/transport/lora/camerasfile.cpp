@@ -10,26 +10,19 @@
 #include <charconv>
 #include <set>
 
+#include "base/name.h"
 #include "base/openfile.h"
 
 namespace npc::lora {
 namespace {
 
-constexpr std::size_t kMostName = 64, kMostFile = 1 << 20;
+constexpr std::size_t kMostFile = 1 << 20;
 
 std::string_view trimmed(std::string_view text) {
   const std::size_t begin = text.find_first_not_of(" \t\r");
   if (begin == std::string_view::npos)
     return {};
   return text.substr(begin, text.find_last_not_of(" \t\r") - begin + 1);
-}
-
-bool is_name(std::string_view text) {
-  return !text.empty() && text.size() <= kMostName &&
-         std::all_of(text.begin(), text.end(), [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                  c == '_' || c == '-';
-         });
 }
 
 /// A text from the file that can be shown: no key, and nothing that is written by accident where a
