@@ -142,7 +142,7 @@ TEST(Contributing, TheOtherPlacesOfThePageAreThere) {
            {"npcdetect/detectors/detector.h",
             "std::unique_ptr<Detector> make_motion(const DetectorSettings &settings);"},
            {"npcdetect/settings.h", "GST_NPC_DETECT_DETECTOR_MOTION,"},
-           {"npcdetect/properties.cpp", "{GST_NPC_DETECT_DETECTOR_MOTION, "},
+           {"npcdetect/settings.cpp", "{GST_NPC_DETECT_DETECTOR_MOTION, "},
            {"npcdetect/settings.cpp",
             "if (settings.detector == GST_NPC_DETECT_DETECTOR_MOTION)\n    return "
             "make_motion(wanted);"},

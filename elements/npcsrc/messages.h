@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What npcsrc tells applications, as structures; their fields are documented in gstnpcsrc.cpp.
+// What npcsrc posts to applications, as structures; their fields are documented in gstnpcsrc.cpp.
 #pragma once
 
 #include <gst/gst.h>
