@@ -1,19 +1,24 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // npcsink and its store: what outlives READY, NULL and the process.
-#include <sqlite3.h>
 #include <sys/wait.h>
 
 #include <algorithm>
 #include <chrono>
+#include <string>
+#include <utility>
 #include <vector>
 
+#include "support/database.h"
 #include "support/sink.h"
 
 namespace {
 
 using npc::test::eventually;
 using npc::test::Message;
+using npc::test::query;
 using npc::test::Structure;
+
+using Rows = std::vector<std::string>;
 
 class NpcSinkStore : public npc::test::Sink {
  protected:
@@ -31,21 +36,6 @@ class NpcSinkStore : public npc::test::Sink {
     EXPECT_EQ(gst_element_set_state(sink_, GST_STATE_READY), GST_STATE_CHANGE_FAILURE);
     const Message message = pop(GST_MESSAGE_ERROR);
     return message ? text_of(message.get(), gst_message_parse_error) : std::string();
-  }
-
-  static std::string query(const std::string &path, const std::string &sql) {
-    std::string rows;
-    sqlite3 *connection = nullptr;
-    sqlite3_open_v2(path.c_str(), &connection, SQLITE_OPEN_READONLY, nullptr);
-    const auto add = [](void *list, int columns, char **values, char **) {
-      for (int i = 0; i < columns; i++)
-        *static_cast<std::string *>(list) += std::string(values[i]) + "\n";
-      return 0;
-    };
-    EXPECT_EQ(sqlite3_exec(connection, sql.c_str(), add, &rows, nullptr), SQLITE_OK)
-        << sqlite3_errmsg(connection);
-    sqlite3_close(connection);
-    return rows;
   }
 
   Structure store_stats() {
@@ -106,9 +96,13 @@ TEST_F(NpcSinkStore, StoresTheRecordItself) {
   play();
   push_records(0, 3);
   gst_element_set_state(sink_, GST_STATE_READY);
-  EXPECT_EQ(query(path("counts.db"), "SELECT record FROM records ORDER BY id"), lines(0, 3));
+  std::string records;
+  for (const std::string &record :
+       query(path("counts.db"), "SELECT record FROM records ORDER BY id"))
+    records += record + "\n";
+  EXPECT_EQ(records, lines(0, 3));
   EXPECT_EQ(query(path("counts.db"), "SELECT site, camera, boot, seq, time FROM records LIMIT 1"),
-            "home\ndoor\n5f0c\n0\n1767225600000\n");
+            Rows{"home|door|5f0c|0|1767225600000"});
   EXPECT_EQ(stored("records"), 3u);
   EXPECT_EQ(stored("unstored"), 0u);
   EXPECT_FALSE(pop(GST_MESSAGE_INFO)) << "records go somewhere";
@@ -139,8 +133,8 @@ TEST_F(NpcSinkStore, MovesInReady) {
                nullptr);
   gst_element_set_state(sink_, GST_STATE_PLAYING);
   gst_element_set_state(sink_, GST_STATE_NULL);
-  EXPECT_EQ(query(path("one.db"), "SELECT count(*) FROM records"), "5\n");
-  EXPECT_EQ(query(path("two.db"), "SELECT count(*) FROM records"), "0\n");
+  EXPECT_EQ(query(path("one.db"), "SELECT count(*) FROM records"), Rows{"5"});
+  EXPECT_EQ(query(path("two.db"), "SELECT count(*) FROM records"), Rows{"0"});
 }
 
 TEST_F(NpcSinkStore, RefusesAStoreInUse) {
@@ -164,10 +158,7 @@ TEST_F(NpcSinkStore, RefusesAStoreInUse) {
 }
 
 TEST_F(NpcSinkStore, RefusesAnotherProgramsDatabase) {
-  sqlite3 *connection = nullptr;
-  sqlite3_open(path("music.db").c_str(), &connection);
-  sqlite3_exec(connection, "CREATE TABLE songs (name)", nullptr, nullptr, nullptr);
-  sqlite3_close(connection);
+  npc::test::change(path("music.db"), "CREATE TABLE songs (name)");
   set_store(path("music.db"));
   EXPECT_EQ(refused_store(), "The store \"" + path("music.db") +
                                  "\" is refused: it is a database of another program. Choose "
@@ -223,9 +214,9 @@ TEST_F(NpcSinkStore, LosesNothingToAPipelineThatIsStopped) {
   play();
   push_records(0, 2000);
   restart();
-  EXPECT_EQ(query(path("counts.db"), "SELECT count(*) FROM records"), "2000\n");
+  EXPECT_EQ(query(path("counts.db"), "SELECT count(*) FROM records"), Rows{"2000"});
   EXPECT_EQ(query(path("counts.db"), "SELECT updater, last FROM cursors"),
-            "file:" + path("never/a") + "\n0\n");
+            Rows{"file:" + path("never/a") + "|0"});
 }
 
 // What the streaming thread spends, while nothing of it reaches a disk or a broker.
@@ -234,14 +225,13 @@ TEST_F(NpcSinkStore, TakesRecordsWhileTheStoreIsLocked) {
   play();
   push_records(0, 10);
   ASSERT_TRUE(eventually([this] { return stored("records") == 10; }));
-  sqlite3 *other = nullptr;
-  sqlite3_open(path("counts.db").c_str(), &other);
-  ASSERT_EQ(sqlite3_exec(other, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr), SQLITE_OK);
+  sqlite3 *other = npc::test::open_database(path("counts.db"));
+  npc::test::execute(other, "BEGIN IMMEDIATE");
   push_records(10, 1010);
   // Had render() waited for the lock, they would be stored, or given up.
   EXPECT_EQ(stored("unstored"), 1000u);
   EXPECT_EQ(total("received"), 1010u);
-  sqlite3_exec(other, "ROLLBACK", nullptr, nullptr, nullptr);
+  npc::test::execute(other, "ROLLBACK");
   sqlite3_close(other);
   EXPECT_TRUE(eventually([this] { return stored("records") == 1010; }));
 }

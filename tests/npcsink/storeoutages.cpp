@@ -23,23 +23,18 @@ using std::chrono::seconds;
 // Another program that writes to a store, and so keeps all others from it.
 class Writer {
  public:
-  explicit Writer(const std::string &path) {
-    EXPECT_EQ(sqlite3_open(path.c_str(), &connection_), SQLITE_OK);
+  explicit Writer(const std::string &path) : connection_(npc::test::open_database(path)) {
     begin();
   }
   ~Writer() { sqlite3_close(connection_); }
   Writer(const Writer &) = delete;
   Writer &operator=(const Writer &) = delete;
 
-  void begin() { execute("BEGIN IMMEDIATE"); }
-  void end() { execute("ROLLBACK"); }
+  void begin() { npc::test::execute(connection_, "BEGIN IMMEDIATE"); }
+  void end() { npc::test::execute(connection_, "ROLLBACK"); }
 
  private:
-  void execute(const char *sql) {
-    EXPECT_EQ(sqlite3_exec(connection_, sql, nullptr, nullptr, nullptr), SQLITE_OK);
-  }
-
-  sqlite3 *connection_ = nullptr;
+  sqlite3 *const connection_;
 };
 
 class StoreOutages : public npc::test::Shelf {};

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <sqlite3.h>
 #include <stdlib.h>
 
 #include <atomic>
@@ -17,6 +16,7 @@
 
 #include "npcsink/store/cursor.h"
 #include "npcsink/store/store.h"
+#include "support/database.h"
 #include "support/numbered.h"
 #include "support/waiting.h"
 
@@ -36,33 +36,6 @@ inline Numbers numbers(std::int64_t from, std::int64_t to) {
   for (std::int64_t number = from; number < to; number++)
     all.push_back(number);
   return all;
-}
-
-/// The rows of a query by another program that reads `path`, their columns separated by `|`.
-inline std::vector<std::string> query(const std::string &path, const std::string &sql) {
-  std::vector<std::string> rows;
-  sqlite3 *connection = nullptr;
-  EXPECT_EQ(sqlite3_open_v2(path.c_str(), &connection, SQLITE_OPEN_READONLY, nullptr), SQLITE_OK);
-  const auto add = [](void *list, int columns, char **values, char **) {
-    std::string row;
-    for (int i = 0; i < columns; i++)
-      row += (i > 0 ? "|" : "") + std::string(values[i] != nullptr ? values[i] : "");
-    static_cast<std::vector<std::string> *>(list)->push_back(row);
-    return 0;
-  };
-  EXPECT_EQ(sqlite3_exec(connection, sql.c_str(), add, &rows, nullptr), SQLITE_OK)
-      << sqlite3_errmsg(connection);
-  sqlite3_close(connection);
-  return rows;
-}
-
-/// What some program writes into `path`.
-inline void change(const std::string &path, const std::string &sql) {
-  sqlite3 *connection = nullptr;
-  EXPECT_EQ(sqlite3_open(path.c_str(), &connection), SQLITE_OK);
-  EXPECT_EQ(sqlite3_exec(connection, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK)
-      << sqlite3_errmsg(connection);
-  sqlite3_close(connection);
 }
 
 class Shelf : public testing::Test {
