@@ -49,6 +49,7 @@ constexpr std::string_view kShownParameters[] = {"active",
                                                  "expiry",
                                                  "format",
                                                  "fsync",
+                                                 "group",
                                                  "insecure",
                                                  "key-file",
                                                  "off",
@@ -321,7 +322,7 @@ Uri parse_uri(std::string_view text) {
   }
 }
 
-void Uri::allow_parameters(std::initializer_list<std::string_view> names) const {
+void Uri::allow_parameters(std::span<const std::string_view> names) const {
   std::string known;
   for (std::string_view name : names)
     known.append(known.empty() ? "" : ", ").append(name);

@@ -6,6 +6,7 @@
 #include <initializer_list>
 #include <map>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -39,7 +40,10 @@ struct Uri {
   std::map<std::string, std::string> parameters;
 
   /// Refuses parameters that are not among `names`, by name. Throws UriError.
-  void allow_parameters(std::initializer_list<std::string_view> names) const;
+  void allow_parameters(std::span<const std::string_view> names) const;
+  void allow_parameters(std::initializer_list<std::string_view> names) const {
+    allow_parameters(std::span(names.begin(), names.size()));
+  }
   /// The value of a parameter, or `otherwise` if it is not given.
   std::string parameter(const std::string &name, std::string_view otherwise) const;
   /// The file that a parameter names, or nothing if it is not given. Throws UriError if the path

@@ -6,6 +6,7 @@
 #include <deque>
 #include <exception>
 
+#include "base/machinehash.h"
 #include "base/secretfile.h"
 #include "base/shorthash.h"
 #include "npcsink/updaters/mqtt/mqttcameras.h"

@@ -8,7 +8,7 @@
 
 #include "base/uri.h"
 #include "npcsink/updaters/mqtt/discovery.h"
-#include "transport/mqtt/tls.h"
+#include "transport/mqtt/brokersettings.h"
 
 namespace npc::sink {
 
@@ -23,28 +23,17 @@ struct MqttTopics {
 /// The first levels of all topics, unless the URI has others.
 inline constexpr const char *kTopicPrefix = "npc";
 
-struct MqttSettings {
-  std::string scheme;  ///< mqtt or mqtts, or over WebSocket ws or wss
-  std::string host;
-  std::uint16_t port = 0;
+struct MqttSettings : mqtt::BrokerSettings {
   std::string web_path;  ///< of the WebSocket, begins with a /; empty for plain MQTT
   int qos = 1;
-  std::string user;
-  std::string password_file;
-  std::string client_id;  ///< empty for our own
   std::string topic_prefix = kTopicPrefix;
   MqttTopics topics;
   std::optional<std::uint32_t> expiry;  ///< s; 0: never; none: as long as the sink keeps records
   std::string discovery_prefix;         ///< empty for no discovery
   DiscoveryForm discovery_form = DiscoveryForm::kDevice;
-  std::optional<mqtt::TlsSettings> tls;
 };
 
 /// Throws UriError.
 MqttSettings mqtt_settings(const Uri &uri);
-
-/// This machine in eight hexadecimal digits, the same after a restart. The ids that it is made of
-/// cannot be guessed from it.
-std::string machine_hash();
 
 }  // namespace npc::sink
