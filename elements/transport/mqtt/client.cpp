@@ -27,6 +27,9 @@ constexpr std::size_t kMostBytes = 64 * 1024;
 // Of messages from elsewhere: a device is not to run out of memory because of what strangers
 // publish. Our own discovery, the largest that we read, is a fraction of it.
 constexpr std::size_t kMostArrived = 1024 * 1024;
+// From then on the broker keeps what comes next. What is on its way by then still fits.
+constexpr std::size_t kEnoughArrived = kMostArrived / 2;
+constexpr std::uint16_t kMostUnconfirmed = 100;
 constexpr int kMostPacket = 256 * 1024;
 // No topic of ours or anybody's.
 constexpr const char *kNowhere = "npc/nowhere";
@@ -50,6 +53,8 @@ paho::connect_options options_of(const Login &login, const std::string &proxy,
     paho::properties properties;
     properties.add({paho::property::SESSION_EXPIRY_INTERVAL, kSessionExpiry});
     properties.add({paho::property::MAXIMUM_PACKET_SIZE, kMostPacket});
+    if (login.receives)
+      properties.add({paho::property::RECEIVE_MAXIMUM, kMostUnconfirmed});
     options.set_properties(std::move(properties));
   } else {
     options.set_clean_session(clean);
@@ -63,8 +68,9 @@ paho::connect_options options_of(const Login &login, const std::string &proxy,
     options.set_user_name(login.user);
   if (!login.password.empty())
     options.set_password(login.password);
-  options.set_will(
-      paho::will_options(login.will_topic, std::string("offline"), std::min(login.qos, 1), true));
+  if (!login.will_topic.empty())
+    options.set_will(
+        paho::will_options(login.will_topic, std::string("offline"), std::min(login.qos, 1), true));
   return options;
 }
 
@@ -72,6 +78,7 @@ paho::connect_options options_of(const Login &login, const std::string &proxy,
 
 Client::Client(const Login &login, Connection connection)
     : version_(login.version),
+      receives_(login.receives),
       tunnel_(std::move(connection),
               [this] {
                 {
@@ -181,6 +188,7 @@ void Client::on_failure(const paho::token &token) {
                token.get_return_code() < 0 ? 0 : static_cast<int>(token.get_reason_code()));
         break;
       default:
+        subscription_refused_ |= token.get_type() == paho::token::SUBSCRIBE;
         awaited_--;
         break;
     }
@@ -199,11 +207,16 @@ void Client::refuse(std::uintptr_t number, int code) {
 // MQTT 3.1.1 has no way to say to the broker how much is too much.
 void Client::take(const paho::message &message) try {
   const std::size_t size = message.get_topic().size() + message.get_payload_ref().size();
-  Lock lock(mutex_);
-  if (arrived_size_ + size > kMostArrived || size > kMostPacket)
-    return;
-  arrived_size_ += size + sizeof(Arrived);
-  arrived_.push_back({message.get_topic(), message.get_payload_str(), message.is_retained()});
+  {
+    Lock lock(mutex_);
+    if (arrived_size_ + size > kMostArrived || size > kMostPacket)
+      return;
+    arrived_size_ += size + sizeof(Arrived);
+    arrived_.push_back({message.get_topic(), message.get_payload_str(), message.is_retained()});
+    if (receives_ && arrived_size_ > kEnoughArrived)
+      tunnel_.hold(true);
+  }
+  changed_.notify_all();
 } catch (const std::exception &) {
   lose();
 }
@@ -211,7 +224,19 @@ void Client::take(const paho::message &message) try {
 std::vector<Arrived> Client::take_arrived() {
   Lock lock(mutex_);
   arrived_size_ = 0;
+  tunnel_.hold(false);
   return std::exchange(arrived_, {});
+}
+
+Waited Client::wait_arrived(Clock::time_point until, const std::stop_token &stop) {
+  Lock lock(mutex_);
+  return wait_until(changed_, lock, stop, until,
+                    [this]() NPC_REQUIRES(mutex_) { return lost_ || !arrived_.empty(); });
+}
+
+bool Client::subscription_refused() const {
+  Lock lock(mutex_);
+  return subscription_refused_;
 }
 
 void Client::lose() {
@@ -372,7 +397,7 @@ Answer Client::await_answers(Clock::time_point until, const std::stop_token &sto
   return lost_ ? Answer::kClosed : Answer::kNone;
 }
 
-Answer Client::subscribe(std::span<const std::string> filters, milliseconds most,
+Answer Client::subscribe(std::span<const std::string> filters, int qos, milliseconds most,
                          const std::stop_token &stop) {
   const auto end = Clock::now() + most;
   const auto expect = [this](std::size_t answers) {
@@ -380,11 +405,15 @@ Answer Client::subscribe(std::span<const std::string> filters, milliseconds most
     awaited_ = static_cast<int>(answers);
   };
   expect(filters.size());
+  {
+    Lock lock(mutex_);
+    subscription_refused_ = false;
+  }
   const auto subscribe_to_all = [&] {
     // One by one: Paho's call for many crashes with options.
     const paho::subscribe_options options(version_ == Version::k5);
     for (const std::string &filter : filters)
-      paho_.subscribe(filter, 0, nullptr, *this, options);
+      paho_.subscribe(filter, qos, nullptr, *this, options);
   };
   Answer answer = ask_paho(subscribe_to_all, most, stop);
   if (answer == Answer::kAccepted)

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/mutex.h"
+#include "base/wait.h"
 #include "transport/mqtt/login.h"
 #include "transport/mqtt/tunnel.h"
 
@@ -61,9 +62,13 @@ class Client : private ::mqtt::iaction_listener {
   Batch publish(std::span<const Message> messages, std::chrono::milliseconds stall,
                 std::chrono::milliseconds total, const std::stop_token &stop);
   /// Waits until the broker has answered, and sent what is retained.
-  Answer subscribe(std::span<const std::string> filters, std::chrono::milliseconds most,
+  Answer subscribe(std::span<const std::string> filters, int qos, std::chrono::milliseconds most,
                    const std::stop_token &stop);
+  /// Whether the broker has refused one of the last subscriptions.
+  bool subscription_refused() const;
   std::vector<Arrived> take_arrived();
+  /// Waits until something has arrived, or the connection is lost.
+  Waited wait_arrived(std::chrono::steady_clock::time_point until, const std::stop_token &stop);
 
   void lose();
   bool lost() const;
@@ -99,6 +104,7 @@ class Client : private ::mqtt::iaction_listener {
   Answer await_answers(Clock::time_point until, const std::stop_token &stop);
 
   const Version version_;
+  const bool receives_;
   mutable Mutex mutex_;
   std::condition_variable_any changed_;
 
@@ -113,6 +119,7 @@ class Client : private ::mqtt::iaction_listener {
   int awaited_ NPC_GUARDED_BY(mutex_) = 0;  // answers to subscriptions
   std::vector<Arrived> arrived_ NPC_GUARDED_BY(mutex_);
   std::size_t arrived_size_ NPC_GUARDED_BY(mutex_) = 0;
+  bool subscription_refused_ NPC_GUARDED_BY(mutex_) = false;
 
   std::size_t window_ NPC_GUARDED_BY(mutex_) = 1;
   std::size_t most_packet_ NPC_GUARDED_BY(mutex_) = static_cast<std::size_t>(-1);

@@ -152,7 +152,8 @@ bool Link::follow_keep_alive() {
 Status Link::accept(Next *next) {
   const paho::properties &connack = client_->connack();
   const std::string broker = "The broker at " + login_.broker;
-  if (number_in<std::uint8_t>(connack, paho::property::RETAIN_AVAILABLE, 1) == 0)
+  if (!login_.will_topic.empty() &&
+      number_in<std::uint8_t>(connack, paho::property::RETAIN_AVAILABLE, 1) == 0)
     return Status::failed(
         broker + " retains no messages, as status and state must be: set that right there.");
   const std::size_t qos = number_in<std::uint8_t>(connack, paho::property::MAXIMUM_QOS, 2);
@@ -186,8 +187,8 @@ Published Link::publish(std::span<const Message> messages, milliseconds stall, m
   return {batch.confirmed, status_of(batch.answer, " does not confirm: it may hang.")};
 }
 
-Status Link::subscribe(std::span<const std::string> filters, const std::stop_token &stop) {
-  return status_of(client_->subscribe(filters, kTimeout, stop),
+Status Link::subscribe(std::span<const std::string> filters, const std::stop_token &stop, int qos) {
+  return status_of(client_->subscribe(filters, qos, kTimeout, stop),
                    " does not answer to a subscription.");
 }
 
@@ -216,6 +217,14 @@ void Link::poll_state() {
 
 std::vector<Arrived> Link::take_arrived() {
   return client_->take_arrived();
+}
+
+Waited Link::wait_arrived(Tunnel::Clock::time_point until, const std::stop_token &stop) {
+  return client_->wait_arrived(until, stop);
+}
+
+bool Link::subscription_refused() const {
+  return client_->subscription_refused();
 }
 
 bool Link::lost() const {

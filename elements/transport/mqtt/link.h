@@ -13,6 +13,7 @@
 
 #include "base/backgroundcall.h"
 #include "base/status.h"
+#include "base/wait.h"
 #include "transport/mqtt/login.h"
 #include "transport/mqtt/message.h"
 #include "transport/mqtt/reasons.h"
@@ -55,13 +56,17 @@ class Link {
   bool too_large() const { return refusal_ && is_too_large(*refusal_); }
 
   /// Subscribes, and waits until what is retained there has arrived.
-  Status subscribe(std::span<const std::string> filters, const std::stop_token &stop);
+  Status subscribe(std::span<const std::string> filters, const std::stop_token &stop, int qos = 0);
+  /// Whether the broker has refused that, which is no failure.
+  bool subscription_refused() const;
 
   /// Finds out whether the broker still lives. To be called every few seconds.
   void poll_state();
   /// What came on the subscriptions since the last call. What nobody takes is given up when it is
   /// more than a device can keep.
   std::vector<Arrived> take_arrived();
+  /// Waits until something has come, or the connection has ended.
+  Waited wait_arrived(std::chrono::steady_clock::time_point until, const std::stop_token &stop);
 
   /// Whether the connection has ended.
   bool lost() const;

@@ -23,9 +23,13 @@ struct Login {
   std::string client_id;
   std::string user;  ///< empty for none
   std::string password;
-  std::string will_topic;  ///< the broker publishes `offline` there, retained, when we vanish
-  int qos = 1;             ///< the highest of all messages
+  /// The broker publishes `offline` there, retained, when we vanish; empty for no will.
+  std::string will_topic;
+  int qos = 1;  ///< the highest of all messages
   std::chrono::seconds keep_alive{30};
+  /// It is there to receive. What there is no room for stays at the broker, and with it all that
+  /// comes later, answers too; else it is given up.
+  bool receives = false;
 };
 
 }  // namespace npc::mqtt

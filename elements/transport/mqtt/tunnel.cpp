@@ -182,8 +182,9 @@ class Relay {
     const bool pushed = push_to_broker();
     return push_to_client() || pulled || pushed;
   }
-  /// Waits until there is something to do, or the bell rings; without one, only for a moment.
-  void wait(int bell) const;
+  /// Waits until there is something to do, or the bell rings; without one, only for a moment. What
+  /// comes from the broker is nothing to do while it is held back, until `released` rings.
+  void wait(int bell, int released) const;
   void end() {
     if (!client_sends_)
       broker_.shut_down();
@@ -300,14 +301,20 @@ bool Relay::push_to_client() {
   return true;
 }
 
-void Relay::wait(int bell) const {
+void Relay::wait(int bell, int released) const {
   const bool pulls = client_sends_ && has_room_up();
   pollfd files[] = {
       {broker_.socket(),
-       broker_.events(broker_sends_ && down_.has_room(), broker_reads_ && !up_.is_empty()), 0},
+       broker_.events(broker_sends_ && down_.has_room() && released < 0,
+                      broker_reads_ && !up_.is_empty()),
+       0},
       {client_, static_cast<short>((pulls ? POLLIN : 0) | (down_.is_empty() ? 0 : POLLOUT)), 0},
-      {bell, POLLIN, 0}};
-  poll(files, 3, bell < 0 ? 20 : -1);
+      {bell, POLLIN, 0},
+      {released, POLLIN, 0}};
+  // An end of the connection is reported even if nobody asks for it: it would keep us busy.
+  if (released >= 0 && files[0].events == 0)
+    files[0].fd = -1;
+  poll(files, 4, bell < 0 ? 20 : -1);
   acknowledge(client_);
 }
 
@@ -321,6 +328,11 @@ Tunnel::Tunnel(Connection connection, std::function<void()> on_end)
 Tunnel::~Tunnel() {
   closed_ = true;
   closing_.ring();
+}
+
+void Tunnel::hold(bool on) {
+  if (held_.exchange(on) && !on)
+    released_.ring();
 }
 
 void Tunnel::run() {
@@ -355,10 +367,13 @@ void Tunnel::carry(int client, std::string_view rest) {
   while (relay.goes_on() && Clock::now() < until) {
     if (closed_ && until == Clock::time_point::max())
       until = Clock::now() + kGoodbye;
-    if (relay.pull_from_broker())
+    // Before it may be rung again.
+    released_.clear();
+    const bool held = held_ && !closed_;
+    if (!held && relay.pull_from_broker())
       last_received_ = Clock::now();
     else if (!relay.move())
-      relay.wait(closed_ ? -1 : closing_.get());
+      relay.wait(closed_ ? -1 : closing_.get(), held ? released_.get() : -1);
   }
   relay.end();
 }

@@ -39,6 +39,8 @@ class Tunnel {
   /// Whether the client has come.
   bool entered() const { return entered_; }
   bool ended() const { return ended_; }
+  /// While `on`, nothing more is taken from the broker, which keeps it then.
+  void hold(bool on);
   /// Why TLS ended the connection, as a sentence; empty if it did not. To be asked when the client
   /// has lost its connection: it does so after this is known.
   std::string failure() const { return ended_ ? connection_.failure() : std::string(); }
@@ -54,6 +56,8 @@ class Tunnel {
   const std::function<void()> on_end_;
   LoopbackProxy proxy_;
   Bell closing_;
+  Bell released_;
+  std::atomic<bool> held_ = false;
   std::atomic<bool> closed_ = false;
   std::atomic<bool> entered_ = false;
   std::atomic<bool> ended_ = false;  // from then on connection_ is nobody's
