@@ -222,6 +222,8 @@ void Engine::note(Reception &came) {
       post(structure_of_sender(SenderState::kRefused, {}, reason));
     }
   }
+  for (const LinkNews &news : came.news)
+    post(structure_of_link(news.connected, news.reason));
   if (came.ended && !end_)
     end_ = Clock::now();
   std::ranges::move(came.records, std::back_inserter(queue_));
@@ -311,6 +313,8 @@ void Engine::tidy() {
 }
 
 void Engine::tidy_gaps(std::chrono::nanoseconds patience) {
+  if (receiver_->is_one_of_many())
+    return;
   const GapWatch::News news = gap_watch_.update(coverage_.gaps(kMostGaps), patience, Clock::now());
   for (const Gap &gap : news.found)
     post(structure_of_gap(gap, false));

@@ -23,6 +23,12 @@
  * - `file:/path[?speed=1]` plays a file of records, as `npcsink updaters=file:/path` writes it, at
  *   the pace of their times, or `speed` times as fast; with `speed=0` as fast as it goes. No pause
  *   is longer than an hour. The end of the file is the end of the stream.
+ * - `mqtt://[user@]host[:1883]/[filter]` subscribes at an MQTT broker to what
+ *   `npcsink updaters=mqtt://host` publishes, npc/+/+/counts, or to another filter of topics; with
+ *   `mqtts:` over TLS. `group=name` shares the records with all receivers of that group.
+ *   `password-file`, `client-id`, `ca-file`, `cert-file`, `key-file` and `insecure` are as for
+ *   npcsink. A record counts on the topic of its own camera only. The broker keeps what comes while
+ *   nobody takes it.
  *
  * docs/receivers.md has more.
  *
@@ -44,6 +50,12 @@
  *   turned away
  * - `reason`: #gchararray, a sentence, or empty
  *
+ * The connection of `mqtt:` is an element message named `npc-receiver`, each time that it is made
+ * or lost:
+ *
+ * - `state`: #gchararray, `connected` or `disconnected`; it is tried again for ever
+ * - `reason`: #gchararray, why it is not connected, as a sentence, or empty
+ *
  * Records of one `boot` are numbered. What is missing between two that are stored is an element
  * message named `npc-gap`, when it is missing for 5 s:
  *
@@ -52,6 +64,8 @@
  * - `records`: #guint64, how many they are
  * - `final`: #gboolean, whether they were given up, after #GstNpcSrc:gap-timeout or at the end of
  *   the stream; each is said once. If they come later they are passed on all the same
+ *
+ * In a `group` no member sees all records, so that none says what is missing.
  *
  * ## Limits
  *
@@ -154,8 +168,8 @@ static void gst_npc_src_class_init(GstNpcSrcClass *klass) {
   element_class->send_event = GST_DEBUG_FUNCPTR(gst_npc_src_send_event);
   gst_element_class_add_static_pad_template(element_class, &src_template);
   gst_element_class_set_static_metadata(element_class, "Counts source", "Source/Network",
-                                        "Receives counts of cameras from programs on this device "
-                                        "and from recordings, and knows which "
+                                        "Receives counts of cameras from programs on this device, "
+                                        "from an MQTT broker and from recordings, and knows which "
                                         "are missing",
                                         "The No-picture Camera project");
 

@@ -26,6 +26,12 @@ GstStructure *structure_of_sender(SenderState state, const Sender &sender,
                            name_of(state), "reason", G_TYPE_STRING, reason.c_str(), nullptr);
 }
 
+GstStructure *structure_of_link(bool connected, const std::string &reason) {
+  return gst_structure_new("npc-receiver", "state", G_TYPE_STRING,
+                           connected ? "connected" : "disconnected", "reason", G_TYPE_STRING,
+                           reason.c_str(), nullptr);
+}
+
 GstStructure *structure_of_gap(const Gap &gap, bool final) {
   return gst_structure_new("npc-gap", "site", G_TYPE_STRING, gap.series.site.c_str(), "camera",
                            G_TYPE_STRING, gap.series.camera.c_str(), "boot", G_TYPE_STRING,

@@ -30,6 +30,9 @@ enum class SenderState { kActive, kSilent, kRefused };
 GstStructure *structure_of_sender(SenderState state, const Sender &sender,
                                   const std::string &reason);
 
+/// `npc-receiver`: what the element message of that name holds. Transfer full.
+GstStructure *structure_of_link(bool connected, const std::string &reason);
+
 /// `npc-gap`: what the element message of that name holds. Transfer full.
 GstStructure *structure_of_gap(const Gap &gap, bool final);
 

@@ -69,8 +69,9 @@ void gst_npc_src_install_properties(GObjectClass *klass) {
   g_object_class_install_property(
       klass, PROP_URI,
       g_param_spec_string("uri", "URI",
-                          "Where records come from: a URI of unix or file, as in "
-                          "unix:/run/npc/counts.sock or file:/var/log/npc/counts.jsonl?speed=0",
+                          "Where records come from: a URI of unix, mqtt, mqtts or file, as in "
+                          "unix:/run/npc/counts.sock, mqtt://broker.example/ or "
+                          "file:/var/log/npc/counts.jsonl?speed=0",
                           "", kFlags));
   g_object_class_install_property(
       klass, PROP_STATE_FILE,

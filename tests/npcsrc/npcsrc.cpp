@@ -339,7 +339,7 @@ TEST_F(NpcSrc, BadUrisAreRefusedWithASentence) {
             "uri=unix:/run/npc/counts.sock.");
   EXPECT_EQ(refusal("ftp://host/"),
             "The receiver \"ftp://host/\" is refused: there is no receiver ftp:, it must be one of "
-            "file:, unix:.");
+            "file:, mqtt:, mqtts:, unix:.");
   EXPECT_EQ(refusal("file:" + path("none")),
             "Cannot open \"" + path("none") +
                 "\": No such file or directory. Check the path, and who may read it.");

@@ -21,6 +21,12 @@ struct Arrival {
   std::uint64_t ticket = 0;               ///< for Receiver::stored()
 };
 
+/// The connection of a receiver that has one was made, or lost.
+struct LinkNews {
+  bool connected = false;
+  std::string reason;  ///< why it is not, as a sentence
+};
+
 /// What came in one call.
 struct Reception {
   std::vector<Arrival> records;
@@ -28,6 +34,7 @@ struct Reception {
   std::string reason;         ///< why the last of them was refused, as a sentence
   /// Senders that were turned away: why, as sentences.
   std::vector<std::string> senders;
+  std::vector<LinkNews> news;
   bool ended = false;  ///< nothing will come any more
 };
 
@@ -38,6 +45,10 @@ class Receiver {
 
   /// Where the records come from, in words.
   virtual std::string origin() const = 0;
+
+  /// Whether others take records of the same senders, so that numbers that do not come here are
+  /// not missing.
+  virtual bool is_one_of_many() const { return false; }
 
   /// Opens the way. It is closed.
   virtual Status open() = 0;
