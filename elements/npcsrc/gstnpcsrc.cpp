@@ -28,7 +28,7 @@
  *   `mqtts:` over TLS. `group=name` shares the records with all receivers of that group.
  *   `password-file`, `client-id`, `ca-file`, `cert-file`, `key-file` and `insecure` are as for
  *   npcsink. A record counts on the topic of its own camera only. The broker keeps what comes while
- *   nobody takes it.
+ *   nobody takes it, but with `session=0`.
  *
  * docs/receivers.md has more.
  *

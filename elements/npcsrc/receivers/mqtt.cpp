@@ -3,6 +3,7 @@
 #include "npcsrc/receivers/mqtt.h"
 
 #include <poll.h>
+#include <unistd.h>
 
 #include <string>
 #include <string_view>
@@ -110,7 +111,7 @@ std::string filter_of(const Uri &uri) {
 
 std::unique_ptr<Receiver> make_mqtt_receiver(const Uri &uri) {
   MqttSubscription subscription;
-  subscription.broker = mqtt::broker_settings(uri, {"group"});
+  subscription.broker = mqtt::broker_settings(uri, {"group", "session"});
   subscription.filter = filter_of(uri);
   const bool shared = uri.parameters.contains("group");
   if (shared) {
@@ -119,9 +120,17 @@ std::unique_ptr<Receiver> make_mqtt_receiver(const Uri &uri) {
       throw UriError(uri.text, "group may have 1 to 64 letters, digits, - and _");
     subscription.filter = "$share/" + group + "/" + subscription.filter;
   }
+  const std::string session = uri.parameter("session", "1");
+  if (session != "0" && session != "1")
+    throw UriError(uri.text, "session must be 0 or 1");
+  subscription.clean = session == "0";
   subscription.client_id = subscription.broker.client_id;
-  if (subscription.client_id.empty())
+  if (subscription.client_id.empty()) {
     subscription.client_id = "npc-src-" + machine_hash() + "-" + short_hash(subscription.filter);
+    // One without a session is a guest, beside the one that has it.
+    if (subscription.clean)
+      subscription.client_id += "-" + std::to_string(getpid());
+  }
   return std::make_unique<MqttReceiver>(std::move(subscription), shared);
 }
 

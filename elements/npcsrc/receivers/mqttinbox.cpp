@@ -108,6 +108,7 @@ Status MqttInbox::connect(const std::stop_token &stop) {
   login.version = version_;
   login.user = broker.user;
   login.client_id = subscription_.client_id;
+  login.clean = subscription_.clean;
   login.receives = true;
   if (!broker.password_file.empty()) {
     if (Status status = read_secret(broker.password_file, "password", &login.password);

@@ -26,6 +26,7 @@ struct MqttSubscription {
   mqtt::BrokerSettings broker;
   std::string filter;     ///< as the broker is given it
   std::string client_id;  ///< the broker keeps what comes while we are away under it
+  bool clean = false;     ///< no, it does not
 };
 
 /// Messages that wait to be read, and news of the connection. A full one takes nothing more from

@@ -46,12 +46,13 @@ paho::connect_options options_of(const Login &login, const std::string &proxy,
   paho::connect_options options;
   // With QoS 2 the broker remembers ids of messages and would take new ones for old. Our memory is
   // the store: nothing else of the session is needed to go on.
-  const bool clean = login.qos == 2;
+  const bool clean = login.clean || login.qos == 2;
   options.set_mqtt_version(static_cast<int>(login.version));
   if (login.version == Version::k5) {
     options.set_clean_start(clean);
     paho::properties properties;
-    properties.add({paho::property::SESSION_EXPIRY_INTERVAL, kSessionExpiry});
+    if (!login.clean)
+      properties.add({paho::property::SESSION_EXPIRY_INTERVAL, kSessionExpiry});
     properties.add({paho::property::MAXIMUM_PACKET_SIZE, kMostPacket});
     if (login.receives)
       properties.add({paho::property::RECEIVE_MAXIMUM, kMostUnconfirmed});

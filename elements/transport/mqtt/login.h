@@ -27,6 +27,8 @@ struct Login {
   std::string will_topic;
   int qos = 1;  ///< the highest of all messages
   std::chrono::seconds keep_alive{30};
+  /// The broker keeps nothing for us when we are gone.
+  bool clean = false;
   /// It is there to receive. What there is no room for stays at the broker, and with it all that
   /// comes later, answers too; else it is given up.
   bool receives = false;
