@@ -26,6 +26,8 @@ using std::chrono::milliseconds;
 constexpr std::size_t kRoomUp = 512 * 1024;
 constexpr std::size_t kRoomDown = 64 * 1024;
 constexpr std::size_t kMostAtOnce = 16 * 1024;
+// Who holds back what comes wants little of it on its way then.
+constexpr std::size_t kMostUnread = 64 * 1024;
 // For a broker that does not read what came before the end.
 constexpr milliseconds kGoodbye{500};
 
@@ -72,8 +74,8 @@ class Buffer {
 // The packets of one direction: of each, what it is and the id that it has.
 class Packets {
  public:
-  /// Calls `take` with the first byte and the id of each packet, as long as that returns true.
-  /// Returns whether it did, and the lengths were right.
+  /// Calls `take` with the first byte, the id and the size of each packet, as long as that returns
+  /// true. Returns whether it did, and the lengths were right.
   template <typename Take>
   bool read(std::span<const char> bytes, Take take) {
     for (const char each : bytes) {
@@ -95,7 +97,7 @@ class Packets {
       }
       if (state_ == State::kContent && left_ == 0) {
         state_ = State::kType;
-        if (!take(first_, id_))
+        if (!take(first_, id_, at_))
           return false;
       }
     }
@@ -130,8 +132,10 @@ class Packets {
 class Guard {
  public:
   void ask(std::span<const char> bytes) {
-    asked_.read(bytes, [this](unsigned first, unsigned id) {
+    asked_.read(bytes, [this](unsigned first, unsigned id, std::size_t) {
       const unsigned type = first >> 4, qos = first >> 1 & 3;
+      if (type == kPuback || type == kPubrec)
+        answer(id);
       if (type == kPublish && qos > 0)
         expected_[id] = qos == 1 ? kPuback : kPubrec;
       else if (type == kPubrel || type == kSubscribe || type == kUnsubscribe)
@@ -140,8 +144,10 @@ class Guard {
     });
   }
   bool allows(std::span<const char> bytes) {
-    return answered_.read(bytes, [this](unsigned first, unsigned id) {
-      const unsigned type = first >> 4;
+    return answered_.read(bytes, [this](unsigned first, unsigned id, std::size_t size) {
+      const unsigned type = first >> 4, qos = first >> 1 & 3;
+      if (type == kPublish && qos > 0 && unread_.emplace(id, size).second)
+        unread_bytes_ += size;
       if (type == kConnack || type == kPublish || type == kPingresp || type == kDisconnect)
         return true;
       const auto found = expected_.find(id);
@@ -151,8 +157,19 @@ class Guard {
       return true;
     });
   }
+  /// Of messages that the client was sent and has not answered. What is in a socket is not counted
+  /// by anybody else, and a broker need not care for how many we want at once.
+  std::size_t unread() const { return unread_bytes_; }
 
  private:
+  void answer(unsigned id) {
+    const auto found = unread_.find(id);
+    if (found == unread_.end())
+      return;
+    unread_bytes_ -= found->second;
+    unread_.erase(found);
+  }
+
   // The type of the answer is often that of the question, and one.
   static constexpr unsigned kConnack = 2, kPublish = 3, kPuback = 4, kPubrec = 5, kPubrel = 6,
                             kSubscribe = 8, kUnsubscribe = 10, kPingresp = 13, kDisconnect = 14;
@@ -160,6 +177,8 @@ class Guard {
   Packets asked_;
   Packets answered_;
   std::unordered_map<unsigned, unsigned> expected_;  // type of the answer, by id
+  std::unordered_map<unsigned, std::size_t> unread_;
+  std::size_t unread_bytes_ = 0;
 };
 
 // Between one client and one broker. What an end sends is handed over before the other learns that
@@ -194,6 +213,7 @@ class Relay {
   bool pull_from_client();
   void take_from_client(std::span<const char> bytes);
   bool take_from_broker(std::span<const char> bytes);
+  bool has_room_down() const { return down_.has_room() && guard_.unread() < kMostUnread; }
   bool has_room_up() const { return up_.space() > WebSocket::kOverhead; }
   bool push_to_broker();
   bool push_to_client();
@@ -272,7 +292,7 @@ bool Relay::push_to_broker() {
 }
 
 bool Relay::pull_from_broker() {
-  if (!broker_sends_ || !down_.has_room())
+  if (!broker_sends_ || !has_room_down())
     return false;
   std::array<char, kMostAtOnce> bytes;
   const ssize_t size = broker_.read(bytes.data(), std::min(bytes.size(), down_.space()));
@@ -305,14 +325,14 @@ void Relay::wait(int bell, int released) const {
   const bool pulls = client_sends_ && has_room_up();
   pollfd files[] = {
       {broker_.socket(),
-       broker_.events(broker_sends_ && down_.has_room() && released < 0,
+       broker_.events(broker_sends_ && has_room_down() && released < 0,
                       broker_reads_ && !up_.is_empty()),
        0},
       {client_, static_cast<short>((pulls ? POLLIN : 0) | (down_.is_empty() ? 0 : POLLOUT)), 0},
       {bell, POLLIN, 0},
       {released, POLLIN, 0}};
   // An end of the connection is reported even if nobody asks for it: it would keep us busy.
-  if (released >= 0 && files[0].events == 0)
+  if (files[0].events == 0)
     files[0].fd = -1;
   poll(files, 4, bell < 0 ? 20 : -1);
   acknowledge(client_);
