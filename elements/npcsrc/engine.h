@@ -12,13 +12,13 @@
 #include <vector>
 
 #include "base/mutex.h"
+#include "base/ratelimit.h"
 #include "base/wait.h"
 #include "base/warninglimit.h"
 #include "gstbase/confirmation.h"
 #include "npcsrc/core/coverage.h"
 #include "npcsrc/core/gapwatch.h"
 #include "npcsrc/core/inflight.h"
-#include "npcsrc/core/ratelimit.h"
 #include "npcsrc/core/senders.h"
 #include "npcsrc/messages.h"
 #include "npcsrc/receivers/receiver.h"

@@ -7,9 +7,9 @@
 #include <map>
 #include <set>
 
+#include "base/ratelimit.h"
 #include "npcsrc/core/gapwatch.h"
 #include "npcsrc/core/inflight.h"
-#include "npcsrc/core/ratelimit.h"
 #include "npcsrc/core/senders.h"
 
 namespace npc::source {

@@ -9,7 +9,7 @@
 #include <string_view>
 
 #include "base/descriptor.h"
-#include "npcsrc/core/ratelimit.h"
+#include "base/ratelimit.h"
 #include "npcsrc/receivers/lines.h"
 #include "npcsrc/receivers/receiver.h"
 

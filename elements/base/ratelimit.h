@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <chrono>
 
-namespace npc::source {
+namespace npc {
 
 /// A token bucket: allows `rate` things a second, and as many at once after a second of rest.
 class RateLimit {
@@ -35,4 +35,4 @@ class RateLimit {
   Time time_;
 };
 
-}  // namespace npc::source
+}  // namespace npc
