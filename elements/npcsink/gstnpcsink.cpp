@@ -101,7 +101,8 @@
  *   `disconnected`, also for each new reason; `backlog`: 1000 records wait, or one for a minute,
  *   and again each time it doubles; `caught-up`: a backlog is delivered; `refused`: the remote
  *   never takes a record, which was set aside in the store, once for each reason; `dropped`:
- *   records were given up undelivered, and again each time it doubles
+ *   records were given up undelivered, and again each time it doubles; `not-answered`: somebody
+ *   asks for records in a way that cannot be answered, once for each reason
  * - `reason`: #gchararray, why, a sentence; or empty
  * - `pending`: #guint64, records that wait
  * - `oldest`: #guint64, the age in ms of the oldest of them, by the system's clock

@@ -20,6 +20,8 @@ const char *name_of(UpdaterEvent::State state) {
       return "refused";
     case UpdaterEvent::State::kDropped:
       return "dropped";
+    case UpdaterEvent::State::kNotAnswered:
+      return "not-answered";
   }
   return "";
 }
@@ -52,8 +54,10 @@ GstStructure *structure_of(const UpdaterStats &stats) {
       G_TYPE_UINT64, guint64{stats.delivered}, "pending", G_TYPE_UINT64, guint64{stats.pending},
       "oldest", G_TYPE_UINT64, oldest_of(stats), "dropped", G_TYPE_UINT64, guint64{stats.dropped},
       "refused", G_TYPE_UINT64, guint64{stats.refused}, "failed", G_TYPE_UINT64,
-      guint64{stats.failed}, "connected", G_TYPE_BOOLEAN, static_cast<gboolean>(stats.connected),
-      "last-error", G_TYPE_STRING, stats.last_error.c_str(), nullptr);
+      guint64{stats.failed}, "resent", G_TYPE_UINT64, guint64{stats.resent}, "requests-refused",
+      G_TYPE_UINT64, guint64{stats.requests_refused}, "connected", G_TYPE_BOOLEAN,
+      static_cast<gboolean>(stats.connected), "last-error", G_TYPE_STRING, stats.last_error.c_str(),
+      nullptr);
 }
 
 GstStructure *structure_of(const StoreStats &stats) {

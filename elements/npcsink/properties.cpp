@@ -155,6 +155,8 @@ void gst_npc_sink_install_properties(GObjectClass *klass) {
           "dropped, "
           "refused, guint64, records; oldest, guint64, age in ms of the oldest pending one; "
           "failed, "
-          "guint64, attempts; connected; last-error)",
+          "guint64, attempts; resent, guint64, records that were asked for and delivered once "
+          "more; "
+          "requests-refused, guint64; connected; last-error)",
           GST_TYPE_STRUCTURE, static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS)));
 }

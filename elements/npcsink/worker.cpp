@@ -21,7 +21,8 @@ Worker::Worker(std::string name, std::unique_ptr<Updater> updater, std::shared_p
       options_(options),
       listener_(std::move(listener)),
       retention_(std::chrono::duration_cast<std::chrono::seconds>(store->retention())),
-      cursor_(std::move(store), updater_->target(), updater_->live_only()),
+      cursor_(store, updater_->target(), updater_->live_only()),
+      resends_(std::move(store)),
       random_(std::random_device{}()) {}
 
 Worker::~Worker() {
@@ -66,6 +67,9 @@ UpdaterStats Worker::stats() const {
   stats.pending = cursor_.pending();
   stats.dropped = cursor_.dropped();
   stats.oldest = cursor_.oldest();
+  const Resends::Stats resends = resends_.stats();
+  stats.resent = resends.records;
+  stats.requests_refused = resends.refused;
   Lock lock(mutex_);
   stats.delivered = delivered_;
   stats.refused = refused_;
@@ -83,6 +87,7 @@ void Worker::run(std::stop_token stop) {
     } catch (const std::exception &error) {
       outcome.status = Status::failed("The updater failed: " + std::string(error.what()) + ".");
     }
+    tell_complaints();
     watch();
     if (outcome.status.is_failed())
       failed(outcome, stop);
@@ -101,7 +106,7 @@ DeliveryResult Worker::step(std::stop_token stop) {
   if (stop.stop_requested() || (batch.empty() && !context_))
     return outcome;
   if (!context_)
-    context_ = UpdaterContext{batch.front(), retention_, {}};
+    context_ = UpdaterContext{batch.front(), retention_, {}, &resends_};
   const std::uint64_t pending = cursor_.pending();
   context_->backlog = {pending - std::min<std::uint64_t>(pending, batch.size()), cursor_.dropped(),
                        ended()};
@@ -157,6 +162,11 @@ void Worker::acknowledge(std::size_t taken, const DeliveryResult &outcome) {
     refusal_said_ = refused.error;
     listener_({UpdaterEvent::State::kRefused, stats(), refused.error});
   }
+}
+
+void Worker::tell_complaints() {
+  while (const auto complaint = resends_.take_complaint())
+    listener_({UpdaterEvent::State::kNotAnswered, stats(), *complaint});
 }
 
 void Worker::connected() {

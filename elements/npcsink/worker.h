@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "base/mutex.h"
+#include "npcsink/resends.h"
 #include "npcsink/store/cursor.h"
 #include "npcsink/store/store.h"
 #include "npcsink/updaters/updater.h"
@@ -39,6 +40,8 @@ struct UpdaterStats {
   std::uint64_t dropped = 0;            ///< records that were given up because too many waited
   std::uint64_t refused = 0;            ///< records that the remote never takes
   std::uint64_t failed = 0;             ///< attempts that failed
+  std::uint64_t resent = 0;             ///< records that were asked for, and delivered once more
+  std::uint64_t requests_refused = 0;   ///< requests for records that nobody can do
   std::chrono::milliseconds oldest{0};  ///< since the oldest record that waits was made
   bool connected = false;
   std::string last_error;  ///< the last failure, as a sentence; stays after success
@@ -53,6 +56,7 @@ struct UpdaterEvent {
     kCaughtUp,      ///< after a backlog nothing waits any more
     kRefused,       ///< the remote never takes a record; once for each reason
     kDropped,       ///< records were given up; again at each doubling
+    kNotAnswered,   ///< a request for records is refused; once for each reason
   };
   State state;
   UpdaterStats stats;
@@ -90,6 +94,7 @@ class Worker {
   bool ended() const;
   DeliveryResult deliver(std::span<const Record> batch, std::stop_token stop);
   void acknowledge(std::size_t taken, const DeliveryResult &outcome);
+  void tell_complaints();
   void connected();
   void disconnected(const std::string &reason);
   void failed(const DeliveryResult &outcome, std::stop_token stop);
@@ -101,6 +106,7 @@ class Worker {
   const Listener listener_;
   const std::chrono::seconds retention_;
   Cursor cursor_;
+  Resends resends_;
 
   // Used by the worker's thread only.
   std::optional<UpdaterContext> context_;  // none before the first record

@@ -134,7 +134,7 @@ TEST_F(NpcSink, RefusesBadUris) {
   EXPECT_EQ(refusal("mqtt://host/?retain=1"),
             "The updater \"mqtt://host/?retain=***\" is refused: it has no parameter retain; there "
             "are client-id, discovery, discovery-form, discovery-prefix, expiry, password-file, "
-            "qos, topic-prefix, topics.");
+            "qos, resend, topic-prefix, topics.");
   EXPECT_EQ(refusal("mqtt://host mqtt://u@HOST:1883/?client-id=a"),
             "The updater \"mqtt://u@HOST:1883/?client-id=a\" is refused: \"mqtt://host\" delivers "
             "to the same place.");

@@ -121,12 +121,13 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"mqtt://host/?retain=1",
             "no parameter retain; there are client-id, discovery, discovery-form, "
             "discovery-prefix, expiry, "
-            "password-file, qos, topic-prefix, topics"},
+            "password-file, qos, resend, topic-prefix, topics"},
         Bad{"mqtt://host/?qos", "there must be name=value"},
         Bad{"mqtt://host/?=1", "there must be name=value"},
         Bad{"mqtt://host/?qos=", "the parameter qos has no value"},
         Bad{"mqtt://host/?qos=1&qos=1", "the parameter qos is given twice"},
         Bad{"mqtt://host/?qos=3", "qos must be 0, 1 or 2"},
+        Bad{"mqtt://host/?resend=2", "resend must be 0 or 1"},
         Bad{"mqtt://host/?qos=one", "qos must be 0, 1 or 2"},
         Bad{"mqtt://host/?ca-file=/a", "ca-file is for TLS: write mqtts://"},
         Bad{"ws://host/mqtt?ca-file=/a", "ca-file is for TLS: write wss://"},

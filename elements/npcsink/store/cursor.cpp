@@ -83,12 +83,7 @@ std::vector<Backlog::Entry> Cursor::read(std::size_t most) {
     try {
       rows = state_.file.read(range.after, range.end, most);
     } catch (const DatabaseError &error) {
-      {
-        Lock lock(state_.mutex);
-        state_.read_error = error;
-        state_.backlog.close();
-      }
-      state_.work.notify_one();
+      state_.fail_read(error);
       return {};
     }
     std::vector<std::int64_t> ids;

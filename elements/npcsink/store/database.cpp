@@ -79,6 +79,18 @@ std::string sentence_of(int code, int system_error, const std::string &path, con
   return "The store " + quoted(path) + " cannot be used: " + words + ".";
 }
 
+// Of a statement that selects id, site, camera, boot, seq, time and record.
+Database::Row row_of(const Statement &found) {
+  return {found.number(0),
+          {found.text(1),
+           found.text(2),
+           found.text(6),
+           {},
+           found.text(3),
+           found.number(4),
+           found.number(5)}};
+}
+
 // SQLite opens these by itself, some so that a pipe makes it wait.
 void check_files(const std::string &path) {
   for (const char *suffix : {"", "-wal", "-shm", "-journal"}) {
@@ -313,13 +325,37 @@ std::vector<Database::Row> Database::read(std::int64_t after, std::size_t most) 
     Statement &read = *read_;
     read.reset();
     read.bind(1, after).bind(2, static_cast<std::int64_t>(most));
-    while (read.step()) {
-      Record record{read.text(1), read.text(2),   read.text(6),  {},
-                    read.text(3), read.number(4), read.number(5)};
-      rows.push_back({read.number(0), std::move(record)});
-    }
+    while (read.step())
+      rows.push_back(row_of(read));
     read.reset();
     return rows;
+  });
+}
+
+std::vector<Database::Row> Database::find(const RecordRange &wanted, std::size_t most) {
+  return guarded([&] {
+    std::vector<Row> rows;
+    Statement find(
+        connection_,
+        "SELECT id, site, camera, boot, seq, time, record FROM records WHERE site = ? AND"
+        " camera = ? AND boot = ? AND seq BETWEEN ? AND ? ORDER BY seq DESC LIMIT ?");
+    find.bind(1, wanted.site).bind(2, wanted.camera).bind(3, wanted.boot);
+    find.bind(4, static_cast<std::int64_t>(wanted.range.from));
+    find.bind(5, static_cast<std::int64_t>(wanted.range.to));
+    find.bind(6, static_cast<std::int64_t>(most));
+    while (find.step())
+      rows.push_back(row_of(find));
+    return rows;
+  });
+}
+
+std::int64_t Database::last_number(const RecordRange &wanted) {
+  return guarded([&] {
+    Statement last(connection_,
+                   "SELECT seq FROM records WHERE site = ? AND camera = ? AND boot = ?"
+                   " ORDER BY seq DESC LIMIT 1");
+    last.bind(1, wanted.site).bind(2, wanted.camera).bind(3, wanted.boot);
+    return last.step() ? last.number(0) : -1;
   });
 }
 

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/descriptor.h"
+#include "base/recordrange.h"
 #include "npcsink/record.h"
 
 struct sqlite3;
@@ -120,6 +121,10 @@ class Database {
   bool renumbered() const { return renumbered_; }
   std::map<std::string, std::int64_t> cursors();
   std::vector<Row> read(std::int64_t after, std::size_t most);
+  /// Of the records asked for up to `most`, those with the highest numbers first.
+  std::vector<Row> find(const RecordRange &wanted, std::size_t most);
+  /// The highest number that is there of their run of the camera; -1 if there is none.
+  std::int64_t last_number(const RecordRange &wanted);
 
   /// What follows until commit() happens as a whole or not at all. `lasting`: commit() returns when
   /// a power cut cannot undo it any more.

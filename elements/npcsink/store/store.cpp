@@ -64,6 +64,35 @@ bool Store::flush(std::chrono::nanoseconds timeout) {
       [this]() NPC_REQUIRES(state_.mutex) { return state_.backlog.is_inbox_empty(); });
 }
 
+std::optional<Store::Found> Store::find(const RecordRange &wanted, std::size_t most) {
+  std::vector<Database::Row> rows;
+  std::int64_t last = -1;
+  {
+    Lock file(state_.file_mutex);
+    {
+      Lock lock(state_.mutex);
+      if (!state_.backlog.is_storing() || !state_.file.is_open())
+        return std::nullopt;
+    }
+    try {
+      rows = state_.file.database().find(wanted, most);
+      last = state_.file.database().last_number(wanted);
+    } catch (const DatabaseError &error) {
+      state_.fail_read(error);
+      return std::nullopt;
+    }
+  }
+  Found found;
+  if (last >= 0)
+    found.last = static_cast<std::uint64_t>(last);
+  // Without a lock: making line protocol takes its time.
+  for (Database::Row &row : rows) {
+    if (!state_.options.complete || state_.options.complete(row.record))
+      found.records.push_back(std::move(row.record));
+  }
+  return found;
+}
+
 Drained Store::drain(std::chrono::nanoseconds timeout) {
   Lock lock(state_.mutex);
   const bool ended = state_.changed.wait_for(

@@ -3,7 +3,12 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
 
+#include "base/recordrange.h"
 #include "npcsink/record.h"
 #include "npcsink/store/storeevent.h"
 #include "npcsink/store/storeoptions.h"
@@ -48,6 +53,15 @@ class Store {
   Drained drain(std::chrono::nanoseconds timeout);
   /// Ends drain(), now and from now on until `on` is false.
   void interrupt(bool on);
+
+  /// Records that are in the file.
+  struct Found {
+    std::vector<Record> records;        ///< of those asked for, the highest numbers first
+    std::optional<std::uint64_t> last;  ///< the highest number of their run of the camera
+  };
+  /// Looks for up to `most` records. Reads the file, for which the writer waits: to be asked for
+  /// few at a time. Nothing while records may be elsewhere, because the file cannot be used.
+  std::optional<Found> find(const RecordRange &wanted, std::size_t most);
 
   StoreStats stats() const { return state_.stats(); }
   std::chrono::nanoseconds retention() const { return state_.options.retention; }

@@ -34,6 +34,15 @@ StoreStats StoreState::stats() const {
   return stats;
 }
 
+void StoreState::fail_read(const DatabaseError &error) {
+  {
+    Lock lock(mutex);
+    read_error = error;
+    backlog.close();
+  }
+  work.notify_one();
+}
+
 void StoreState::forget(const Backlog::Removed &removed) {
   if (!journal)
     return;

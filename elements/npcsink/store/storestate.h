@@ -26,6 +26,8 @@ struct StoreState {
   /// By the clock of the options.
   std::int64_t now() const;
   StoreStats stats() const NPC_EXCLUDES(mutex);
+  /// The file could not be read: the writer opens it anew.
+  void fail_read(const DatabaseError &error) NPC_EXCLUDES(mutex);
   /// Takes what has left the backlog out of the journal.
   void forget(const Backlog::Removed &removed) NPC_REQUIRES(mutex);
 

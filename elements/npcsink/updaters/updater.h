@@ -16,6 +16,8 @@
 
 namespace npc::sink {
 
+class Resends;
+
 /// What became of a delivery.
 struct DeliveryResult {
   std::size_t confirmed = 0;  ///< records at the front that need not be sent again
@@ -39,6 +41,9 @@ struct UpdaterContext {
   Record first;                       ///< the first record that there was
   std::chrono::seconds retention{0};  ///< for how long the sink keeps records; 0: without an end
   BacklogStats backlog;               ///< as it is now
+  /// Where somebody behind the remote may ask for records once more, for an updater that can take
+  /// such requests. Null in tests of updaters.
+  Resends *resends = nullptr;
 };
 
 /// Takes records to one place. All calls come from one thread, the updater's own, so they may wait;

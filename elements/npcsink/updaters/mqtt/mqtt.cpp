@@ -10,6 +10,7 @@
 #include "base/secretfile.h"
 #include "base/shorthash.h"
 #include "npcsink/updaters/mqtt/mqttcameras.h"
+#include "npcsink/updaters/mqtt/mqttresends.h"
 #include "npcsink/updaters/mqtt/mqttsettings.h"
 #include "transport/mqtt/link.h"
 
@@ -61,6 +62,9 @@ class MqttUpdater : public Updater {
   Status keep_will(const std::stop_token &stop);
   Status discover(const std::stop_token &stop);
   Status answer(const std::stop_token &stop);
+  Status listen_for_requests(const std::vector<MqttCamera *> &strangers,
+                             const std::stop_token &stop);
+  Status resend(const std::stop_token &stop);
   std::size_t group_at_front(std::span<const Record> records) const;
   void add_group(std::span<const Record> records, std::vector<Message> &messages);
   DeliveryResult publish_groups(std::span<const Record> records, const std::stop_token &stop);
@@ -78,6 +82,7 @@ class MqttUpdater : public Updater {
   mqtt::Properties influx_properties_{"text/vnd.influx"};
   BackgroundCall background_;
   MqttCameras cameras_{settings_};
+  MqttResends resends_{settings_};
   MqttCamera *will_ = nullptr;     // the one that the last will is about
   std::deque<std::string> texts_;  // made for messages, kept as long as a delivery takes
   mqtt::Version version_ = mqtt::Version::k5;  // to ask for
@@ -145,6 +150,7 @@ std::string MqttUpdater::own_client_id(const Record &first) const {
 
 Status MqttUpdater::connect(const UpdaterContext &context, std::stop_token stop) {
   backlog_ = context.backlog;
+  resends_.set_desk(context.resends);
   if (will_ == nullptr)
     begin(context);
   cameras_.forget();
@@ -192,6 +198,8 @@ Status MqttUpdater::meet(std::span<const Record> records, const std::stop_token 
   const std::vector<MqttCamera *> strangers = cameras_.strangers(records);
   for (MqttCamera *camera : strangers)
     camera->set_met(true);
+  if (Status status = listen_for_requests(strangers, stop); !status.is_ok())
+    return status;
   if (settings_.discovery_prefix.empty() || strangers.empty())
     return {};
   std::vector<std::string> filters = {settings_.discovery_prefix + "/status"};
@@ -200,6 +208,25 @@ Status MqttUpdater::meet(std::span<const Record> records, const std::stop_token 
       filters.push_back(std::move(filter));
   Status status = link_->subscribe(filters, stop);
   return status.is_ok() ? answer(stop) : status;
+}
+
+Status MqttUpdater::listen_for_requests(const std::vector<MqttCamera *> &strangers,
+                                        const std::stop_token &stop) {
+  const std::vector<std::string> filters = resends_.filters(strangers);
+  if (filters.empty())
+    return {};
+  Status status = link_->subscribe(filters, stop, 1);
+  if (status.is_ok() && link_->subscription_refused())
+    resends_.note_refused_subscription();
+  return status;
+}
+
+Status MqttUpdater::resend(const std::stop_token &stop) {
+  const std::vector<Message> messages = resends_.take(counts_properties_);
+  Status status = link_->publish(messages, kStall, kForever, stop).status;
+  if (status.is_ok())
+    resends_.confirm();
+  return status;
 }
 
 Status MqttUpdater::publish(const MqttMessages &messages, const std::stop_token &stop) {
@@ -253,6 +280,8 @@ Status MqttUpdater::report_health(const std::stop_token &stop) {
 Status MqttUpdater::answer(const std::stop_token &stop) {
   bool asked = false;
   for (const mqtt::Arrived &arrived : link_->take_arrived()) {
+    if (resends_.note(arrived, cameras_))
+      continue;
     if (arrived.topic == settings_.discovery_prefix + "/status") {
       // What is retained there is not news: we have just published everything.
       asked = asked || (arrived.payload == "online" && !arrived.retained);
@@ -319,7 +348,7 @@ DeliveryResult MqttUpdater::deliver(std::span<const Record> records, const Updat
   outcome.status = meet(records, stop);
   if (outcome.status.is_ok())
     outcome = publish_records(records, stop);
-  for (const auto step : {&MqttUpdater::answer, &MqttUpdater::keep_will,
+  for (const auto step : {&MqttUpdater::answer, &MqttUpdater::resend, &MqttUpdater::keep_will,
                           &MqttUpdater::report_health, &MqttUpdater::discover}) {
     if (outcome.status.is_ok())
       outcome.status = (this->*step)(stop);
@@ -422,7 +451,7 @@ Status MqttUpdater::idle(const UpdaterContext &context, std::stop_token stop) {
   link_->poll_state();
   Status status = link_->lost() ? Status::failed(link_->loss_reason()) : answer(stop);
   current_ = backlog_.pending == 0;
-  for (const auto step : {&MqttUpdater::post_news, &MqttUpdater::keep_will,
+  for (const auto step : {&MqttUpdater::post_news, &MqttUpdater::resend, &MqttUpdater::keep_will,
                           &MqttUpdater::report_health, &MqttUpdater::discover}) {
     if (status.is_ok())
       status = (this->*step)(stop);

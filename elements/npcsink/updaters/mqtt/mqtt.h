@@ -25,6 +25,9 @@ namespace npc::sink {
 ///   each connection; others may not read it
 /// - `qos`: 0, 1 or 2, how records are published, default 1; with 0 the broker confirms nothing, so
 ///   what was on its way is lost with the connection
+/// - `resend`: 1, the default: who has lost records may ask for them on the topics
+///   `npc/<site>/<camera>/resend`; 0: nobody can, for a broker that ends the connection of who
+///   subscribes to what it does not allow
 /// - `topic-prefix`: the levels before `<site>/<camera>` in all topics; default `npc`
 /// - `topics`: which of `counts`, `influx`, `state`, `health` are published, separated by commas;
 ///   default all. `status` always is

@@ -39,7 +39,12 @@ std::int64_t now_ms() {
 }  // namespace
 
 std::string mqtt_topic(const MqttSettings &settings, const Record &record, const char *last) {
-  return settings.topic_prefix + "/" + record.site + "/" + record.camera + "/" + last;
+  return mqtt_topic(settings, record.site, record.camera, last);
+}
+
+std::string mqtt_topic(const MqttSettings &settings, const std::string &site,
+                       const std::string &camera, const char *last) {
+  return settings.topic_prefix + "/" + site + "/" + camera + "/" + last;
 }
 
 void MqttMessages::add(std::string topic, std::string payload, int qos,
@@ -66,6 +71,7 @@ MqttCamera::MqttCamera(const Record &record, const MqttSettings &settings)
       state_topic_(mqtt_topic(settings, record, "state")),
       status_topic_(mqtt_topic(settings, record, "status")),
       health_topic_(mqtt_topic(settings, record, "health")),
+      resend_topic_(mqtt_topic(settings, record, "resend")),
       discovery_topics_(settings.discovery_prefix, device_id(record.site, record.camera)) {}
 
 void MqttCamera::take_last(steady_clock::time_point now) {

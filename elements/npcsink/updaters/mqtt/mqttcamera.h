@@ -35,8 +35,10 @@ class MqttMessages {
   std::deque<Owned> messages_;
 };
 
-/// A topic of the camera of a record, the one that ends in `last`.
+/// A topic of a camera, or of that of a record, the one that ends in `last`.
 std::string mqtt_topic(const MqttSettings &settings, const Record &record, const char *last);
+std::string mqtt_topic(const MqttSettings &settings, const std::string &site,
+                       const std::string &camera, const char *last);
 
 /// What all cameras of a connection have in common.
 struct MqttHealth {
@@ -55,9 +57,12 @@ class MqttCamera {
   bool is_of(const Record &record) const {
     return record.camera == camera_ && record.site == site_;
   }
+  const std::string &site() const { return site_; }
+  const std::string &camera() const { return camera_; }
   const std::string &counts_topic() const { return counts_topic_; }
   const std::string &influx_topic() const { return influx_topic_; }
   const std::string &status_topic() const { return status_topic_; }
+  const std::string &resend_topic() const { return resend_topic_; }
   const DiscoveryTopics &discovery_topics() const { return discovery_topics_; }
 
   /// Whether this connection knows the camera.
@@ -107,6 +112,7 @@ class MqttCamera {
   const std::string state_topic_;
   const std::string status_topic_;
   const std::string health_topic_;
+  const std::string resend_topic_;
   const DiscoveryTopics discovery_topics_;
 
   bool met_ = false;

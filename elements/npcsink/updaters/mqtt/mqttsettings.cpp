@@ -43,6 +43,13 @@ MqttTopics topics_of(const Uri &uri) {
   return topics;
 }
 
+bool resend_of(const Uri &uri) {
+  const std::string resend = uri.parameter("resend", "1");
+  if (resend != "0" && resend != "1")
+    throw UriError(uri.text, "resend must be 0 or 1");
+  return resend == "1";
+}
+
 std::optional<std::uint32_t> expiry_of(const Uri &uri) {
   if (!uri.parameters.contains("expiry"))
     return std::nullopt;
@@ -119,11 +126,12 @@ MqttSettings mqtt_settings(const Uri &uri) {
   MqttSettings settings;
   static_cast<mqtt::BrokerSettings &>(settings) =
       mqtt::broker_settings(uri, {"discovery", "discovery-form", "discovery-prefix", "expiry",
-                                  "qos", "topic-prefix", "topics"});
+                                  "qos", "resend", "topic-prefix", "topics"});
   settings.web_path = web_path_of(uri, uri.scheme.starts_with("ws"));
   settings.qos = qos_of(uri);
   settings.topic_prefix = levels_of(uri, "topic-prefix", kTopicPrefix);
   settings.topics = topics_of(uri);
+  settings.resend = resend_of(uri) && settings.topics.counts;
   settings.expiry = expiry_of(uri);
   settings.discovery_prefix = discovery_of(uri, settings.topics);
   settings.discovery_form = discovery_form_of(uri);

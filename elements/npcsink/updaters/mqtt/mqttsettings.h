@@ -28,6 +28,7 @@ struct MqttSettings : mqtt::BrokerSettings {
   int qos = 1;
   std::string topic_prefix = kTopicPrefix;
   MqttTopics topics;
+  bool resend = true;                   ///< whether records may be asked for once more
   std::optional<std::uint32_t> expiry;  ///< s; 0: never; none: as long as the sink keeps records
   std::string discovery_prefix;         ///< empty for no discovery
   DiscoveryForm discovery_form = DiscoveryForm::kDevice;
