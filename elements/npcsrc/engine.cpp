@@ -224,9 +224,26 @@ void Engine::note(Reception &came) {
   }
   for (const LinkNews &news : came.news)
     post(structure_of_link(news.connected, news.reason));
+  note_stored(came.stored);
+  note_lost(came.lost);
   if (came.ended && !end_)
     end_ = Clock::now();
   std::ranges::move(came.records, std::back_inserter(queue_));
+}
+
+// What was missing is lost for good.
+void Engine::note_lost(const std::vector<Gap> &lost) {
+  for (const Gap &named : lost) {
+    for (const Gap &gap : coverage_.missing_of(named))
+      give_up(gap);
+  }
+}
+
+void Engine::note_stored(const std::vector<Gap> &stored) {
+  for (const Gap &records : stored) {
+    coverage_.add(records.series, records.range);
+    changed_ = true;
+  }
 }
 
 void Engine::note_refused(const Reception &came) {
@@ -315,15 +332,26 @@ void Engine::tidy() {
 void Engine::tidy_gaps(std::chrono::nanoseconds patience) {
   if (receiver_->is_one_of_many())
     return;
-  const GapWatch::News news = gap_watch_.update(coverage_.gaps(kMostGaps), patience, Clock::now());
+  const GapWatch::News news =
+      gap_watch_.update(coverage_.gaps(kMostGaps), patience, Clock::now(), receiver_->can_ask());
+  if (!news.ask.empty())
+    receiver_->ask(news.ask);
   for (const Gap &gap : news.found)
     post(structure_of_gap(gap, false));
-  for (const Gap &gap : news.old) {
-    coverage_.give_up(gap);
-    changed_ = true;
-    lost_ += gap.range.size();
-    post(structure_of_gap(gap, true));
-  }
+  for (const Gap &gap : news.old)
+    give_up(gap);
+  count_gaps();
+}
+
+void Engine::give_up(const Gap &gap) {
+  coverage_.give_up(gap);
+  changed_ = true;
+  lost_ += gap.range.size();
+  count_gaps();
+  post(structure_of_gap(gap, true));
+}
+
+void Engine::count_gaps() {
   const Coverage::Missing missing = coverage_.missing();
   Lock lock(mutex_);
   stats_.senders = senders_.active();

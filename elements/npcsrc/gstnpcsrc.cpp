@@ -28,7 +28,8 @@
  *   `mqtts:` over TLS. `group=name` shares the records with all receivers of that group.
  *   `password-file`, `client-id`, `ca-file`, `cert-file`, `key-file` and `insecure` are as for
  *   npcsink. A record counts on the topic of its own camera only. The broker keeps what comes while
- *   nobody takes it, but with `session=0`.
+ *   nobody takes it, but with `session=0`. Cameras are asked for records that are missing, but with
+ *   `gaps=0`, `session=0` or a `group`.
  *
  * docs/receivers.md has more.
  *
@@ -62,8 +63,9 @@
  * - `site`, `camera`, `boot`: #gchararray, whose records they are
  * - `from`, `to`: #guint64, `seq` of the first and of the last of them
  * - `records`: #guint64, how many they are
- * - `final`: #gboolean, whether they were given up, after #GstNpcSrc:gap-timeout or at the end of
- *   the stream; each is said once. If they come later they are passed on all the same
+ * - `final`: #gboolean, whether they were given up: the camera does not have them any more, or
+ *   after #GstNpcSrc:gap-timeout or at the end of the stream; each is said once. If they come later
+ *   they are passed on all the same
  *
  * In a `group` no member sees all records, so that none says what is missing.
  *

@@ -76,6 +76,15 @@ void expect_same(const Coverage &coverage, const Model &model) {
   }
   RC_ASSERT(coverage.missing().records == total);
   RC_ASSERT(coverage.missing().gaps == gaps.size());
+
+  const Gap any{series(*rc::gen::inRange(0, 6)), {*rc::gen::inRange<std::uint64_t>(0, 40), 50}};
+  std::vector<std::uint64_t> named;
+  for (const Gap &gap : coverage.missing_of(any))
+    for (std::uint64_t seq = gap.range.from; seq <= gap.range.to; seq++)
+      named.insert(named.begin(), seq);
+  std::vector<std::uint64_t> expected = model.missing(any.series);
+  std::erase_if(expected, [&](std::uint64_t seq) { return seq < any.range.from || seq > 50; });
+  RC_ASSERT(named == expected);
 }
 
 RC_GTEST_PROP(Coverage, IsWhatASetOfAllRecordsWouldSay, ()) {

@@ -85,6 +85,7 @@ class Taker {
       ids.insert(arrival.id);
     return ids;
   }
+  void ask(const std::vector<Gap> &gaps) { receiver_->ask(gaps); }
   const Receiver &receiver() const { return *receiver_; }
 
   Reception came;
@@ -158,6 +159,37 @@ TEST(MqttReceiver, AGuestLeavesNothingBehind) {
   ASSERT_TRUE(taker.take_until([&] { return taker.came.records.size() >= 10; }));
   EXPECT_EQ(taker.came.records.front().id.seq, 10u);
   ASSERT_TRUE(other.take_until([&] { return other.came.records.size() >= 20; }));
+}
+
+TEST(MqttReceiver, AsksWhereTheCameraPublishes) {
+  Mosquitto broker;
+  ASSERT_TRUE(broker.start());
+  const test::Subscriber camera(broker, {"-t", "+/+/+/resend", "-q", "1"});
+  Taker taker(broker, "/+/home/+/counts"), guest(broker, "/?session=0"),
+      member(broker, "/?group=bridges"), quiet(broker, "/?gaps=0&client-id=quiet");
+  EXPECT_TRUE(taker.receiver().can_ask());
+  for (const Taker *other : {&guest, &member, &quiet})
+    EXPECT_FALSE(other->receiver().can_ask());
+  taker.open();
+  ASSERT_TRUE(taker.connects());
+  publish(broker, {{"shop/home/door/counts", record_json(1)}});
+  ASSERT_TRUE(taker.take_until([&] { return taker.came.records.size() == 1; }));
+  const std::string request = R"({"boot":"5f0c","from":3,"to":9})";
+  ASSERT_TRUE(taker.take_until([&] {
+    taker.ask({{{"home", "nobody", "5f0c"}, {1, 2}}, {{"home", "door", "5f0c"}, {3, 9}}});
+    return !camera.lines().empty();
+  }));
+  EXPECT_EQ(camera.lines().front(), "shop/home/door/resend " + request);
+
+  publish(broker, {{"shop/home/door/lost", request},
+                   {"shop/home/door/lost", R"({"boot":"5f0c","from":9,"to":3})"},
+                   {"shop/home/hall/lost",
+                    R"({"site":"home","camera":"door","boot":"a","from":1,"to":1})"}});
+  ASSERT_TRUE(taker.take_until([&] { return taker.came.lost.size() == 2; }));
+  EXPECT_EQ(taker.came.lost.front(), (Gap{{"home", "door", "5f0c"}, {3, 9}}));
+  EXPECT_EQ(taker.came.lost.back(), (Gap{{"home", "hall", "a"}, {1, 1}}))
+      << "for itself, whatever it says";
+  EXPECT_EQ(taker.came.refused, 1u);
 }
 
 // More than the memory of the receiver and the link takes.
@@ -237,10 +269,13 @@ TEST(MqttReceiver, SaysThatTheBrokerRefusesTheSubscription) {
 TEST(MqttReceiver, BadUrisAreRefusedWithASentence) {
   for (const auto &[uri, error] : std::initializer_list<std::pair<const char *, const char *>>{
            {"mqtt:broker", "there is no host"},
-           {"mqtt://broker?topic=a", "it has no parameter topic; there are client-id, group, "},
+           {"mqtt://broker?topic=a",
+            "it has no parameter topic; there are client-id, gaps, group, "},
            {"mqtt://broker?ca-file=/a", "ca-file is for TLS: write mqtts://"},
            {"mqtt://broker?group=a/b", "group may have 1 to 64 letters"},
            {"mqtt://broker?session=2", "session must be 0 or 1"},
+           {"mqtt://broker?gaps=yes", "gaps must be 0 or 1"},
+           {"mqtt://broker?group=a&gaps=1", "who shares records with a group does not know what"},
            {"mqtt://broker//a", "the path must be a filter of topics"},
            {"mqtt://broker/npc/a+/counts", "the path must be a filter of topics"},
            {"mqtt://broker/npc/%23/counts", "the path must be a filter of topics"},

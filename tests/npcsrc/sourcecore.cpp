@@ -110,6 +110,42 @@ TEST(GapWatch, SaysAGapOnceAndGivesItUpOnce) {
   EXPECT_EQ(watch.update(left, 60s, kStart + 60s).old, left);
 }
 
+TEST(GapWatch, AsksForAGapAgainAndAgainAndEverMoreRarely) {
+  GapWatch watch;
+  const std::vector<Gap> gaps{{kDoor, {3, 9}}};
+  std::vector<std::chrono::seconds> asked;
+  for (std::chrono::seconds at{0}; at < 1h; at += 1s)
+    if (const auto news = watch.update(gaps, 2h, kStart + at, true); !news.ask.empty()) {
+      EXPECT_EQ(news.ask, gaps);
+      asked.push_back(at);
+    }
+  EXPECT_EQ(asked, (std::vector<std::chrono::seconds>{5s, 35s, 95s, 215s, 455s, 935s, 1535s, 2135s,
+                                                      2735s, 3335s}));
+  // Nobody is there to be asked.
+  GapWatch other;
+  other.update(gaps, 2h, kStart);
+  EXPECT_TRUE(other.update(gaps, 2h, kStart + 60s).ask.empty());
+}
+
+TEST(GapWatch, AsksForAFewOfManyGapsAtATime) {
+  GapWatch watch;
+  std::vector<Gap> gaps;
+  for (std::uint64_t i = 100; i > 0; i--)
+    gaps.push_back({kDoor, {2 * i, 2 * i}});
+  watch.update(gaps, 1h, kStart, true);
+  std::set<std::uint64_t> asked;
+  for (int second = 0; second < 7; second++) {
+    const auto ask = watch.update(gaps, 1h, kStart + 5s + second * 1s, true).ask;
+    EXPECT_LE(ask.size(), GapWatch::kMostAsked);
+    if (second == 0) {
+      EXPECT_EQ(ask.front(), gaps.front()) << "the newest first";
+    }
+    for (const Gap &gap : ask)
+      EXPECT_TRUE(asked.insert(gap.range.from).second);
+  }
+  EXPECT_EQ(asked.size(), gaps.size());
+}
+
 TEST(GapWatch, ForgetsWhatWasFilled) {
   GapWatch watch;
   const Gap gap{kDoor, {3, 9}};

@@ -15,13 +15,16 @@ namespace npc::test {
 /// npcsink in PLAYING.
 class PlayingSink {
  public:
-  explicit PlayingSink(const std::string &updaters)
+  /// With the path of a store, it keeps all records.
+  explicit PlayingSink(const std::string &updaters, const std::string &store = {})
       : sink_(gst_element_factory_make("npcsink", nullptr)), bus_(gst_bus_new()) {
     if (sink_ == nullptr)
       throw std::runtime_error("there is no npcsink: is GST_PLUGIN_PATH_1_0 set?");
     gst_object_ref_sink(sink_);
     gst_element_set_bus(sink_, bus_);
     g_object_set(sink_, "updaters", updaters.c_str(), "drain-timeout", 60 * GST_SECOND, nullptr);
+    if (!store.empty())
+      g_object_set(sink_, "store", store.c_str(), "store-retention", guint64{0}, nullptr);
     harness_ = gst_harness_new_with_element(sink_, "sink", nullptr);
     gst_harness_set_src_caps_str(harness_, GST_NPC_COUNTS_CAPS);
   }

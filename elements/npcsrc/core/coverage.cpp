@@ -104,6 +104,21 @@ std::vector<Gap> Coverage::gaps(std::size_t most) const {
   return gaps;
 }
 
+std::vector<Gap> Coverage::missing_of(const Gap &gap) const {
+  std::vector<Gap> missing;
+  const auto found = positions_.find(gap.series);
+  if (found == positions_.end())
+    return missing;
+  find_gaps(*found->second, [&](const Range &hole) {
+    const Range both{std::max(hole.from, gap.range.from), std::min(hole.to, gap.range.to)};
+    if (both.from <= both.to)
+      missing.push_back({gap.series, both});
+    return true;
+  });
+  std::ranges::reverse(missing);
+  return missing;
+}
+
 Coverage::Missing Coverage::missing() const {
   Missing missing;
   for (const Entry &entry : entries_)

@@ -51,6 +51,8 @@ class Coverage {
   /// What is missing between records of a series that are stored, the newest first: the series to
   /// which add() was called last, and there the highest numbers.
   std::vector<Gap> gaps(std::size_t most) const;
+  /// What of these is missing, in order.
+  std::vector<Gap> missing_of(const Gap &gap) const;
   /// How many gaps there are, and how many records are missing in them.
   struct Missing {
     std::uint64_t gaps = 0;

@@ -5,13 +5,18 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "base/machinehash.h"
 #include "base/name.h"
+#include "base/recordrange.h"
 #include "base/shorthash.h"
+#include "npcsrc/core/senders.h"
 #include "npcsrc/receivers/lines.h"
 #include "npcsrc/receivers/mqttinbox.h"
 #include "transport/mqtt/message.h"
@@ -22,6 +27,7 @@ namespace {
 constexpr char kFilter[] = "npc/+/+/counts";
 constexpr std::size_t kMostRecords = 1000;  // of one call
 constexpr std::size_t kMostFilter = 1024;
+constexpr std::size_t kMostSenders = 4096;
 
 // The last level, which is cut off.
 std::string_view take_level(std::string_view &topic) {
@@ -40,14 +46,19 @@ bool is_topic_of(const Series &series, std::string_view topic) {
 
 class MqttReceiver final : public Receiver {
  public:
-  MqttReceiver(MqttSubscription subscription, bool shared)
-      : filter_(subscription.filter), shared_(shared), inbox_(std::move(subscription)) {}
+  MqttReceiver(MqttSubscription subscription, bool shared, bool asks)
+      : filter_(subscription.filter),
+        shared_(shared),
+        asks_(asks),
+        inbox_(std::move(subscription)) {}
 
   std::string origin() const override {
     return "topics " + filter_ + " of the broker at " + inbox_.broker();
   }
 
   bool is_one_of_many() const override { return shared_; }
+  bool can_ask() const override { return asks_; }
+  void ask(const std::vector<Gap> &gaps) override;
 
   Status open() override {
     inbox_.start();
@@ -68,7 +79,15 @@ class MqttReceiver final : public Receiver {
   void close() noexcept override { inbox_.stop(); }
 
  private:
-  static void read(const mqtt::Arrived &message, Reception &came) {
+  void read(const mqtt::Arrived &message, Reception &came) {
+    if (asks_ && message.topic.ends_with("/lost"))
+      read_lost(message, came);
+    else
+      read_counts(message, came);
+  }
+  void read_lost(const mqtt::Arrived &message, Reception &came) const;
+
+  void read_counts(const mqtt::Arrived &message, Reception &came) {
     std::string error = kTooLong;
     auto record =
         message.payload.size() > kMostLine ? std::nullopt : read_record(message.payload, error);
@@ -78,17 +97,61 @@ class MqttReceiver final : public Receiver {
       record.reset();
     }
     if (record) {
+      note_sender(record->id.series, message.topic);
       came.records.push_back(*std::move(record));
       return;
     }
     came.refused++;
     came.reason = std::move(error) + " It came on " + message.topic + ".";
   }
+  void note_sender(const Series &series, std::string_view topic);
 
   const std::string filter_;
-  const bool shared_;
+  const bool shared_, asks_;
   MqttInbox inbox_;
+  std::map<Sender, std::string> topics_;  // of its records, without the last level
 };
+
+// Where a camera publishes, it listens.
+void MqttReceiver::note_sender(const Series &series, std::string_view topic) {
+  if (!asks_)
+    return;
+  take_level(topic);
+  std::string &known = topics_[{series.site, series.camera}];
+  if (known != topic)
+    known = topic;
+  // One that made itself up goes like any other, which is known again with its next record.
+  if (topics_.size() > kMostSenders)
+    topics_.erase(topics_.begin());
+}
+
+void MqttReceiver::ask(const std::vector<Gap> &gaps) {
+  std::vector<MqttNote> notes;
+  for (const Gap &gap : gaps) {
+    const auto found = topics_.find({gap.series.site, gap.series.camera});
+    if (found != topics_.end())
+      notes.push_back({found->second + "/resend",
+                       write_record_range({{}, {}, gap.series.boot, gap.range}, false)});
+  }
+  inbox_.post(std::move(notes));
+}
+
+// A camera says for itself only what it has lost.
+void MqttReceiver::read_lost(const mqtt::Arrived &message, Reception &came) const {
+  std::string_view topic = message.topic;
+  take_level(topic);
+  const std::string camera(take_level(topic)), site(take_level(topic));
+  const auto lost = is_name(site) && is_name(camera)
+                        ? read_record_range(message.payload, site, camera)
+                        : std::nullopt;
+  if (lost) {
+    came.lost.push_back({{lost->site, lost->camera, lost->boot}, lost->range});
+    return;
+  }
+  came.refused++;
+  came.reason = "What came on " + message.topic +
+                R"( is not {"boot":"…","from":…,"to":…}, which says what is lost.)";
+}
 
 // Of what the broker is asked for; + and # stand for whole levels.
 std::string filter_of(const Uri &uri) {
@@ -107,11 +170,27 @@ std::string filter_of(const Uri &uri) {
   return filter;
 }
 
+// Where cameras say what they have lost, if those of `filter` do.
+std::string lost_filter_of(std::string_view filter) {
+  constexpr std::string_view kCounts = "/counts";
+  if (!filter.ends_with(kCounts))
+    return {};
+  filter.remove_suffix(kCounts.size());
+  return std::string(filter) + "/lost";
+}
+
+bool flag_of(const Uri &uri, const char *name, bool otherwise) {
+  const std::string flag = uri.parameter(name, otherwise ? "1" : "0");
+  if (flag != "0" && flag != "1")
+    throw UriError(uri.text, std::string(name) + " must be 0 or 1");
+  return flag == "1";
+}
+
 }  // namespace
 
 std::unique_ptr<Receiver> make_mqtt_receiver(const Uri &uri) {
   MqttSubscription subscription;
-  subscription.broker = mqtt::broker_settings(uri, {"group", "session"});
+  subscription.broker = mqtt::broker_settings(uri, {"gaps", "group", "session"});
   subscription.filter = filter_of(uri);
   const bool shared = uri.parameters.contains("group");
   if (shared) {
@@ -120,10 +199,15 @@ std::unique_ptr<Receiver> make_mqtt_receiver(const Uri &uri) {
       throw UriError(uri.text, "group may have 1 to 64 letters, digits, - and _");
     subscription.filter = "$share/" + group + "/" + subscription.filter;
   }
-  const std::string session = uri.parameter("session", "1");
-  if (session != "0" && session != "1")
-    throw UriError(uri.text, "session must be 0 or 1");
-  subscription.clean = session == "0";
+  subscription.clean = !flag_of(uri, "session", true);
+  // A guest only looks. Of a group nobody sees every record.
+  const bool asks = flag_of(uri, "gaps", !shared && !subscription.clean);
+  if (asks && shared)
+    throw UriError(uri.text,
+                   "who shares records with a group does not know what is missing: leave "
+                   "gaps=1 to a receiver without group");
+  if (asks)
+    subscription.more = lost_filter_of(subscription.filter);
   subscription.client_id = subscription.broker.client_id;
   if (subscription.client_id.empty()) {
     subscription.client_id = "npc-src-" + machine_hash() + "-" + short_hash(subscription.filter);
@@ -131,7 +215,7 @@ std::unique_ptr<Receiver> make_mqtt_receiver(const Uri &uri) {
     if (subscription.clean)
       subscription.client_id += "-" + std::to_string(getpid());
   }
-  return std::make_unique<MqttReceiver>(std::move(subscription), shared);
+  return std::make_unique<MqttReceiver>(std::move(subscription), shared, asks);
 }
 
 }  // namespace npc::source

@@ -18,8 +18,9 @@ using std::chrono::seconds;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kMostBytes = 1 << 20;
-// Between two looks at whether the broker still lives.
-constexpr seconds kPoll{5};
+// Between two looks at whether the broker still lives, and at what there is to send.
+constexpr seconds kPoll{1};
+constexpr std::size_t kMostNotes = 256;
 constexpr milliseconds kFirstPause{1000}, kLastPause{30000};
 // A connection that lasted for so long was good: the next attempt need not wait.
 constexpr seconds kGood{30};
@@ -38,10 +39,12 @@ MqttInbox::MqttInbox(MqttSubscription subscription)
 
 void MqttInbox::start() {
   said_.clear();
+  refusal_said_ = false;
   {
     Lock lock(mutex_);
     messages_.clear();
     news_.clear();
+    notes_.clear();
     bytes_ = 0;
   }
   thread_ = start_thread("npc-mqtt-src", [this](const std::stop_token &stop) { run(stop); });
@@ -69,6 +72,31 @@ std::vector<mqtt::Arrived> MqttInbox::take(std::size_t most, std::vector<LinkNew
   }
   taken_.notify_all();
   return taken;
+}
+
+void MqttInbox::post(std::vector<MqttNote> notes) {
+  Lock lock(mutex_);
+  std::ranges::move(notes, std::back_inserter(notes_));
+  while (notes_.size() > kMostNotes)
+    notes_.pop_front();
+}
+
+// What the broker does not take now is worth asking for again later.
+void MqttInbox::send_notes(const std::stop_token &stop) {
+  std::deque<MqttNote> notes;
+  {
+    Lock lock(mutex_);
+    notes.swap(notes_);
+  }
+  for (const MqttNote &each : notes) {
+    if (!link_->post({each.topic.c_str(), each.payload}, stop))
+      break;
+  }
+  if (link_->post_refused() && !std::exchange(refusal_said_, true))
+    note(true,
+         "The broker at " + broker_ +
+             " refuses what is published to ask for missing records: let its access list allow "
+             "that, or write gaps=0.");
 }
 
 // Returns false if a stop request came first.
@@ -125,6 +153,8 @@ Status MqttInbox::connect(const std::stop_token &stop) {
   if (status.is_ok() && link_->subscription_refused())
     return Status::failed("The broker at " + broker_ + " refuses the subscription to " +
                           subscription_.filter + ": let its access list allow that.");
+  if (status.is_ok() && !subscription_.more.empty())
+    status = link_->subscribe(std::span(&subscription_.more, 1), stop, 1);
   return status;
 }
 
@@ -140,6 +170,7 @@ Status MqttInbox::listen(const std::stop_token &stop) {
       return Status::stopped();
     if (link_->lost())
       return Status::failed(link_->loss_reason());
+    send_notes(stop);
   }
 }
 

@@ -25,8 +25,15 @@ namespace npc::source {
 struct MqttSubscription {
   mqtt::BrokerSettings broker;
   std::string filter;     ///< as the broker is given it
+  std::string more;       ///< a second one, which the broker may refuse; empty for none
   std::string client_id;  ///< the broker keeps what comes while we are away under it
   bool clean = false;     ///< no, it does not
+};
+
+/// A message of ours.
+struct MqttNote {
+  std::string topic;
+  std::string payload;
 };
 
 /// Messages that wait to be read, and news of the connection. A full one takes nothing more from
@@ -46,6 +53,9 @@ class MqttInbox {
   std::vector<mqtt::Arrived> take(std::size_t most, std::vector<LinkNews> &news)
       NPC_EXCLUDES(mutex_);
 
+  /// Publishes, if there is a connection, and does not wait. Of too many the oldest are given up.
+  void post(std::vector<MqttNote> notes) NPC_EXCLUDES(mutex_);
+
   const std::string &broker() const { return broker_; }
 
  private:
@@ -53,6 +63,7 @@ class MqttInbox {
   Status connect(const std::stop_token &stop);
   Status listen(const std::stop_token &stop);
   bool put(std::vector<mqtt::Arrived> messages, const std::stop_token &stop) NPC_EXCLUDES(mutex_);
+  void send_notes(const std::stop_token &stop) NPC_EXCLUDES(mutex_);
   void note(bool connected, const std::string &reason) NPC_EXCLUDES(mutex_);
 
   const MqttSubscription subscription_;
@@ -64,6 +75,7 @@ class MqttInbox {
   std::unique_ptr<mqtt::Link> link_;
   mqtt::Version version_ = mqtt::Version::k5;
   std::string said_;  // why it is not connected, since it was
+  bool refusal_said_ = false;
   std::minstd_rand random_;
 
   Mutex mutex_;
@@ -71,6 +83,7 @@ class MqttInbox {
   std::deque<mqtt::Arrived> messages_ NPC_GUARDED_BY(mutex_);
   std::size_t bytes_ NPC_GUARDED_BY(mutex_) = 0;
   std::vector<LinkNews> news_ NPC_GUARDED_BY(mutex_);
+  std::deque<MqttNote> notes_ NPC_GUARDED_BY(mutex_);  // to be sent
 
   std::jthread thread_;  // last, so that it ends before what it uses
 };

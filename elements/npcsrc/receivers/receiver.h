@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "npcsrc/core/coverage.h"
 #include "npcsrc/core/recordid.h"
 
 namespace npc::source {
@@ -35,7 +36,9 @@ struct Reception {
   /// Senders that were turned away: why, as sentences.
   std::vector<std::string> senders;
   std::vector<LinkNews> news;
-  bool ended = false;  ///< nothing will come any more
+  std::vector<Gap> lost;    ///< that their sender does not have any more
+  std::vector<Gap> stored;  ///< by others with whom we share the senders
+  bool ended = false;       ///< nothing will come any more
 };
 
 /// Takes records from one place. All calls come one after the other, so it needs no lock.
@@ -49,6 +52,12 @@ class Receiver {
   /// Whether others take records of the same senders, so that numbers that do not come here are
   /// not missing.
   virtual bool is_one_of_many() const { return false; }
+
+  /// Whether senders can be asked for records.
+  virtual bool can_ask() const { return false; }
+  /// Asks the senders of missing records for them, as far as that is possible now. Who asks, asks
+  /// again if they do not come.
+  virtual void ask(const std::vector<Gap> &) {}
 
   /// Opens the way. It is closed.
   virtual Status open() = 0;

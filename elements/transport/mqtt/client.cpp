@@ -33,6 +33,8 @@ constexpr std::uint16_t kMostUnconfirmed = 100;
 constexpr int kMostPacket = 256 * 1024;
 // No topic of ours or anybody's.
 constexpr const char *kNowhere = "npc/nowhere";
+// Batches begin with 1.
+constexpr std::uintptr_t kPosted = 0;
 
 // Paho only ever speaks plain MQTT, to the tunnel.
 constexpr const char *kUri = "tcp://broker:1883";
@@ -201,6 +203,8 @@ void Client::refuse(std::uintptr_t number, int code) {
   in_flight_--;
   if (code < 0x80 || code > 0xff)
     lost_ = true;
+  else if (number == kPosted)
+    post_refused_ = true;
   else if (number >= first_number_ && number - first_number_ < confirmed_.size() && !refused_)
     refused_ = {number - first_number_, static_cast<std::uint8_t>(code)};
 }
@@ -385,6 +389,32 @@ Client::Batch Client::publish(std::span<const Message> messages, milliseconds st
     answer = Answer::kClosed;
   messages_ = {};
   return {front_, answer, refused_};
+}
+
+bool Client::post(const Message &message, milliseconds most, const std::stop_token &stop) {
+  {
+    Lock lock(mutex_);
+    if (lost_ || in_flight_ >= window_ || !fits_packet(message))
+      return false;
+    in_flight_++;
+  }
+  bool sent = false;
+  ask_paho(
+      [&] {
+        forms_.clear();
+        sent = send(message, kPosted);
+      },
+      most, stop);
+  if (!sent) {
+    Lock lock(mutex_);
+    in_flight_--;
+  }
+  return sent;
+}
+
+bool Client::post_refused() const {
+  Lock lock(mutex_);
+  return post_refused_;
 }
 
 Answer Client::await_answers(Clock::time_point until, const std::stop_token &stop) {

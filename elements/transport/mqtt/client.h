@@ -61,6 +61,11 @@ class Client : private ::mqtt::iaction_listener {
 
   Batch publish(std::span<const Message> messages, std::chrono::milliseconds stall,
                 std::chrono::milliseconds total, const std::stop_token &stop);
+  /// Sends one message and does not wait for the answer. Returns whether it was sent. Not for a
+  /// client that publishes, too.
+  bool post(const Message &message, std::chrono::milliseconds most, const std::stop_token &stop);
+  /// Whether the broker has refused one of those.
+  bool post_refused() const;
   /// Waits until the broker has answered, and sent what is retained.
   Answer subscribe(std::span<const std::string> filters, int qos, std::chrono::milliseconds most,
                    const std::stop_token &stop);
@@ -120,6 +125,7 @@ class Client : private ::mqtt::iaction_listener {
   std::vector<Arrived> arrived_ NPC_GUARDED_BY(mutex_);
   std::size_t arrived_size_ NPC_GUARDED_BY(mutex_) = 0;
   bool subscription_refused_ NPC_GUARDED_BY(mutex_) = false;
+  bool post_refused_ NPC_GUARDED_BY(mutex_) = false;
 
   std::size_t window_ NPC_GUARDED_BY(mutex_) = 1;
   std::size_t most_packet_ NPC_GUARDED_BY(mutex_) = static_cast<std::size_t>(-1);

@@ -187,6 +187,14 @@ Published Link::publish(std::span<const Message> messages, milliseconds stall, m
   return {batch.confirmed, status_of(batch.answer, " does not confirm: it may hang.")};
 }
 
+bool Link::post(const Message &message, const std::stop_token &stop) {
+  return client_->post(message, kTimeout, stop);
+}
+
+bool Link::post_refused() const {
+  return client_->post_refused();
+}
+
 Status Link::subscribe(std::span<const std::string> filters, const std::stop_token &stop, int qos) {
   return status_of(client_->subscribe(filters, qos, kTimeout, stop),
                    " does not answer to a subscription.");

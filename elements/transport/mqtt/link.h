@@ -52,6 +52,12 @@ class Link {
   Published publish(std::span<const Message> messages, std::chrono::milliseconds stall,
                     std::chrono::milliseconds total, const std::stop_token &stop);
 
+  /// Sends one message of QoS 1 and does not wait for the answer, for one who receives: while what
+  /// comes is held back, so are answers. Returns whether it was sent.
+  bool post(const Message &message, const std::stop_token &stop);
+  /// Whether the broker has refused one of those.
+  bool post_refused() const;
+
   /// Whether the last publish() failed because a message was too large for the broker.
   bool too_large() const { return refusal_ && is_too_large(*refusal_); }
 
