@@ -200,6 +200,8 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"unix:counts.sock", "the path must begin with a /"},
         Bad{"unix://host/a", "a socket has no host"}, Bad{"unix:/run/", "this is a directory"},
         Bad{"unix:/run/a?format=xml", "format must be json or classic"},
+        Bad{"unix:/tmp/a?resend=yes", "resend must be 0 or 1"},
+        Bad{"unix:/tmp/a?format=classic&resend=1", "leave resend=1 out"},
         Bad{"unix:/"
             "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
             "aaaaaaaaaaaaaaaaaaaaaaaaaaa",

@@ -62,6 +62,7 @@ class UnixReceiver : public testing::Test {
       came_.refused += fresh.refused;
       std::ranges::move(fresh.records, std::back_inserter(came_.records));
       std::ranges::move(fresh.senders, std::back_inserter(came_.senders));
+      std::ranges::move(fresh.lost, std::back_inserter(came_.lost));
       if (!auto_store_)
         continue;
       for (; stored_ < came_.records.size(); stored_++)
@@ -277,6 +278,36 @@ TEST_F(UnixReceiver, AcknowledgesToThoseWhoAsk) {
   answers.clear();
   ASSERT_TRUE(receive_until([&] { return !sender.read(answers); }));
   EXPECT_NE(answers.find(R"("from":8,"to":8)"), std::string::npos) << answers;
+}
+
+TEST_F(UnixReceiver, AsksWhoTakesRequests) {
+  open();
+  const Sender quiet(path_), taker(path_);
+  quiet.send(lines(0, 3));
+  ASSERT_TRUE(receive(3));
+  const Gap gap{{"home", "door", "5f0c"}, {3, 9}};
+  receiver_->ask({gap});
+  taker.send("{\"acknowledge\":true,\"resend\":true}\n" + lines(10, 11) + lines(0, 1, "hall"));
+  ASSERT_TRUE(receive(5));
+  receiver_->ask({gap, {{"home", "nobody", "5f0c"}, {3, 9}}});
+  std::string answers;
+  ASSERT_TRUE(
+      receive_until([&] { return taker.read(answers) && answers.find("resend") != answers.npos; }));
+  EXPECT_NE(answers.find(
+                "{\"resend\":{\"site\":\"home\",\"camera\":\"door\",\"boot\":\"5f0c\",\"from\":3,"
+                "\"to\":9}}\n"),
+            answers.npos)
+      << answers;
+  EXPECT_EQ(answers.find("nobody"), answers.npos);
+  answers.clear();
+  quiet.read(answers);
+  EXPECT_EQ(answers, "");
+
+  taker.send(
+      "{\"lost\":{\"site\":\"home\",\"camera\":\"door\",\"boot\":\"5f0c\",\"from\":3,\"to\":9}}\n"
+      "{\"lost\":{\"site\":\"home\",\"camera\":\"door\",\"boot\":\"5f0c\",\"from\":9,\"to\":3}}\n");
+  ASSERT_TRUE(receive_until([&] { return came_.refused == 1; }));
+  EXPECT_EQ(came_.lost, std::vector<Gap>{gap});
 }
 
 TEST_F(UnixReceiver, DisconnectsWhoAsksAndDoesNotRead) {

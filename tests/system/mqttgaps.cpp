@@ -182,6 +182,32 @@ TEST_F(MqttGaps, WhatTheCameraDoesNotHaveIsLostAndSaidOnce) {
   EXPECT_EQ(lost, 10u);
 }
 
+// What somebody else has taken from the socket.
+TEST_F(MqttGaps, ASocketIsAskedToo) {
+  const std::string socket = "unix:" + (directory_ / "counts.sock");
+  const std::string gateway =
+      "npcsrc uri=" + socket + " state-file=" + (directory_ / "received") +
+      " ! npcsink drain-timeout=60000000000 store=" + (directory_ / "store.db") +
+      " updaters=file:" + (directory_ / "counts.jsonl");
+  std::optional<Pipeline> reader(std::in_place, gateway);
+  reader->play();
+  PlayingSink door(socket + "?resend=1", directory_ / "camera.db");
+  door.push(0, 20);
+  ASSERT_TRUE(has(20));
+  reader.reset();
+  reader.emplace("npcsrc uri=" + socket + " ! fakesink");
+  reader->play();
+  door.push(20, 320);
+  ASSERT_TRUE(eventually([&] { return door.number("delivered") == 320; }));
+  reader.reset();
+  reader.emplace(gateway);
+  reader->play();
+  door.push(320, 330);
+  ASSERT_TRUE(has(330));
+  EXPECT_EQ(lines(), expected(0, 330));
+  EXPECT_EQ(door.number("resent"), 300u);
+}
+
 // A stranger who may write there gets an answer, but no flood.
 TEST_F(MqttGaps, AFloodOfRequestsIsRefused) {
   Mosquitto broker;

@@ -12,9 +12,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <nlohmann/json.hpp>
 
 #include "base/descriptor.h"
+#include "base/recordrange.h"
 #include "base/wait.h"
+#include "npcsink/resends.h"
 
 namespace npc::sink {
 namespace {
@@ -23,6 +26,10 @@ using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
 constexpr milliseconds kTimeout{10000};
+constexpr char kGreeting[] = "{\"acknowledge\":true,\"resend\":true}\n";
+// Of what a reader writes: no line of npcsrc's is longer.
+constexpr std::size_t kMostLine = 4096;
+constexpr int kMostReads = 64;
 // Neither a full listener nor what a reader has taken can be waited for: one looks again and again.
 constexpr milliseconds kFirstLook{1};
 constexpr milliseconds kLastLook{50};
@@ -52,11 +59,11 @@ class Deadline {
 
 class UnixUpdater : public Updater {
  public:
-  UnixUpdater(std::string path, bool classic, milliseconds timeout)
-      : path_(std::move(path)), classic_(classic), timeout_(timeout) {}
+  UnixUpdater(std::string path, bool classic, bool resends, milliseconds timeout)
+      : path_(std::move(path)), classic_(classic), resends_(resends), timeout_(timeout) {}
 
   std::string target() const override { return "unix:" + path_; }
-  Status connect(const UpdaterContext &, std::stop_token stop) override { return open(stop); }
+  Status connect(const UpdaterContext &, std::stop_token stop) override;
   DeliveryResult deliver(std::span<const Record> records, const UpdaterContext &context,
                          std::stop_token stop) override;
   // Its messages bear no time: a reader takes an old one for a new one.
@@ -68,6 +75,8 @@ class UnixUpdater : public Updater {
   Status open(const std::stop_token &stop);
   DeliveryResult deliver_lines(std::span<const Record> records, const std::stop_token &stop);
   DeliveryResult deliver_messages(std::span<const Record> records, const std::stop_token &stop);
+  void read_requests(Resends &desk);
+  Status answer_requests(const UpdaterContext &context, const std::stop_token &stop);
   Status send_and_await(std::string_view text, const std::stop_token &stop);
   Status send_all(std::string_view text, const StopBell &stop);
   Status await_reader(const StopBell &stop);
@@ -75,10 +84,65 @@ class UnixUpdater : public Updater {
   Status gone() const { return Status::failed("The reader of \"" + path_ + "\" has gone."); }
 
   const std::string path_;
-  const bool classic_;
+  const bool classic_, resends_;
   const milliseconds timeout_;
   Descriptor socket_;
+  std::string received_;  // the beginning of a line
 };
+
+Status UnixUpdater::connect(const UpdaterContext &, std::stop_token stop) {
+  Status status = open(stop);
+  if (!status.is_ok() || !resends_)
+    return status;
+  received_.clear();
+  status = send_all(kGreeting, StopBell(stop));
+  if (!status.is_ok())
+    close();
+  return status;
+}
+
+// The reader says what is stored, which we learn from the kernel, and what it misses.
+void UnixUpdater::read_requests(Resends &desk) {
+  char bytes[kMostLine];
+  for (int i = 0; i < kMostReads; i++) {
+    const ssize_t count = recv(socket_.get(), bytes, sizeof(bytes), MSG_DONTWAIT);
+    if (count <= 0)
+      return;
+    received_.append(bytes, static_cast<std::size_t>(count));
+    for (auto end = received_.find('\n'); end != received_.npos; end = received_.find('\n')) {
+      const auto line = nlohmann::json::parse(received_.substr(0, end), nullptr, false);
+      received_.erase(0, end + 1);
+      if (!line.is_object() || !line.contains("resend"))
+        continue;
+      if (const auto request = read_record_range(line["resend"].dump()))
+        desk.ask(*request);
+      else
+        desk.refuse("The reader of \"" + path_ + "\" asks for records in another way than npcsrc.");
+    }
+    if (received_.size() > kMostLine)
+      received_.clear();
+  }
+}
+
+Status UnixUpdater::answer_requests(const UpdaterContext &context, const std::stop_token &stop) {
+  if (!resends_ || context.resends == nullptr || !socket_.is_open())
+    return {};
+  read_requests(*context.resends);
+  const Resends::Answer answer = context.resends->take(Clock::now());
+  if (answer.empty())
+    return {};
+  std::string text;
+  for (const Record &record : answer.records)
+    text.append(record.json).append("\n");
+  for (const RecordRange &gone : answer.gone)
+    text.append(R"({"lost":)").append(write_record_range(gone, true)).append("}\n");
+  Status status = send_and_await(text, stop);
+  if (status.is_ok())
+    context.resends->note_sent(answer);
+  else
+    close();
+  return status;
+}
 
 Status UnixUpdater::open(const std::stop_token &stop) {
   close();
@@ -106,13 +170,15 @@ Status UnixUpdater::open(const std::stop_token &stop) {
   return {};
 }
 
-DeliveryResult UnixUpdater::deliver(std::span<const Record> records, const UpdaterContext &,
+DeliveryResult UnixUpdater::deliver(std::span<const Record> records, const UpdaterContext &context,
                                     std::stop_token stop) {
   DeliveryResult outcome =
       classic_ ? deliver_messages(records, stop) : deliver_lines(records, stop);
   // The reader must not take the rest of a line that was cut short for the next one.
   if (outcome.confirmed < records.size())
     close();
+  else
+    outcome.status = answer_requests(context, stop);
   return outcome;
 }
 
@@ -201,12 +267,12 @@ Status UnixUpdater::await_reader(const StopBell &stop) {
   }
 }
 
-Status UnixUpdater::idle(const UpdaterContext &, std::stop_token) {
+Status UnixUpdater::idle(const UpdaterContext &context, std::stop_token stop) {
   if (!socket_.is_open())
     return {};
   pollfd poll_on = {socket_.get(), 0, 0};
   if (poll(&poll_on, 1, 0) <= 0)
-    return {};
+    return answer_requests(context, stop);
   close();
   return gone();
 }
@@ -237,14 +303,20 @@ std::unique_ptr<Updater> make_unix_updater(const Uri &uri) {
 }
 
 std::unique_ptr<Updater> make_unix_updater(const Uri &uri, milliseconds timeout) {
-  uri.allow_parameters({"format"});
+  uri.allow_parameters({"format", "resend"});
   std::string path = uri.local_path("socket", "unix:/run/npc/counts.sock");
   if (path.size() >= sizeof(sockaddr_un::sun_path))
     throw UriError(uri.text, "the path of a socket has at most 107 bytes");
   const std::string format = uri.parameter("format", "json");
   if (format != "json" && format != "classic")
     throw UriError(uri.text, "format must be json or classic");
-  return std::make_unique<UnixUpdater>(std::move(path), format == "classic", timeout);
+  const std::string resend = uri.parameter("resend", "0");
+  if (resend != "0" && resend != "1")
+    throw UriError(uri.text, "resend must be 0 or 1");
+  if (resend == "1" && format == "classic")
+    throw UriError(uri.text, "nobody can ask for a message of format=classic: leave resend=1 out");
+  return std::make_unique<UnixUpdater>(std::move(path), format == "classic", resend == "1",
+                                       timeout);
 }
 
 }  // namespace npc::sink

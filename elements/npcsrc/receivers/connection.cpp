@@ -11,6 +11,8 @@
 #include <optional>
 #include <utility>
 
+#include "base/recordrange.h"
+
 namespace npc::source {
 namespace {
 
@@ -103,7 +105,7 @@ void Connection::read_line(std::string_view line, ClassicReader &classic, Recept
   std::string error;
   auto arrival = line.starts_with('{') ? read_record(line, error) : classic.read(line, error);
   if (!arrival) {
-    if (!read_request(line))
+    if (!read_request(line, came))
       refuse(std::move(error), came);
     return;
   }
@@ -113,13 +115,35 @@ void Connection::read_line(std::string_view line, ClassicReader &classic, Recept
   came.records.push_back(*std::move(arrival));
 }
 
-// `{"acknowledge":true}`: the sender wants to read what is stored.
-bool Connection::read_request(std::string_view line) {
+// `{"acknowledge":true}`: the sender wants to read what is stored, and with `"resend":true` what is
+// missing. `{"lost":{…}}`: it does not have that any more.
+bool Connection::read_request(std::string_view line, Reception &came) {
   const auto request = nlohmann::json::parse(line, nullptr, false);
-  const bool asks = request.is_object() && request.size() == 1 &&
-                    request.value("acknowledge", nlohmann::json()) == true;
-  acknowledging_ = acknowledging_ || asks;
-  return asks;
+  if (!request.is_object())
+    return false;
+  if (const auto lost = request.find("lost"); request.size() == 1 && lost != request.end()) {
+    const auto records = read_record_range(lost->dump());
+    if (records)
+      came.lost.push_back({{records->site, records->camera, records->boot}, records->range});
+    return records.has_value();
+  }
+  const bool wants = request.value("acknowledge", nlohmann::json()) == true;
+  const bool takes = request.value("resend", nlohmann::json()) == true;
+  if (!wants || request.size() != (takes ? 2u : 1u))
+    return false;
+  acknowledging_ = true;
+  takes_requests_ = takes_requests_ || takes;
+  return true;
+}
+
+bool Connection::ask(const Gap &gap) {
+  if (answers_.size() > kMostAnswers / 2)
+    return true;
+  const Series &series = gap.series;
+  answers_ += R"({"resend":)" +
+              write_record_range({series.site, series.camera, series.boot, gap.range}, true) +
+              "}\n";
+  return write();
 }
 
 void Connection::refuse(std::string reason, Reception &came) {

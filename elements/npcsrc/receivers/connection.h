@@ -47,6 +47,10 @@ class Connection {
   bool read(ClassicReader &classic, Reception &came, Time now);
   /// One of its records is stored. Returns false as read() does.
   bool stored(const RecordId &id, Reception &came);
+  /// Whether its sender takes requests for records that are missing.
+  bool takes_requests() const { return takes_requests_; }
+  /// Writes one, unless too much waits already. Returns false as read() does.
+  bool ask(const Gap &gap);
   /// Writes acknowledgements that wait. Returns false as read() does.
   bool write();
 
@@ -58,7 +62,7 @@ class Connection {
   bool read_lines(std::string_view peeked, ClassicReader &classic, Reception &came, Time now);
   bool read_end(ClassicReader &classic, Reception &came, Time now);
   void read_line(std::string_view line, ClassicReader &classic, Reception &came, Time now);
-  bool read_request(std::string_view line);
+  bool read_request(std::string_view line, Reception &came);
   void refuse(std::string reason, Reception &came);
   bool consume(std::size_t count);
   bool consume_held();
@@ -78,8 +82,9 @@ class Connection {
   unsigned outstanding_ = 0;  // records that are not stored
   bool ended_ = false;        // nothing more comes, but acknowledgements wait
 
-  bool acknowledging_ = false;  // the sender asked for it
-  RecordId range_begin_;        // of records that are stored and not acknowledged
+  bool acknowledging_ = false;   // the sender asked for it
+  bool takes_requests_ = false;  // likewise
+  RecordId range_begin_;         // of records that are stored and not acknowledged
   std::uint64_t range_size_ = 0;
   std::string answers_;  // that are to be written
 };

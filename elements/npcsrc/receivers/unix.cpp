@@ -17,6 +17,7 @@
 
 #include "base/name.h"
 #include "base/wait.h"
+#include "npcsrc/core/senders.h"
 #include "npcsrc/receivers/connection.h"
 
 namespace npc::source {
@@ -29,6 +30,7 @@ constexpr std::size_t kMostConnections = 1024;
 constexpr std::chrono::seconds kIdle{10};
 constexpr std::chrono::milliseconds kFull{100};
 constexpr std::size_t kMostRecords = 1000;  // of one call
+constexpr std::size_t kMostAskable = 4096;
 constexpr mode_t kMode = 0660;
 
 class UnixReceiver final : public Receiver {
@@ -37,6 +39,8 @@ class UnixReceiver final : public Receiver {
   ~UnixReceiver() override { close(); }
 
   std::string origin() const override { return "unix:" + path_; }
+  bool can_ask() const override { return true; }
+  void ask(const std::vector<Gap> &gaps) override;
   Status open() override;
   Status receive(Reception &came, int bell, Clock::time_point until) override;
   void stored(const RecordId &id, std::uint64_t ticket) override;
@@ -52,6 +56,7 @@ class UnixReceiver final : public Receiver {
   void accept_all(Reception &came, Clock::time_point now);
   void accept(Descriptor socket, Reception &came, Clock::time_point now);
   void serve_all(Reception &came, Clock::time_point now);
+  void note_senders(const Reception &came);
 
   const std::string path_, site_;
   Descriptor listener_;
@@ -61,7 +66,8 @@ class UnixReceiver final : public Receiver {
   std::uint64_t last_ticket_ = 0;
   std::uint64_t served_ = 0;  // the ticket of the connection that was served last
   Clock::time_point accept_again_;
-  std::vector<std::string> senders_;  // turned away since the last receive()
+  std::vector<std::string> senders_;         // turned away since the last receive()
+  std::map<Sender, std::uint64_t> askable_;  // the ticket of who sent its records last
 
   std::vector<pollfd> files_;
   std::vector<std::uint64_t> tickets_;  // of the connections in files_
@@ -152,6 +158,7 @@ Status UnixReceiver::open() {
 
 void UnixReceiver::close() noexcept {
   connections_.clear();
+  askable_.clear();
   if (!listener_.is_open())
     return;
   // Another one may be there by now.
@@ -195,8 +202,38 @@ Status UnixReceiver::receive(Reception &came, int bell, Clock::time_point until)
     serve_all(came, now);
     if (files_[1].revents != 0)
       accept_all(came, now);
-  } while (came.records.empty() && came.refused == 0 && came.senders.empty());
+  } while (came.records.empty() && came.refused == 0 && came.senders.empty() && came.lost.empty());
+  note_senders(came);
   return {};
+}
+
+void UnixReceiver::note_senders(const Reception &came) {
+  const Arrival *last = nullptr;
+  for (const Arrival &arrival : came.records) {
+    const Series &series = arrival.id.series;
+    if (last != nullptr && last->ticket == arrival.ticket && last->id.series == series)
+      continue;
+    last = &arrival;
+    const auto found = connections_.find(arrival.ticket);
+    if (found != connections_.end() && found->second.takes_requests())
+      askable_[{series.site, series.camera}] = arrival.ticket;
+  }
+  // One that is gone from here is back with its next record.
+  while (askable_.size() > kMostAskable)
+    askable_.erase(askable_.begin());
+}
+
+void UnixReceiver::ask(const std::vector<Gap> &gaps) {
+  for (const Gap &gap : gaps) {
+    const auto sender = askable_.find({gap.series.site, gap.series.camera});
+    if (sender == askable_.end())
+      continue;
+    const auto found = connections_.find(sender->second);
+    if (found == connections_.end())
+      askable_.erase(sender);
+    else if (!found->second.ask(gap))
+      connections_.erase(found);
+  }
 }
 
 void UnixReceiver::serve_all(Reception &came, Clock::time_point now) {
