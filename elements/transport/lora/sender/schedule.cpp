@@ -31,9 +31,11 @@ std::optional<Sender::Choice> Sender::choose(Time now) const {
       return Choice{at->first, std::nullopt, false};
   }
   const bool is_silent = settings_.ack && now >= silent_from();
+  const bool is_behind = settings_.ack && now >= sent_at_ + Time(settings_.period);
   const std::optional<BlockKey> fresh = backlog_.fresh(), lost = backlog_.resend();
-  // In turn: where blocks are counted faster than they can be sent, there is always a fresh one.
-  if (lost && (resent_ < kResendsAFresh || is_silent))
+  // In turn: where blocks are counted faster than they can be sent, there is always a fresh one. If
+  // there is none, as with a backlog of which only the beginning is here, its turn is over too.
+  if (lost && (resent_ < kResendsAFresh || is_behind))
     return Choice{0, lost, false};
   if (fresh)
     return Choice{0, fresh, true};
@@ -56,7 +58,8 @@ Action Sender::next(Time now) {
     const std::optional<Choice> choice = choose(now);
     if (!choice) {
       if (settings_.ack && !must_save_ && backlog_.size() > 0)
-        action.until = std::max(silent_from(), now);
+        action.until =
+            std::max(backlog_.resend() ? sent_at_ + Time(settings_.period) : silent_from(), now);
       return action;
     }
     const Time allowed = budget_.when(longest_, now);
