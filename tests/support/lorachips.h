@@ -56,6 +56,9 @@ struct AirFaults {
   double loss = 0, twice = 0, flips = 0;
 };
 
+/// UTC when the time of the air begins.
+constexpr std::chrono::milliseconds kUtcAtStart{1767225600000};
+
 class ChipAir {
  public:
   void join(ChipModel *chip) { chips_.push_back(chip); }
@@ -155,6 +158,9 @@ class ModelBus final : public Bus {
   bool wait_interrupt(Time most, int wake) override;
   Status set_sending(bool sending) override;
   Time now() const override { return air_.now; }
+  std::chrono::milliseconds utc() const override {
+    return kUtcAtStart + std::chrono::duration_cast<std::chrono::milliseconds>(air_.now);
+  }
   void sleep(Time time) override { air_.advance(time); }
 
   int switched = 0;

@@ -380,4 +380,62 @@ TEST(Receiver, AcceptsNoForgery) {
   EXPECT_EQ(gateway.receiver.state(), before);
 }
 
+// A gateway that was killed before its store had everything gets the same records of what it kept.
+TEST(Receiver, MakesTheSameRecordsOfKeptFrames) {
+  Gateway gateway;
+  gateway.receive(hello(3, 0, 5));
+  gateway.receive(block(3, 14, 7));
+  CountsFrame frame = block(3, 44, 11);
+  frame.history = {{9, 9, 1, 1}};
+  const Received before = gateway.receive(frame, false);
+  const Received more = gateway.receive(block(3, 59, 12), false);
+  const std::string state = gateway.receiver.state();
+  const std::string kept = write_frames(gateway.receiver.unstored());
+  Gateway again;
+  ASSERT_EQ(again.receiver.restore(state).error(), "");
+  std::vector<KeptFrame> frames;
+  ASSERT_TRUE(read_frames(kept, &frames));
+  ASSERT_EQ(frames.size(), 2u);
+  for (const auto &[frame_of, expected] :
+       {std::pair(frames[0], before), std::pair(frames[1], more)}) {
+    const Received received =
+        again.receiver.receive(frame_of.bytes, frame_of.began_ms, frame_of.rssi, 0s);
+    ASSERT_EQ(received.reception.blocks.size(), expected.reception.blocks.size());
+    for (std::size_t i = 0; i < received.reception.blocks.size(); ++i) {
+      const ReceivedBlock &one = received.reception.blocks[i];
+      const ReceivedBlock &other = expected.reception.blocks[i];
+      EXPECT_EQ(one.seq, other.seq);
+      EXPECT_EQ(one.windows, other.windows);
+      EXPECT_EQ(one.time_ms, other.time_ms);
+      EXPECT_EQ(one.people, other.people);
+      ASSERT_EQ(one.lines.size(), other.lines.size());
+      for (std::size_t line = 0; line < one.lines.size(); ++line) {
+        EXPECT_EQ(one.lines[line].in, other.lines[line].in);
+        EXPECT_EQ(one.lines[line].in_total, other.lines[line].in_total);
+      }
+    }
+    again.receiver.stored(received.ticket);
+  }
+  gateway.receiver.stored(more.ticket);
+  EXPECT_TRUE(gateway.receiver.unstored().empty());
+  EXPECT_EQ(again.receiver.state(), gateway.receiver.state());
+}
+
+TEST(KeptFrames, AreReadAsTheyWereWritten) {
+  std::vector<KeptFrame> frames = {{{0, 1, 255}, 1767225600000, -120}, {Bytes(32, 7), -5, 3}};
+  const std::string text = write_frames(frames);
+  std::vector<KeptFrame> read;
+  ASSERT_TRUE(read_frames(text, &read));
+  EXPECT_EQ(read, frames);
+  for (std::size_t size = 0; size < text.size(); ++size)
+    EXPECT_FALSE(read_frames(text.substr(0, size), &read)) << size;
+  for (const char *wrong :
+       {"npc-lora-frames 2\nend\n", "npc-lora-frames 1\nframe 1 2 0g\nend\n",
+        "npc-lora-frames 1\nframe 1 2 000\nend\n", "npc-lora-frames 1\nframe 1 x 00\nend\n",
+        "npc-lora-frames 1\nend\nend\n", ""})
+    EXPECT_FALSE(read_frames(wrong, &read)) << wrong;
+  const std::string too_long = "npc-lora-frames 1\nframe 1 2 " + std::string(66, '0') + "\nend\n";
+  EXPECT_FALSE(read_frames(too_long, &read));
+}
+
 }  // namespace

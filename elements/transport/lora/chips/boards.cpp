@@ -107,6 +107,18 @@ Status find_board(std::string_view name, std::string_view pins, Board *board) {
   return {};
 }
 
+Status check_power(const Board &board, int power) {
+  // Over PA_BOOST, the only output that is wired on these boards; +20 dBm has limits of its own.
+  const bool is_sx1276 = board.chip == Board::Chip::kSx1276;
+  const int least = is_sx1276 ? 2 : -9, most = is_sx1276 ? 17 : 22;
+  if (power >= least && power <= most)
+    return {};
+  return Status::failed("The chip " + std::string(is_sx1276 ? "SX1276" : "SX1262") +
+                        " of this board sends with " + std::to_string(least) + " to " +
+                        std::to_string(most) + " dBm, not with " + std::to_string(power) +
+                        ": set power= to one of those.");
+}
+
 std::unique_ptr<Radio> make_chip(const Board &board, std::unique_ptr<Bus> bus,
                                  const RadioSettings &settings) {
   if (board.chip == Board::Chip::kSx1276)

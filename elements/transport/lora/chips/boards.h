@@ -40,6 +40,10 @@ Status find_board(std::string_view name, std::string_view pins, Board *board);
 /// The names of all boards, for sentences.
 std::string board_names();
 
+/// Whether the chip of a board can send with so many dBm. It would not say so, but send with less,
+/// or with more.
+Status check_power(const Board &board, int power);
+
 /// Makes the radio of a board, whose chip is at `bus`.
 std::unique_ptr<Radio> make_chip(const Board &board, std::unique_ptr<Bus> bus,
                                  const RadioSettings &settings);

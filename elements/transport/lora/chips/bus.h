@@ -31,6 +31,8 @@ class Bus {
   /// Switches the antenna, where the chip does not do that itself.
   virtual Status set_sending(bool sending) = 0;
   virtual Time now() const = 0;
+  /// UTC, since 1970.
+  virtual std::chrono::milliseconds utc() const = 0;
   virtual void sleep(Time time) = 0;
 };
 

@@ -25,6 +25,8 @@ class Chip : public Radio {
   Status sense(bool *is_busy) final;
   Status send(std::span<const std::uint8_t> frame, Time *airtime) final;
   Status receive(Time most, int wake, std::optional<Heard> *heard) final;
+  Time now() const final { return bus_->now(); }
+  std::chrono::milliseconds utc() const final { return bus_->utc(); }
   unsigned restarts() const final { return restarts_; }
 
  protected:

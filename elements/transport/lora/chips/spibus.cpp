@@ -87,6 +87,11 @@ class SpiBus final : public Bus {
     return std::chrono::duration_cast<Time>(std::chrono::steady_clock::now().time_since_epoch());
   }
 
+  std::chrono::milliseconds utc() const override {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(
+        std::chrono::system_clock::now().time_since_epoch());
+  }
+
   void sleep(Time time) override { std::this_thread::sleep_for(time); }
 
  private:

@@ -2,6 +2,7 @@
 // What sends and receives frames: a chip or a modem.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -42,6 +43,11 @@ class Radio {
   /// Waits until a frame is received, for as long as `most`, or until `wake` can be read, if it is
   /// not negative. A damaged frame is none.
   virtual Status receive(Time most, int wake, std::optional<Heard> *heard) = 0;
+
+  /// The time as whatever waits here has it.
+  virtual Time now() const = 0;
+  /// UTC, since 1970.
+  virtual std::chrono::milliseconds utc() const = 0;
 
   /// How often it had to be set up anew by itself.
   virtual unsigned restarts() const = 0;

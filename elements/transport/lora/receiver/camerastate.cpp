@@ -163,6 +163,7 @@ Reception CameraState::apply(const CountsFrame &frame, std::int64_t began_ms) {
     return reception;
   BootState &state = boot_state(frame.head.boot, &reception);
   state.listens |= frame.head.wanted;
+  const bool is_start = state.covered.empty() || state.covered.last() < state.start;
   const std::uint64_t next = state.covered.empty() ? state.start : state.covered.last() + 1;
   if (state.covered.empty() || frame.head.seq > state.covered.last())
     state.windows = frame.windows;
@@ -175,7 +176,7 @@ Reception CameraState::apply(const CountsFrame &frame, std::int64_t began_ms) {
     const std::uint64_t from = first.seq + 1 - first.windows;
     // Before a hello, what came first is taken for the beginning.
     if (from > next && (state.tag || next > 0))
-      reception.events.push_back({Event::Kind::kGap, frame.head.boot, {next, from - 1}});
+      reception.events.push_back({Event::Kind::kGap, frame.head.boot, {next, from - 1}, is_start});
   }
   if (state.covered.list().size() > kMostRanges)
     give_up(frame.head.boot, &state, state.covered.holes().front(), &reception);
@@ -197,7 +198,7 @@ Reception CameraState::apply(const HelloFrame &frame) {
   }
   const std::uint32_t start = frame.head.seq;
   if (!state.tag && !state.covered.empty() && state.covered.first() > start)
-    reception.events.push_back({Event::Kind::kGap, boot, {start, state.covered.first() - 1}});
+    reception.events.push_back({Event::Kind::kGap, boot, {start, state.covered.first() - 1}, true});
   // What is before a boot's first hello was never meant to come: it is not lost.
   if (start > state.start) {
     if (state.tag)

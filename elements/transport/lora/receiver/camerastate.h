@@ -46,7 +46,8 @@ struct Event {
   };
   Kind kind = Kind::kGap;
   std::uint16_t boot = 0;
-  Range windows;  ///< of kGap and kLost
+  Range windows;          ///< of kGap and kLost
+  bool is_start = false;  ///< kGap: nothing of the boot is there before it
 };
 
 /// What came of a frame.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <utility>
 
 namespace npc::lora {
 namespace {
@@ -89,23 +90,24 @@ Received Receiver::receive(std::span<const std::uint8_t> bytes, std::int64_t beg
     received.outcome = Outcome::kRepeated;
   } else {
     received.outcome = Outcome::kAccepted;
-    accept(&link, frame, keys->id(), began_ms, &received);
+    accept(&link, frame, keys->id(), {Bytes(bytes.begin(), bytes.end()), began_ms, rssi},
+           &received);
   }
   consider_ack(&link, frame, received, now);
   return received;
 }
 
-void Receiver::accept(Link *link, const Frame &frame, const std::string &key_id,
-                      std::int64_t began_ms, Received *received) {
+void Receiver::accept(Link *link, const Frame &frame, const std::string &key_id, KeptFrame kept,
+                      Received *received) {
   const bool is_new_key =
       link->next_key && key_id == link->next_key->id() && link->live.key_id != key_id;
   link->live.use_key(key_id);
-  received->reception = apply(frame, began_ms, &link->live);
+  received->reception = apply(frame, kept.began_ms, &link->live);
   if (is_new_key)
     received->reception.events.push_back({Event::Kind::kNewKey, head_of(frame).boot, {}});
   received->ticket = ++last_ticket_;
   unstored_.push_back(
-      {last_ticket_, link, frame, began_ms, key_id, !received->reception.blocks.empty()});
+      {last_ticket_, link, frame, std::move(kept), key_id, !received->reception.blocks.empty()});
   // What has no records waits for those before it only.
   stored(stored_ticket_);
 }
@@ -114,7 +116,7 @@ void Receiver::store_front() {
   const Unstored &front = unstored_.front();
   front.link->stored.use_key(front.key_id);
   // The same as when it was received; nothing of it is published twice.
-  (void)apply(front.frame, front.began_ms, &front.link->stored);
+  (void)apply(front.frame, front.kept.began_ms, &front.link->stored);
   stored_ticket_ = front.ticket;
   unstored_.pop_front();
 }
@@ -123,6 +125,13 @@ void Receiver::stored(std::uint64_t ticket) {
   while (!unstored_.empty() &&
          (unstored_.front().ticket <= ticket || !unstored_.front().has_records))
     store_front();
+}
+
+std::vector<KeptFrame> Receiver::unstored() const {
+  std::vector<KeptFrame> frames;
+  for (const Unstored &unstored : unstored_)
+    frames.push_back(unstored.kept);
+  return frames;
 }
 
 void Receiver::forget_unstored() {

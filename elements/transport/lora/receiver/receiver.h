@@ -21,6 +21,7 @@
 #include "transport/lora/radio/airtime.h"
 #include "transport/lora/radio/dutybudget.h"
 #include "transport/lora/receiver/camerastate.h"
+#include "transport/lora/receiver/keptframes.h"
 
 namespace npc::lora {
 
@@ -67,6 +68,10 @@ class Receiver {
   /// The store has failed: what it does not have is forgotten, and accepted when it comes again.
   void forget_unstored();
 
+  /// The frames that the store does not have yet, in their order. Whoever keeps them with state(),
+  /// before their records are handed on, and gives them to receive() again after restore(), gets
+  /// the same records again: a store that has them drops those.
+  std::vector<KeptFrame> unstored() const;
   /// The next ack to send, now, or nothing. Its airtime is taken from the budget. One that is over
   /// the budget is dropped: a later frame of the camera will cause another one.
   std::optional<Ack> next_ack(Time now);
@@ -100,13 +105,13 @@ class Receiver {
     std::uint64_t ticket;
     Link *link;
     Frame frame;
-    std::int64_t began_ms;
+    KeptFrame kept;
     std::string key_id;
     bool has_records;
   };
 
   const Keys *open(const Link &link, std::span<const std::uint8_t> bytes, Frame *frame) const;
-  void accept(Link *link, const Frame &frame, const std::string &key_id, std::int64_t began_ms,
+  void accept(Link *link, const Frame &frame, const std::string &key_id, KeptFrame kept,
               Received *received);
   void consider_ack(Link *link, const Frame &frame, const Received &received, Time now);
   void store_front();
