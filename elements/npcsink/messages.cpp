@@ -18,6 +18,8 @@ const char *name_of(UpdaterEvent::State state) {
       return "caught-up";
     case UpdaterEvent::State::kRefused:
       return "refused";
+    case UpdaterEvent::State::kNotice:
+      return "notice";
     case UpdaterEvent::State::kDropped:
       return "dropped";
     case UpdaterEvent::State::kNotAnswered:

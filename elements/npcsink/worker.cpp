@@ -156,6 +156,8 @@ void Worker::acknowledge(std::size_t taken, const DeliveryResult &outcome) {
     refused_ += outcome.refused.size();
   }
   cursor_.acknowledge(confirmed, outcome.refused);
+  for (const std::string &notice : outcome.notices)
+    listener_({UpdaterEvent::State::kNotice, stats(), notice});
   for (const RefusedRecord &refused : outcome.refused) {
     if (refused.error == refusal_said_)
       continue;
@@ -221,7 +223,8 @@ void Worker::failed(const DeliveryResult &outcome, std::stop_token stop) {
 }
 
 bool Worker::is_behind(const UpdaterStats &now) const {
-  if (now.pending == 0 || now.pending >= options_.backlog)
+  const milliseconds age = updater_->backlog_age();
+  if (now.pending == 0 || (age.count() == 0 && now.pending >= options_.backlog))
     return now.pending > 0;
   auto waiting = cursor_.behind();
   Lock lock(mutex_);
@@ -229,7 +232,7 @@ bool Worker::is_behind(const UpdaterStats &now) const {
     const auto delivering = steady_clock::now() - *delivering_since_;
     waiting = std::max(waiting, std::chrono::duration_cast<milliseconds>(delivering));
   }
-  return waiting >= options_.backlog_age;
+  return waiting >= (age.count() > 0 ? age : options_.backlog_age);
 }
 
 // Not at each record, but at each doubling.

@@ -55,6 +55,7 @@ struct UpdaterEvent {
     kBacklog,       ///< many records wait; again at each doubling
     kCaughtUp,      ///< after a backlog nothing waits any more
     kRefused,       ///< the remote never takes a record; once for each reason
+    kNotice,        ///< nothing is wrong, but users should know
     kDropped,       ///< records were given up; again at each doubling
     kNotAnswered,   ///< a request for records is refused; once for each reason
   };

@@ -123,6 +123,26 @@ TEST_F(UpdaterBacklog, SayHowFarTheyAreBehind) {
     EXPECT_GE(said[i], 2 * said[i - 1]);
 }
 
+// To one that is slow by nature, many records that wait are no news.
+TEST_F(UpdaterBacklog, MayBeLongerWhereThatIsTheRule) {
+  options_.backlog = 10;
+  one_.backlog_age = hours(1);
+  one_.outcomes.assign(1000000, DeliveryResult{0, {}});
+  one_.outcomes.front().notices = {"Slow."};
+  make("one:a");
+  delivery_->start();
+  push(0, 1000);
+  ASSERT_TRUE(eventually([&] { return stats().pending == 1000 && said(State::kNotice); }));
+  const auto events = this->events();
+  const auto notice = std::find_if(
+      events.begin(), events.end(),
+      [](const npc::sink::UpdaterEvent &event) { return event.state == State::kNotice; });
+  EXPECT_EQ(notice->reason, "Slow.");
+  EXPECT_FALSE(said(State::kBacklog));
+  one_.backlog_age = milliseconds(1);
+  EXPECT_TRUE(eventually([&] { return said(State::kBacklog); }));
+}
+
 TEST_F(UpdaterBacklog, AreToldWhatWaitsBehind) {
   one_.batch = 4;
   make("one:a");

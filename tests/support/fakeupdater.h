@@ -3,6 +3,8 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -34,6 +36,7 @@ struct Script {
   bool throws = false;
   bool live_only = false;
   std::size_t batch = 250;
+  std::atomic<std::chrono::milliseconds> backlog_age{};
   std::vector<std::string> delivered;
   std::vector<std::uint64_t> backlogs;  // that it was told of, each once in a row
   bool ended = false;                   // what it was told last
@@ -93,6 +96,7 @@ class FakeUpdater : public Updater {
     return outcome;
   }
 
+  std::chrono::milliseconds backlog_age() const override { return script_.backlog_age; }
   std::size_t batch() const override {
     std::lock_guard lock(script_.mutex);
     return script_.batch;

@@ -27,6 +27,8 @@ struct DeliveryResult {
   /// The remote asks to be left alone for at least this long; 0: it does not.
   std::chrono::milliseconds pause{0};
   std::vector<RefusedRecord> refused{};  ///< among the confirmed
+  /// What users should know, as sentences; each is to be said once only.
+  std::vector<std::string> notices{};
 };
 
 /// What waits for an updater besides the records that it is handed next.
@@ -70,6 +72,10 @@ class Updater {
   /// Whether only the newest records mean something to it, as to a lamp: it is then handed no
   /// backlog of an earlier run.
   virtual bool live_only() const { return false; }
+
+  /// For how long a record waits as a rule, where that is longer than for others: only what waits
+  /// longer is a backlog then, however many records that are. 0: no longer than for others.
+  virtual std::chrono::milliseconds backlog_age() const { return std::chrono::milliseconds(0); }
 
   /// Called about once a second while the way is open and nothing waits. After a failure the way is
   /// closed.
