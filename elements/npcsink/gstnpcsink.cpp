@@ -31,6 +31,12 @@
  * - `file:/path[?fsync=1]` appends JSON lines to a file, pipe or terminal, as `file:/dev/stdout`.
  * - `gpio:chip/line?on=people>=10[&off=people<8]` sets an output of a GPIO chip. Parameters: `on`,
  *   `off`, `pulse`, `active`, `stale`.
+ * - `lora:/dev/spidev0.1?board=name&camera=7&key-file=/path&state-file=/path` sends people, moving,
+ *   faces and lines of one camera to a gateway by radio; zones and objects are not sent.
+ *   Parameters: `lines`, `period`, `history`, `ack` (1, the default: a record is done when the
+ *   gateway has acknowledged it; 0: when it was sent), `region` (`eu868`, `us915`, `as923`),
+ *   `frequency`, `bandwidth`, `sf`, `power`, `pins`, `gpio-chip`. What region or chip do not allow
+ *   is refused. docs/lora.md has more.
  *
  * A character that means something in URIs is written as in `%20`. Passwords and tokens are in the
  * first line of a file of their own; one in the URI is refused. More is in docs/updaters.md.
@@ -102,7 +108,8 @@
  *   and again each time it doubles; `caught-up`: a backlog is delivered; `refused`: the remote
  *   never takes a record, which was set aside in the store, once for each reason; `dropped`:
  *   records were given up undelivered, and again each time it doubles; `not-answered`: somebody
- *   asks for records in a way that cannot be answered, once for each reason
+ *   asks for records in a way that cannot be answered, once for each reason; `notice`: nothing is
+ *   wrong, but there is something to know, said once
  * - `reason`: #gchararray, why, a sentence; or empty
  * - `pending`: #guint64, records that wait
  * - `oldest`: #guint64, the age in ms of the oldest of them, by the system's clock

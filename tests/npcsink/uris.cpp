@@ -55,6 +55,17 @@ INSTANTIATE_TEST_SUITE_P(
         Good{"influxdbs://host:443/?org=my%20home&bucket=a%26b&token-file=/t&ca-file=/c",
              "influxdbs://host:443/?org=my%20home&bucket=a%26b"}));
 
+#define NPC_LORA "lora:/dev/spidev0.1?board=adafruit-4074&camera=7&key-file=/k&state-file=/s"
+INSTANTIATE_TEST_SUITE_P(
+    Lora, GoodUris,
+    testing::Values(
+        Good{NPC_LORA, "lora:/dev/spidev0.1"},
+        Good{NPC_LORA "&lines=a,b,c,d&sf=9&ack=0&history=1&period=60", "lora:/dev/spidev0.1"},
+        Good{NPC_LORA "&frequency=869.525&power=17", "lora:/dev/spidev0.1"},
+        Good{NPC_LORA "&sf=12", "lora:/dev/spidev0.1"},
+        Good{NPC_LORA "&region=us915", "lora:/dev/spidev0.1"},
+        Good{NPC_LORA "&pins=reset:5,irq:6&gpio-chip=pinctrl-rp1", "lora:/dev/spidev0.1"}));
+
 struct Bad {
   const char *text;
   const char *error;
@@ -231,6 +242,35 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"mqtt://host/?password-file=/a", "a password needs a user"},
         Bad{"mqtt://u@host/?password-file=a", "must begin with a /"}));
 
+INSTANTIATE_TEST_SUITE_P(
+    Lora, BadUris,
+    testing::Values(
+        Bad{"lora:", "the path must begin with a /"},
+        Bad{"lora:/dev/spidev0.1", "board is missing; write which one it is: adafruit-4074, "},
+        Bad{"lora:/dev/spidev0.1?board=rfm", "There is no board \"rfm\": use adafruit-4074"},
+        Bad{"lora:/dev/spidev0.1?board=dragino", "key-file is missing"},
+        Bad{"lora:/dev/spidev0.1?board=dragino&key-file=/k", "state-file is missing"},
+        Bad{"lora:/dev/spidev0.1?board=dragino&key-file=/k&state-file=/s",
+            "camera is missing; write its number at the gateway, 1 to 255"},
+        Bad{"lora:/dev/spidev0.1?board=dragino&key=secret", "it has no parameter key"},
+        Bad{NPC_LORA "&sf=6", "sf must be a whole number from 7"},
+        Bad{NPC_LORA "&lines=a,b,c,d,e", "A camera can have up to 4 lines over LoRa"},
+        Bad{NPC_LORA "&lines=a,a", "lines must be names of lines, each once"},
+        Bad{NPC_LORA "&lines=a&history=3", "A history of 3 blocks does not fit into a frame"},
+        Bad{NPC_LORA "&ack=yes", "ack must be a whole number from 0 to 1"},
+        Bad{NPC_LORA "&period=5", "use a longer period"},
+        Bad{NPC_LORA "&sf=12&period=60", "use a longer period"},
+        Bad{NPC_LORA "&region=mars", "There is no region \"mars\": use eu868, us915 or as923"},
+        Bad{NPC_LORA "&region=us915&bandwidth=125", "needs a bandwidth of 500 kHz"},
+        Bad{NPC_LORA "&region=as923&sf=10&history=2", "Use less history"},
+        Bad{NPC_LORA "&frequency=870.5", "MHz"},
+        Bad{NPC_LORA "&frequency=868,1", "frequency must be"},
+        Bad{NPC_LORA "&power=16", "16 dBm are more than the 14 dBm that are allowed"},
+        Bad{NPC_LORA "&frequency=869.525&power=20",
+            "The chip SX1276 of this board sends with 2 to 17 dBm, not with 20"},
+        Bad{NPC_LORA "&power=1",
+            "The chip SX1276 of this board sends with 2 to 17 dBm, not with 1"}));
+
 TEST(Redact, ShowsWhatMayBeShown) {
   for (const char *text :
        {"", "mqtt://host:1883", "mqtts://u@[2001:db8::1]:1/?qos=1&client-id=a", "file:///a:b@c",
@@ -275,8 +315,8 @@ TEST(Redact, HidesParametersThatNoUpdaterHas) {
 
 // A parameter of an updater that redact() does not know would be hidden.
 TEST(Redact, KnowsTheParametersOfAllUpdaters) {
-  for (const char *uri : {"file:/a", "gpio:c/1", "influxdb://h/d", "influxdbs://h/d", "mqtt://h",
-                          "mqtts://h", "unix:/a"}) {
+  for (const char *uri : {"file:/a", "gpio:c/1", "influxdb://h/d", "lora:/a", "influxdbs://h/d",
+                          "mqtt://h", "mqtts://h", "unix:/a"}) {
     std::string known;
     try {
       Registry::standard().make(std::string(uri) + "?no-such-thing=1");

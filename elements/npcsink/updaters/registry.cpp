@@ -5,6 +5,7 @@
 #include "npcsink/updaters/file.h"
 #include "npcsink/updaters/gpio/gpio.h"
 #include "npcsink/updaters/influxdb/influxdb.h"
+#include "npcsink/updaters/lora/lora.h"
 #include "npcsink/updaters/mqtt/mqtt.h"
 #include "npcsink/updaters/unix.h"
 
@@ -17,6 +18,7 @@ const Registry &Registry::standard() {
     made.add("gpio", [](const Uri &uri) { return make_gpio_updater(uri); });
     made.add("influxdb", make_influxdb_updater);
     made.add("influxdbs", make_influxdb_updater);
+    made.add("lora", make_lora_updater);
     made.add("mqtt", make_mqtt_updater);
     made.add("mqtts", make_mqtt_updater);
     made.add("ws", make_mqtt_updater);
