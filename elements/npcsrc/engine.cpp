@@ -26,6 +26,10 @@ constexpr std::size_t kMostGaps = 1000;
 // Strangers can make up cameras, and be turned away, as often as they like.
 constexpr double kSenderMessages = 20;
 
+Range range_of(const RecordId &id, std::uint64_t windows) {
+  return {id.seq + 1 - std::min(windows, id.seq + 1), id.seq};
+}
+
 }  // namespace
 
 bool Engine::make_receiver_of(const std::string &uri) {
@@ -156,7 +160,7 @@ void Engine::settle() {
     Lock lock(mutex_);
     stats_.received--;
   } else if (!confirming_) {
-    coverage_.add(id.series, {id.seq, id.seq});
+    coverage_.add(id.series, range_of(id, arrival.windows));
     changed_ = true;
     receiver_->stored(id, arrival.ticket);
   }
@@ -173,8 +177,10 @@ void Engine::take_confirmations() {
     const Range range{records.from, records.to};
     coverage_.add(series, range);
     changed_ = true;
-    for (const InFlight::Stored &stored : in_flight_.take(series, range))
+    for (const InFlight::Stored &stored : in_flight_.take(series, range)) {
+      coverage_.add(series, range_of(stored.id, stored.windows));
       receiver_->stored(stored.id, stored.ticket);
+    }
   }
 }
 
@@ -224,26 +230,20 @@ void Engine::note(Reception &came) {
   }
   for (const LinkNews &news : came.news)
     post(structure_of_link(news.connected, news.reason));
-  note_stored(came.stored);
-  note_lost(came.lost);
+  for (const std::string &warning : came.warnings) {
+    if (sender_messages_->available(Clock::now()) > 0) {
+      sender_messages_->take(1);
+      GST_ELEMENT_WARNING(element_, RESOURCE, READ, ("%s", warning.c_str()), (nullptr));
+    }
+  }
+  for (const Gap &gap : came.gaps)
+    post(structure_of_gap(gap, false));
+  give_up(came.lost);
+  for (const Gap &named : came.unavailable)
+    give_up(coverage_.missing_of(named));
   if (came.ended && !end_)
     end_ = Clock::now();
   std::ranges::move(came.records, std::back_inserter(queue_));
-}
-
-// What was missing is lost for good.
-void Engine::note_lost(const std::vector<Gap> &lost) {
-  for (const Gap &named : lost) {
-    for (const Gap &gap : coverage_.missing_of(named))
-      give_up(gap);
-  }
-}
-
-void Engine::note_stored(const std::vector<Gap> &stored) {
-  for (const Gap &records : stored) {
-    coverage_.add(records.series, records.range);
-    changed_ = true;
-  }
 }
 
 void Engine::note_refused(const Reception &came) {
@@ -295,7 +295,7 @@ bool Engine::hand_on(GstBuffer **buffer) {
     if (duplicate)
       continue;
     if (confirming_)
-      in_flight_.add(arrival.id, arrival.ticket, Clock::now());
+      in_flight_.add(arrival.id, arrival.ticket, Clock::now(), arrival.windows);
     const std::string line = arrival.json + "\n";
     *buffer = gst_buffer_new_memdup(line.data(), line.size());
     GST_BUFFER_OFFSET(*buffer) = pushed_++;
@@ -338,17 +338,18 @@ void Engine::tidy_gaps(std::chrono::nanoseconds patience) {
     receiver_->ask(news.ask);
   for (const Gap &gap : news.found)
     post(structure_of_gap(gap, false));
-  for (const Gap &gap : news.old)
-    give_up(gap);
+  give_up(news.old);
   count_gaps();
 }
 
-void Engine::give_up(const Gap &gap) {
-  coverage_.give_up(gap);
-  changed_ = true;
-  lost_ += gap.range.size();
-  count_gaps();
-  post(structure_of_gap(gap, true));
+void Engine::give_up(const std::vector<Gap> &gaps) {
+  for (const Gap &gap : gaps) {
+    coverage_.give_up(gap);
+    changed_ = true;
+    lost_ += gap.range.size();
+    count_gaps();
+    post(structure_of_gap(gap, true));
+  }
 }
 
 void Engine::count_gaps() {

@@ -62,15 +62,13 @@ class Engine {
   void take_confirmations() NPC_EXCLUDES(mutex_);
   GstFlowReturn wait() NPC_EXCLUDES(mutex_);
   void note(Reception &came) NPC_EXCLUDES(mutex_);
-  void note_lost(const std::vector<Gap> &lost) NPC_EXCLUDES(mutex_);
-  void note_stored(const std::vector<Gap> &stored);
   void note_refused(const Reception &came) NPC_EXCLUDES(mutex_);
   bool hand_on(GstBuffer **buffer) NPC_EXCLUDES(mutex_);
   bool is_duplicate(const Arrival &arrival);
   void note_sender(const Arrival &arrival);
   bool is_finished();
   void tidy();
-  void give_up(const Gap &gap);
+  void give_up(const std::vector<Gap> &gaps) NPC_EXCLUDES(mutex_);
   void count_gaps() NPC_EXCLUDES(mutex_);
   void tidy_gaps(std::chrono::nanoseconds patience) NPC_EXCLUDES(mutex_);
   void save();

@@ -30,8 +30,13 @@
  *   npcsink. A record counts on the topic of its own camera only. The broker keeps what comes while
  *   nobody takes it, but with `session=0`. Cameras are asked for records that are missing, but with
  *   `gaps=0`, `session=0` or a `group`.
+ * - `lora:/dev/spidev0.1?board=name&cameras=/path&state-file=/path` receives cameras by radio, as
+ *   `npcsink updaters=lora:…` sends them. A record stands for as many windows as its `interval` is
+ *   long, its `seq` is that of the last of them, and its `boot` is `lora-` and a number.
+ *   Parameters: `region`, `frequency`, `bandwidth`, `sf`, `power`, `pins`, `gpio-chip`. A chip
+ *   that fails is a warning, and is set up anew.
  *
- * docs/receivers.md has more.
+ * docs/receivers.md and docs/lora.md have more.
  *
  * ## What is stored
  *
@@ -171,8 +176,8 @@ static void gst_npc_src_class_init(GstNpcSrcClass *klass) {
   gst_element_class_add_static_pad_template(element_class, &src_template);
   gst_element_class_set_static_metadata(element_class, "Counts source", "Source/Network",
                                         "Receives counts of cameras from programs on this device, "
-                                        "from an MQTT broker and from recordings, and knows which "
-                                        "are missing",
+                                        "over LoRa, from an MQTT broker and from "
+                                        "recordings, and knows which are missing",
                                         "The No-picture Camera project");
 
   GstBaseSrcClass *base_class = GST_BASE_SRC_CLASS(klass);

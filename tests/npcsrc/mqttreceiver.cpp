@@ -185,9 +185,9 @@ TEST(MqttReceiver, AsksWhereTheCameraPublishes) {
                    {"shop/home/door/lost", R"({"boot":"5f0c","from":9,"to":3})"},
                    {"shop/home/hall/lost",
                     R"({"site":"home","camera":"door","boot":"a","from":1,"to":1})"}});
-  ASSERT_TRUE(taker.take_until([&] { return taker.came.lost.size() == 2; }));
-  EXPECT_EQ(taker.came.lost.front(), (Gap{{"home", "door", "5f0c"}, {3, 9}}));
-  EXPECT_EQ(taker.came.lost.back(), (Gap{{"home", "hall", "a"}, {1, 1}}))
+  ASSERT_TRUE(taker.take_until([&] { return taker.came.unavailable.size() == 2; }));
+  EXPECT_EQ(taker.came.unavailable.front(), (Gap{{"home", "door", "5f0c"}, {3, 9}}));
+  EXPECT_EQ(taker.came.unavailable.back(), (Gap{{"home", "hall", "a"}, {1, 1}}))
       << "for itself, whatever it says";
   EXPECT_EQ(taker.came.refused, 1u);
 }

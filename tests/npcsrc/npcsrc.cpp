@@ -3,6 +3,7 @@
 #include <glib/gstdio.h>
 #include <sqlite3.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -339,13 +340,45 @@ TEST_F(NpcSrc, BadUrisAreRefusedWithASentence) {
             "uri=unix:/run/npc/counts.sock.");
   EXPECT_EQ(refusal("ftp://host/"),
             "The receiver \"ftp://host/\" is refused: there is no receiver ftp:, it must be one of "
-            "file:, mqtt:, mqtts:, unix:.");
+            "file:, lora:, mqtt:, mqtts:, unix:.");
   EXPECT_EQ(refusal("file:" + path("none")),
             "Cannot open \"" + path("none") +
                 "\": No such file or directory. Check the path, and who may read it.");
   EXPECT_EQ(refusal("unix:" + path("none/a.sock")),
             "Cannot listen at \"" + path("none/a.sock") +
                 "\": its directory does not exist. Create the directory, or choose another path.");
+}
+
+TEST_F(NpcSrc, LoraIsRefusedWithASentence) {
+  const std::string uri =
+      "lora:/dev/no-spidev?board=rak6421&state-file=/s&cameras=" + path("cameras");
+  const auto refused = [this](const std::string &text) {
+    const std::string said = refusal(text);
+    return said.substr(std::min(said.find("refused: "), said.size()));
+  };
+  EXPECT_EQ(refused("lora:/dev/spidev0.1?board=rak6421&state-file=/s"),
+            "refused: cameras is missing; write the path of the file that names them.");
+  EXPECT_EQ(
+      refused("lora:/dev/spidev0.1?board=rak6421&cameras=/c"),
+      "refused: state-file is missing; write the path of a file that keeps what was received.");
+  EXPECT_EQ(
+      refused(uri + "&power=23&frequency=869.525"),
+      "refused: The chip SX1262 of this board sends with -9 to 22 dBm, not with 23: set power= "
+      "to one of those.");
+  EXPECT_EQ(refusal(uri), "The cameras file \"" + path("cameras") +
+                              "\" cannot be read: No such file or directory.");
+  write("cameras", "[7]\nsite=home\ncamera=door\nkey=secret\n");
+  EXPECT_EQ(refusal(uri), "The cameras file \"" + path("cameras") +
+                              "\" holds keys and must be open to its owner only: run chmod 600 " +
+                              path("cameras") + ".");
+  ASSERT_EQ(g_chmod(path("cameras").c_str(), 0600), 0);
+  EXPECT_EQ(refusal(uri), "The cameras file \"" + path("cameras") +
+                              "\" cannot be used. Line 4: key must have 64 hexadecimal digits. "
+                              "openssl rand -hex 32 makes one.");
+  write("cameras", "[7]\nsite=home\ncamera=door\nkey=" + std::string(64, '7') + "\n");
+  EXPECT_EQ(refusal(uri),
+            "There is no SPI device \"/dev/no-spidev\": write dtparam=spi=on into "
+            "/boot/firmware/config.txt and start anew.");
 }
 
 TEST_F(NpcSrc, IsAUriHandler) {

@@ -58,6 +58,16 @@ TEST(InFlight, WhatWasPushedLongAgoIsPushedAgain) {
   EXPECT_FALSE(in_flight.has_any());
 }
 
+TEST(InFlight, KnowsHowManyNumbersARecordStandsFor) {
+  InFlight in_flight;
+  in_flight.add({kDoor, 14}, 1, kStart, 15);
+  in_flight.add({kDoor, 15}, 2, kStart);
+  const auto taken = in_flight.take(kDoor, {14, 15});
+  ASSERT_EQ(taken.size(), 2u);
+  EXPECT_EQ(taken[0].windows, 15u);
+  EXPECT_EQ(taken[1].windows, 1u);
+}
+
 TEST(InFlight, IsBounded) {
   InFlight in_flight;
   for (std::uint64_t seq = 0; seq < 2 * InFlight::kMost; seq++)

@@ -21,8 +21,8 @@ void InFlight::expire(Time now) {
   }
 }
 
-void InFlight::add(const RecordId &id, Ticket ticket, Time now) {
-  series_[id.series][id.seq] = {now, {ticket}};
+void InFlight::add(const RecordId &id, Ticket ticket, Time now, std::uint64_t windows) {
+  series_[id.series][id.seq] = {now, windows, {ticket}};
   order_.emplace_back(id, now);
   expire(now);
 }
@@ -53,7 +53,7 @@ std::vector<InFlight::Stored> InFlight::take(const Series &of, Range range) {
   auto entry = numbers.lower_bound(range.from);
   while (entry != numbers.end() && entry->first <= range.to) {
     for (const Ticket ticket : entry->second.tickets)
-      taken.push_back({{of, entry->first}, ticket});
+      taken.push_back({{of, entry->first}, ticket, entry->second.windows});
     entry = numbers.erase(entry);
   }
   if (numbers.empty())

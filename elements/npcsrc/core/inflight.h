@@ -30,10 +30,12 @@ class InFlight {
   struct Stored {
     RecordId id;
     Ticket ticket;
+    std::uint64_t windows;  ///< as in add()
   };
 
-  /// Adds a record that is pushed now. If there are too many, the oldest are no longer in flight.
-  void add(const RecordId &id, Ticket ticket, Time now);
+  /// Adds a record that is pushed now, and stands for so many numbers up to its own. If there are
+  /// too many, the oldest are no longer in flight.
+  void add(const RecordId &id, Ticket ticket, Time now, std::uint64_t windows = 1);
   /// Whether it was pushed not long ago; `ticket` then waits for it too.
   bool join(const RecordId &id, Ticket ticket, Time now);
   /// The store has these. Returns who waited for them, in the order of their numbers.
@@ -44,6 +46,7 @@ class InFlight {
  private:
   struct Entry {
     Time since;
+    std::uint64_t windows;
     std::vector<Ticket> tickets;
   };
   using Numbers = std::map<std::uint64_t, Entry>;

@@ -124,7 +124,7 @@ bool Connection::read_request(std::string_view line, Reception &came) {
   if (const auto lost = request.find("lost"); request.size() == 1 && lost != request.end()) {
     const auto records = read_record_range(lost->dump());
     if (records)
-      came.lost.push_back({{records->site, records->camera, records->boot}, records->range});
+      came.unavailable.push_back({{records->site, records->camera, records->boot}, records->range});
     return records.has_value();
   }
   const bool wants = request.value("acknowledge", nlohmann::json()) == true;

@@ -145,7 +145,7 @@ void MqttReceiver::read_lost(const mqtt::Arrived &message, Reception &came) cons
                         ? read_record_range(message.payload, site, camera)
                         : std::nullopt;
   if (lost) {
-    came.lost.push_back({{lost->site, lost->camera, lost->boot}, lost->range});
+    came.unavailable.push_back({{lost->site, lost->camera, lost->boot}, lost->range});
     return;
   }
   came.refused++;

@@ -20,6 +20,8 @@ struct Arrival {
   std::chrono::milliseconds time{0};      ///< the end of its window, since 1970
   std::chrono::milliseconds interval{0};  ///< the length of its window; 0: not known
   std::uint64_t ticket = 0;               ///< for Receiver::stored()
+  /// How many numbers, up to its own, it stands for: some senders merge records.
+  std::uint64_t windows = 1;
 };
 
 /// The connection of a receiver that has one was made, or lost.
@@ -36,9 +38,12 @@ struct Reception {
   /// Senders that were turned away: why, as sentences.
   std::vector<std::string> senders;
   std::vector<LinkNews> news;
-  std::vector<Gap> lost;    ///< that their sender does not have any more
-  std::vector<Gap> stored;  ///< by others with whom we share the senders
-  bool ended = false;       ///< nothing will come any more
+  std::vector<std::string> warnings;  ///< what users should know, as sentences
+  /// Records that are missing where nobody else can notice it: before the first one that came.
+  std::vector<Gap> gaps;
+  std::vector<Gap> lost;         ///< records that are lost for good
+  std::vector<Gap> unavailable;  ///< that a sender says not to have: what is missing of it is lost
+  bool ended = false;            ///< nothing will come any more
 };
 
 /// Takes records from one place. All calls come one after the other, so it needs no lock.
@@ -63,7 +68,8 @@ class Receiver {
   virtual Status open() = 0;
 
   /// Waits until something came, which is added to `came`; until `bell` can be read; or until
-  /// `until`. It does not keep the caller busy for longer than few milliseconds besides. A failure
+  /// `until`. It does not keep the caller busy for longer than few milliseconds besides, or than a
+  /// radio needs for a frame. A failure
   /// is one for good, after which the way is closed: what a receiver can get over it deals with by
   /// itself.
   virtual Status receive(Reception &came, int bell,

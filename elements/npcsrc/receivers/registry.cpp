@@ -7,6 +7,7 @@
 
 #include "base/uri.h"
 #include "npcsrc/receivers/file.h"
+#include "npcsrc/receivers/lora/lora.h"
 #include "npcsrc/receivers/mqtt.h"
 #include "npcsrc/receivers/unix.h"
 
@@ -17,8 +18,9 @@ struct Kind {
   const char *scheme;
   std::unique_ptr<Receiver> (*make)(const Uri &uri);
 };
-constexpr std::array kKinds = {Kind{"file", make_file_receiver}, Kind{"mqtt", make_mqtt_receiver},
-                               Kind{"mqtts", make_mqtt_receiver}, Kind{"unix", make_unix_receiver}};
+constexpr std::array kKinds = {Kind{"file", make_file_receiver}, Kind{"lora", make_lora_receiver},
+                               Kind{"mqtt", make_mqtt_receiver}, Kind{"mqtts", make_mqtt_receiver},
+                               Kind{"unix", make_unix_receiver}};
 
 std::unique_ptr<Receiver> make(std::string_view text) {
   const std::string scheme = scheme_of(text);

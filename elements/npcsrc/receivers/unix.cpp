@@ -202,7 +202,8 @@ Status UnixReceiver::receive(Reception &came, int bell, Clock::time_point until)
     serve_all(came, now);
     if (files_[1].revents != 0)
       accept_all(came, now);
-  } while (came.records.empty() && came.refused == 0 && came.senders.empty() && came.lost.empty());
+  } while (came.records.empty() && came.refused == 0 && came.senders.empty() &&
+           came.unavailable.empty());
   note_senders(came);
   return {};
 }
