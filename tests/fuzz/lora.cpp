@@ -54,6 +54,10 @@ void read_cameras_text(FuzzedDataProvider &data) {
 void read_state(FuzzedDataProvider &data) {
   Receiver receiver({any_camera()}, {}, 10000, Time(0));
   const std::string text = data.ConsumeRemainingBytesAsString();
+  std::vector<KeptFrame> frames, again;
+  if (read_frames("npc-lora-frames 1\n" + text + "end\n", &frames))
+    require(read_frames(write_frames(frames), &again) && again == frames,
+            "kept frames can be read again");
   if (!receiver.restore("npc-lora 1\n" + text + "end\n").is_ok())
     return;
   const std::string state = receiver.state();
