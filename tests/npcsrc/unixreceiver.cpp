@@ -62,7 +62,7 @@ class UnixReceiver : public testing::Test {
       came_.refused += fresh.refused;
       std::ranges::move(fresh.records, std::back_inserter(came_.records));
       std::ranges::move(fresh.senders, std::back_inserter(came_.senders));
-      std::ranges::move(fresh.lost, std::back_inserter(came_.lost));
+      std::ranges::move(fresh.unavailable, std::back_inserter(came_.unavailable));
       if (!auto_store_)
         continue;
       for (; stored_ < came_.records.size(); stored_++)
@@ -307,7 +307,7 @@ TEST_F(UnixReceiver, AsksWhoTakesRequests) {
       "{\"lost\":{\"site\":\"home\",\"camera\":\"door\",\"boot\":\"5f0c\",\"from\":3,\"to\":9}}\n"
       "{\"lost\":{\"site\":\"home\",\"camera\":\"door\",\"boot\":\"5f0c\",\"from\":9,\"to\":3}}\n");
   ASSERT_TRUE(receive_until([&] { return came_.refused == 1; }));
-  EXPECT_EQ(came_.lost, std::vector<Gap>{gap});
+  EXPECT_EQ(came_.unavailable, std::vector<Gap>{gap});
 }
 
 TEST_F(UnixReceiver, DisconnectsWhoAsksAndDoesNotRead) {
