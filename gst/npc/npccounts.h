@@ -51,7 +51,8 @@ G_BEGIN_DECLS
  * @GST_NPC_COUNTS_FLAG_SHUTTERED: "shuttered": the camera is covered or switched off on purpose
  * @GST_NPC_COUNTS_FLAG_CLOCK_UNSYNCED: "clock-unsynced": the system clock was not set by a time
  * server
- * @GST_NPC_COUNTS_FLAG_REPLAYED: "replayed": delivered from the store, after an outage
+ * @GST_NPC_COUNTS_FLAG_REPLAYED: "replayed": sent anew by a program that says so; npcsink delivers
+ *   a record after an outage as it was made
  *
  * What a reader must know about the circumstances of a record. The name in quotes is the one in
  * JSON.
