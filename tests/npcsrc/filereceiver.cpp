@@ -135,10 +135,11 @@ TEST(Receivers, BadUrisAreRefusedWithASentence) {
   };
   for (const Bad &bad :
        {Bad{"",
-            "The receiver \"\" is refused: it must begin with one of file:, mqtt:, mqtts:, unix:."},
-        Bad{"/tmp/a", "it must begin with one of file:, mqtt:, mqtts:, unix:"},
+            "The receiver \"\" is refused: it must begin with one of file:, lora:, mqtt:, mqtts:, "
+            "unix:."},
+        Bad{"/tmp/a", "it must begin with one of file:, lora:, mqtt:, mqtts:, unix:"},
         Bad{"ftp://host/a",
-            "there is no receiver ftp:, it must be one of file:, mqtt:, mqtts:, unix:"},
+            "there is no receiver ftp:, it must be one of file:, lora:, mqtt:, mqtts:, unix:"},
         Bad{"file:a", "the path must begin with a /, as in file:/var/log/npc/counts.jsonl"},
         Bad{"file:/tmp/", "this is a directory; add the name of a file"},
         Bad{"file://host/a", "a file has no host; write file:/path/to/file"},
