@@ -28,6 +28,7 @@
 #include "support/pipeline.h"
 #include "support/remotebus.h"
 #include "support/sharedair.h"
+#include "support/waiting.h"
 
 namespace {
 
@@ -438,11 +439,11 @@ TEST_F(Lora, SaysWhyAKeyIsNone) {
   camera.count(1);
   ASSERT_TRUE(camera.pending() == 1);
   std::vector<std::string> reasons;
-  for (int i = 0; i < 1000 && reasons.empty(); i++) {
+  ASSERT_TRUE(npc::test::eventually([&] {
     air_.pause(1s);
     reasons = camera.reasons("disconnected");
-  }
-  ASSERT_FALSE(reasons.empty());
+    return !reasons.empty();
+  }));
   EXPECT_NE(reasons[0].find("64 hexadecimal digits"), std::string::npos) << reasons[0];
   EXPECT_EQ(reasons[0].find("secret"), std::string::npos) << reasons[0];
 }

@@ -92,7 +92,7 @@ END
   }
   installs_nothing_else() {
     find "$stage" -type f -o -type l | sed "s#^$stage##" | sort >"$tmp/out"
-    ! grep -vE '/libgstnpc(detect|-1\.0)?\.so|/gst/npc/npc[a-z]*\.h$|gstreamer-npc-1\.0\.pc$|/GstNpc-1\.0\.(gir|typelib)$' "$tmp/out"
+    ! grep -vE '/libgstnpc(detect|-1\.0)?\.so|/gst/npc/npc[a-z]*\.h$|gstreamer-npc-1\.0\.pc$|/GstNpc-1\.0\.(gir|typelib)$|^/usr/bin/npc-record$' "$tmp/out"
   }
 }
 

