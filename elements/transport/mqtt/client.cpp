@@ -442,9 +442,12 @@ Answer Client::subscribe(std::span<const std::string> filters, int qos, millisec
   }
   const auto subscribe_to_all = [&] {
     // One by one: Paho's call for many crashes with options.
-    const paho::subscribe_options options(version_ == Version::k5);
-    for (const std::string &filter : filters)
-      paho_.subscribe(filter, qos, nullptr, *this, options);
+    for (const std::string &filter : filters) {
+      // What we publish need not come back. MQTT 5 forbids to ask for that where records are
+      // shared.
+      const bool no_local = version_ == Version::k5 && !filter.starts_with("$share/");
+      paho_.subscribe(filter, qos, nullptr, *this, paho::subscribe_options(no_local));
+    }
   };
   Answer answer = ask_paho(subscribe_to_all, most, stop);
   if (answer == Answer::kAccepted)
