@@ -82,20 +82,16 @@ bool Resends::answer_front(std::size_t most, Answer &answer) {
     return false;
   // Below the last one that was read, if there may be more.
   Range answered = request.range;
-  Ranges there;
-  for (const Record &record : found->records)
-    there.add({static_cast<std::uint64_t>(record.seq), static_cast<std::uint64_t>(record.seq)});
-  if (found->records.size() >= most)
-    answered.from = there.first();
+  if (found->lowest_read)
+    answered.from = *found->lowest_read;
   front.ranges.remove(answered);
-  // What has no number yet is not gone.
-  if (found->last)
-    answered.to = std::min(answered.to, *found->last);
-  if (answered.from <= answered.to) {
-    for (const Range &range : there.uncovered(answered)) {
-      request.range = range;
-      answer.gone.push_back(request);
-    }
+  // Records leave the store from the lowest number on. What is missing above may still come, to a
+  // gateway that misses it itself.
+  if (found->first)
+    answered.to = std::min(answered.to, *found->first - 1);
+  if (answered.from <= answered.to && found->first != 0u) {
+    request.range = answered;
+    answer.gone.push_back(request);
   }
   std::ranges::move(found->records, std::back_inserter(answer.records));
   if (front.ranges.empty())

@@ -62,13 +62,13 @@ TEST_F(Resends, SendsNoMoreInASecondThanItSays) {
   EXPECT_EQ(resends_->take(now_ += 100ms).records.size(), npc::sink::Resends::kRate / 10);
 }
 
-TEST_F(Resends, SaysWhatIsGoneButNotOfWhatIsToCome) {
+TEST_F(Resends, SaysWhatIsGoneButNotOfWhatMayCome) {
   for (const auto &[from, to] : {std::pair(10, 20), std::pair(30, 40), std::pair(60, 70)})
     push(from, to);
   resends_->ask(door(5, 1000));
   const auto answer = take_all();
   EXPECT_EQ(answer.records.size(), 30u);
-  EXPECT_EQ(answer.gone, (std::vector{door(5, 9), door(20, 29), door(40, 59)}));
+  EXPECT_EQ(answer.gone, std::vector{door(5, 9)}) << "a gateway may get the others";
   resends_->ask(door(70, 99));
   EXPECT_TRUE(take().empty());
   // Of a run that nobody remembers, all is.
@@ -84,7 +84,7 @@ TEST_F(Resends, AHoleAtTheEndOfOneReadIsNoneOfTheNext) {
   resends_->ask(door(0, 249));
   const auto answer = take_all();
   EXPECT_EQ(answer.records.size(), 240u);
-  EXPECT_EQ(answer.gone, std::vector{door(50, 59)});
+  EXPECT_TRUE(answer.gone.empty());
 }
 
 TEST_F(Resends, WorksTheSameInMemory) {

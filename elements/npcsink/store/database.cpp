@@ -349,13 +349,13 @@ std::vector<Database::Row> Database::find(const RecordRange &wanted, std::size_t
   });
 }
 
-std::int64_t Database::last_number(const RecordRange &wanted) {
+std::int64_t Database::first_number(const RecordRange &wanted) {
   return guarded([&] {
-    Statement last(connection_,
-                   "SELECT seq FROM records WHERE site = ? AND camera = ? AND boot = ?"
-                   " ORDER BY seq DESC LIMIT 1");
-    last.bind(1, wanted.site).bind(2, wanted.camera).bind(3, wanted.boot);
-    return last.step() ? last.number(0) : -1;
+    Statement first(connection_,
+                    "SELECT seq FROM records WHERE site = ? AND camera = ? AND boot = ?"
+                    " ORDER BY seq LIMIT 1");
+    first.bind(1, wanted.site).bind(2, wanted.camera).bind(3, wanted.boot);
+    return first.step() ? first.number(0) : -1;
   });
 }
 

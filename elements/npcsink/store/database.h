@@ -123,8 +123,8 @@ class Database {
   std::vector<Row> read(std::int64_t after, std::size_t most);
   /// Of the records asked for up to `most`, those with the highest numbers first.
   std::vector<Row> find(const RecordRange &wanted, std::size_t most);
-  /// The highest number that is there of their run of the camera; -1 if there is none.
-  std::int64_t last_number(const RecordRange &wanted);
+  /// The lowest number that is there of their run of the camera; -1 if there is none.
+  std::int64_t first_number(const RecordRange &wanted);
 
   /// What follows until commit() happens as a whole or not at all. `lasting`: commit() returns when
   /// a power cut cannot undo it any more.

@@ -66,7 +66,7 @@ bool Store::flush(std::chrono::nanoseconds timeout) {
 
 std::optional<Store::Found> Store::find(const RecordRange &wanted, std::size_t most) {
   std::vector<Database::Row> rows;
-  std::int64_t last = -1;
+  std::int64_t first = -1;
   {
     Lock file(state_.file_mutex);
     {
@@ -76,15 +76,17 @@ std::optional<Store::Found> Store::find(const RecordRange &wanted, std::size_t m
     }
     try {
       rows = state_.file.database().find(wanted, most);
-      last = state_.file.database().last_number(wanted);
+      first = state_.file.database().first_number(wanted);
     } catch (const DatabaseError &error) {
       state_.fail_read(error);
       return std::nullopt;
     }
   }
   Found found;
-  if (last >= 0)
-    found.last = static_cast<std::uint64_t>(last);
+  if (first >= 0)
+    found.first = static_cast<std::uint64_t>(first);
+  if (rows.size() >= most)
+    found.lowest_read = static_cast<std::uint64_t>(rows.back().record.seq);
   // Without a lock: making line protocol takes its time.
   for (Database::Row &row : rows) {
     if (!state_.options.complete || state_.options.complete(row.record))

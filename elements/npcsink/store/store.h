@@ -57,7 +57,9 @@ class Store {
   /// Records that are in the file.
   struct Found {
     std::vector<Record> records;        ///< of those asked for, the highest numbers first
-    std::optional<std::uint64_t> last;  ///< the highest number of their run of the camera
+    /// The lowest number that was looked at, if there may be more below it.
+    std::optional<std::uint64_t> lowest_read;
+    std::optional<std::uint64_t> first;  ///< the lowest number of their run of the camera
   };
   /// Looks for up to `most` records. Reads the file, for which the writer waits: to be asked for
   /// few at a time. Nothing while records may be elsewhere, because the file cannot be used.

@@ -224,8 +224,13 @@ Status MqttUpdater::listen_for_requests(const std::vector<MqttCamera *> &strange
 Status MqttUpdater::resend(const std::stop_token &stop) {
   const std::vector<Message> messages = resends_.take(counts_properties_);
   Status status = link_->publish(messages, kStall, kForever, stop).status;
-  if (status.is_ok())
+  if (status.is_ok()) {
     resends_.confirm();
+  } else if (status.is_failed() && !link_->lost()) {
+    // Who asked gets no answer. That is no reason to hold up records that nobody has yet.
+    resends_.note_refused_answer(status.error());
+    return {};
+  }
   return status;
 }
 

@@ -33,6 +33,11 @@ void MqttResends::note_refused_subscription() const {
       "that, or write resend=0.");
 }
 
+void MqttResends::note_refused_answer(const std::string &error) {
+  answer_ = {};
+  desk_->refuse("Records that were asked for could not be sent again: " + error);
+}
+
 bool MqttResends::note(const mqtt::Arrived &arrived, MqttCameras &cameras) const {
   if (desk_ == nullptr)
     return false;

@@ -25,6 +25,8 @@ class MqttResends {
   std::vector<std::string> filters(const std::vector<MqttCamera *> &cameras) const;
   /// The broker refused that.
   void note_refused_subscription() const;
+  /// The broker refuses what take() returned last.
+  void note_refused_answer(const std::string &error);
   /// Notes a request. Returns false if the message is on no topic of one.
   bool note(const mqtt::Arrived &arrived, MqttCameras &cameras) const;
 
