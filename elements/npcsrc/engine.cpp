@@ -27,7 +27,7 @@ constexpr std::size_t kMostGaps = 1000;
 constexpr double kSenderMessages = 20;
 
 Range range_of(const RecordId &id, std::uint64_t windows) {
-  return {id.seq + 1 - std::min(windows, id.seq + 1), id.seq};
+  return {id.seq + 1 - std::clamp(windows, std::uint64_t{1}, id.seq + 1), id.seq};
 }
 
 }  // namespace
@@ -47,12 +47,17 @@ bool Engine::make_receiver_of(const std::string &uri) {
                       ("uri=\"%s\"", redact(uri).c_str()));
     return false;
   }
-  if (const Status status = receiver_->open(); !status.is_ok()) {
-    GST_ELEMENT_ERROR(element_, RESOURCE, OPEN_READ, ("%s", status.error().c_str()),
-                      ("uri=\"%s\"", redact(uri).c_str()));
-    return false;
+  Status status;
+  try {
+    status = receiver_->open();
+  } catch (const std::system_error &error) {
+    status = Status::failed("The system has no room for it: " + std::string(error.what()) + ".");
   }
-  return true;
+  if (status.is_ok())
+    return true;
+  GST_ELEMENT_ERROR(element_, RESOURCE, OPEN_READ, ("%s", status.error().c_str()),
+                    ("uri=\"%s\"", redact(uri).c_str()));
+  return false;
 }
 
 bool Engine::make_bell() {
@@ -148,6 +153,14 @@ void Engine::ask_downstream() {
   stats_.confirming = confirming_;
 }
 
+void Engine::note_stored(const RecordId &id, std::uint64_t windows) {
+  coverage_.add(id.series, range_of(id, windows));
+  // Nobody here can know what is missing.
+  if (windows == 0)
+    coverage_.give_up({id.series, {0, id.seq}});
+  changed_ = true;
+}
+
 // The record of the last create() was pushed, or flushed away.
 void Engine::settle() {
   if (!last_)
@@ -160,8 +173,7 @@ void Engine::settle() {
     Lock lock(mutex_);
     stats_.received--;
   } else if (!confirming_) {
-    coverage_.add(id.series, range_of(id, arrival.windows));
-    changed_ = true;
+    note_stored(id, arrival.windows);
     receiver_->stored(id, arrival.ticket);
   }
 }
@@ -178,7 +190,7 @@ void Engine::take_confirmations() {
     coverage_.add(series, range);
     changed_ = true;
     for (const InFlight::Stored &stored : in_flight_.take(series, range)) {
-      coverage_.add(series, range_of(stored.id, stored.windows));
+      note_stored(stored.id, stored.windows);
       receiver_->stored(stored.id, stored.ticket);
     }
   }
@@ -344,6 +356,8 @@ void Engine::tidy_gaps(std::chrono::nanoseconds patience) {
 
 void Engine::give_up(const std::vector<Gap> &gaps) {
   for (const Gap &gap : gaps) {
+    if (coverage_.is_given_up(gap))
+      continue;
     coverage_.give_up(gap);
     changed_ = true;
     lost_ += gap.range.size();

@@ -59,6 +59,7 @@ class Engine {
   bool make_bell() NPC_EXCLUDES(mutex_);
   void ask_downstream();
   void settle() NPC_EXCLUDES(mutex_);
+  void note_stored(const RecordId &id, std::uint64_t windows);
   void take_confirmations() NPC_EXCLUDES(mutex_);
   GstFlowReturn wait() NPC_EXCLUDES(mutex_);
   void note(Reception &came) NPC_EXCLUDES(mutex_);

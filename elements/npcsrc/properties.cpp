@@ -68,11 +68,12 @@ void gst_npc_src_install_properties(GObjectClass *klass) {
   klass->get_property = gst_npc_src_get_property;
   g_object_class_install_property(
       klass, PROP_URI,
-      g_param_spec_string("uri", "URI",
-                          "Where records come from: a URI of unix, mqtt, mqtts or file, as in "
-                          "unix:/run/npc/counts.sock, mqtt://broker.example/ or "
-                          "file:/var/log/npc/counts.jsonl?speed=0",
-                          "", kFlags));
+      g_param_spec_string(
+          "uri", "URI",
+          "Where records come from: a URI of unix, mqtt, mqtts, lora or file, as in "
+          "unix:/run/npc/counts.sock, mqtt://broker.example/ or "
+          "file:/var/log/npc/counts.jsonl?speed=0",
+          "", kFlags));
   g_object_class_install_property(
       klass, PROP_STATE_FILE,
       g_param_spec_string("state-file", "State file",

@@ -317,6 +317,24 @@ TEST_F(NpcSrc, ADiskThatIsAwayHoldsUpNoSender) {
   EXPECT_TRUE(eventually([&] { return records_in(store) == 20; }));
 }
 
+// Windows that a radio's camera merged are not missing at the gateway after the next.
+TEST_F(NpcSrc, NumbersOfMergedWindowsAreNotMissing) {
+  const std::string socket = path("counts.sock");
+  const Pipeline pipeline("npcsrc name=src uri=unix:" + socket +
+                          " ! npcsink store=" + path("counts.db"));
+  pipeline.play();
+  ASSERT_TRUE(eventually([&] { return std::filesystem::exists(socket); }));
+  const Sender sender(socket);
+  std::string merged = lines(14, 15) + lines(44, 45) + lines(29, 30);
+  for (auto at = merged.find("5f0c"); at != merged.npos; at = merged.find("\"5f0c"))
+    merged.replace(merged.find("5f0c", at), 4, "lora-0001");
+  sender.send(merged + lines(0, 1) + lines(2, 3));
+  ASSERT_TRUE(eventually([&] { return number(pipeline, "gaps") == 1; }));
+  EXPECT_EQ(number(pipeline, "missing"), 1u);
+  sender.send(merged);
+  EXPECT_TRUE(eventually([&] { return number(pipeline, "duplicates") == 3; }));
+}
+
 TEST_F(NpcSrc, SaysWhoAppearsAndFallsSilent) {
   const std::string socket = path("counts.sock");
   const Pipeline pipeline("npcsrc uri=unix:" + socket + " ! npcsink");

@@ -303,6 +303,11 @@ TEST_F(UnixReceiver, AsksWhoTakesRequests) {
   quiet.read(answers);
   EXPECT_EQ(answers, "");
 
+  // One speaks for its own cameras only.
+  quiet.send(
+      "{\"lost\":{\"site\":\"home\",\"camera\":\"door\",\"boot\":\"5f0c\",\"from\":4,\"to\":9}}\n" +
+      lines(3, 4));
+  ASSERT_TRUE(receive(6));
   taker.send(
       "{\"lost\":{\"site\":\"home\",\"camera\":\"door\",\"boot\":\"5f0c\",\"from\":3,\"to\":9}}\n"
       "{\"lost\":{\"site\":\"home\",\"camera\":\"door\",\"boot\":\"5f0c\",\"from\":9,\"to\":3}}\n");

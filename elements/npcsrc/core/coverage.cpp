@@ -90,6 +90,11 @@ void Coverage::give_up(const Gap &gap) {
   bound(entry);
 }
 
+bool Coverage::is_given_up(const Gap &gap) const {
+  const auto found = positions_.find(gap.series);
+  return found != positions_.end() && found->second->given_up.covers(gap.range);
+}
+
 std::vector<Gap> Coverage::gaps(std::size_t most) const {
   std::vector<Gap> gaps;
   for (const Entry &entry : entries_) {

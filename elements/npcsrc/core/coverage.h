@@ -47,6 +47,7 @@ class Coverage {
   /// These will not come any more: they are no gap from now on. If they come all the same, they are
   /// new.
   void give_up(const Gap &gap);
+  bool is_given_up(const Gap &gap) const;
 
   /// What is missing between records of a series that are stored, the newest first: the series to
   /// which add() was called last, and there the highest numbers.

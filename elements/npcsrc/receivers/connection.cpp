@@ -123,7 +123,8 @@ bool Connection::read_request(std::string_view line, Reception &came) {
     return false;
   if (const auto lost = request.find("lost"); request.size() == 1 && lost != request.end()) {
     const auto records = read_record_range(lost->dump());
-    if (records)
+    // It speaks for those only that it was asked about.
+    if (records && asked_.contains({records->site, records->camera}))
       came.unavailable.push_back({{records->site, records->camera, records->boot}, records->range});
     return records.has_value();
   }
@@ -140,6 +141,9 @@ bool Connection::ask(const Gap &gap) {
   if (answers_.size() > kMostAnswers / 2)
     return true;
   const Series &series = gap.series;
+  if (asked_.size() >= kMostAsked)
+    asked_.clear();
+  asked_.insert({series.site, series.camera});
   answers_ += R"({"resend":)" +
               write_record_range({series.site, series.camera, series.boot, gap.range}, true) +
               "}\n";

@@ -5,8 +5,10 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/descriptor.h"
 #include "base/ratelimit.h"
@@ -30,6 +32,8 @@ class Connection {
   static constexpr std::chrono::seconds kLost{60};
   /// Records a second; more wait in the socket.
   static constexpr double kMostRate = 2000;
+  /// Cameras that it may name lost records of, because it was asked for some.
+  static constexpr std::size_t kMostAsked = 1024;
 
   /// `name` says who it is, `ticket` is that of all of its records.
   Connection(Descriptor socket, std::string name, std::uint64_t ticket, Time now);
@@ -72,6 +76,7 @@ class Connection {
   Descriptor socket_;
   const std::string name_;
   const std::uint64_t ticket_;
+  std::set<std::pair<std::string, std::string>> asked_;  // site, camera
   RateLimit rate_;
   Time last_record_;
   Time next_ = Time::max();

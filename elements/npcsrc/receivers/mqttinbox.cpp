@@ -178,10 +178,15 @@ void MqttInbox::run(const std::stop_token &stop) {
   milliseconds pause = kFirstPause;
   while (!stop.stop_requested()) {
     const auto begin = Clock::now();
-    Status status = connect(stop);
-    if (status.is_ok()) {
-      note(true, {});
-      status = listen(stop);
+    Status status;
+    try {
+      status = connect(stop);
+      if (status.is_ok()) {
+        note(true, {});
+        status = listen(stop);
+      }
+    } catch (const std::exception &error) {
+      status = Status::failed("The connection failed: " + std::string(error.what()) + ".");
     }
     link_.reset();
     if (!status.is_failed())

@@ -20,7 +20,7 @@ struct Arrival {
   std::chrono::milliseconds time{0};      ///< the end of its window, since 1970
   std::chrono::milliseconds interval{0};  ///< the length of its window; 0: not known
   std::uint64_t ticket = 0;               ///< for Receiver::stored()
-  /// How many numbers, up to its own, it stands for: some senders merge records.
+  /// How many numbers, up to its own, it stands for: some senders merge records. 0: not known.
   std::uint64_t windows = 1;
 };
 
