@@ -329,10 +329,10 @@ TEST_F(NpcSrc, NumbersOfMergedWindowsAreNotMissing) {
   for (auto at = merged.find("5f0c"); at != merged.npos; at = merged.find("\"5f0c"))
     merged.replace(merged.find("5f0c", at), 4, "lora-0001");
   sender.send(merged + lines(0, 1) + lines(2, 3));
-  ASSERT_TRUE(eventually([&] { return number(pipeline, "gaps") == 1; }));
+  ASSERT_TRUE(eventually([&pipeline] { return number(pipeline, "gaps") == 1; }));
   EXPECT_EQ(number(pipeline, "missing"), 1u);
   sender.send(merged);
-  EXPECT_TRUE(eventually([&] { return number(pipeline, "duplicates") == 3; }));
+  EXPECT_TRUE(eventually([&pipeline] { return number(pipeline, "duplicates") == 3; }));
 }
 
 TEST_F(NpcSrc, SaysWhoAppearsAndFallsSilent) {
@@ -370,7 +370,7 @@ TEST_F(NpcSrc, BadUrisAreRefusedWithASentence) {
 TEST_F(NpcSrc, LoraIsRefusedWithASentence) {
   const std::string uri =
       "lora:/dev/no-spidev?board=rak6421&state-file=/s&cameras=" + path("cameras");
-  const auto refused = [this](const std::string &text) {
+  const auto refused = [](const std::string &text) {
     const std::string said = refusal(text);
     return said.substr(std::min(said.find("refused: "), said.size()));
   };
