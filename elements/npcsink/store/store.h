@@ -56,7 +56,7 @@ class Store {
 
   /// Records that are in the file.
   struct Found {
-    std::vector<Record> records;        ///< of those asked for, the highest numbers first
+    std::vector<Record> records;  ///< of those asked for, the highest numbers first
     /// The lowest number that was looked at, if there may be more below it.
     std::optional<std::uint64_t> lowest_read;
     std::optional<std::uint64_t> first;  ///< the lowest number of their run of the camera
