@@ -15,22 +15,14 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
+
+from remotes import eventually, missing_programs
 
 SOURCES = pathlib.Path(__file__).resolve().parents[2]
 DASHBOARD = SOURCES / "pipelines/deployments/grafana/npc.json"
 PATIENCE = 180  # seconds; only there so that a broken test ends
 FRAMES = 300
 BUCKET = 10000  # ms
-
-
-def eventually(condition):
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.2)
-    return True
 
 
 class Systemctl:
@@ -267,7 +259,7 @@ def standalone(build, clip):
                 if "npc@door" in lines:
                     put_clip(board, clip, "/etc/npc/door.pipeline")
                 board.type(lines)
-        assert eventually(lambda: board.ended("npc@door")), board.logs()
+        assert eventually(lambda: board.ended("npc@door"), PATIENCE), board.logs()
         records = board.records("/var/lib/npc/door.db")
         assert len(records) >= FRAMES / 10 / 2 - 1, board.logs()
         assert sum(record["people"] for record in records) > len(records), "nobody was counted"
@@ -339,12 +331,12 @@ def cloud(build, clip):
                 camera.write("/etc/npc/door.pipeline", text.replace("! npcsink", "! npcsink drain-timeout=120000000000"))
             camera.type(lines)
         windows = FRAMES // 10 // 2
-        assert eventually(lambda: len(camera.records("/var/lib/npc/door.db")) >= windows - 1), camera.logs()
+        assert eventually(lambda: len(camera.records("/var/lib/npc/door.db")) >= windows - 1, PATIENCE), camera.logs()
         camera.type("ip link set uplink up")
-        assert eventually(lambda: camera.ended("npc@door")), camera.logs()
+        assert eventually(lambda: camera.ended("npc@door"), PATIENCE), camera.logs()
         records = camera.records("/var/lib/npc/door.db")
         count = 'SELECT count("people") FROM npc'
-        assert eventually(lambda: sum(sum(one.values()) for one in broker.query(count).values()) >= len(records)), \
+        assert eventually(lambda: sum(sum(one.values()) for one in broker.query(count).values()) >= len(records), PATIENCE), \
             broker.logs() + camera.logs()
         log = camera.read("/run/npc@door.log").replace("\\ ", " ")
         assert "There is no MQTT broker to reach at broker.example" in log, log
@@ -361,8 +353,7 @@ def cloud(build, clip):
 def main():
     build = pathlib.Path(sys.argv[1]).resolve()
     clip = os.environ.get("NPC_CLIP", "")
-    missing = [name for name in ("mosquitto", "influxd", "unshare", "nsenter", "curl")
-               if shutil.which(name, path=os.environ["PATH"] + ":/usr/sbin:/sbin") is None]
+    missing = missing_programs("mosquitto", "influxd", "unshare", "nsenter", "curl")
     reason = ("root is needed" if os.geteuid() != 0 else f"not here: {' '.join(missing)}" if missing
               else "" if os.path.exists(clip) else "NPC_CLIP is no clip")
     tests = {"one board": standalone, "cameras, a broker and a database": cloud}
