@@ -75,7 +75,7 @@ class UnixUpdater : public Updater {
   Status open(const std::stop_token &stop);
   DeliveryResult deliver_lines(std::span<const Record> records, const std::stop_token &stop);
   DeliveryResult deliver_messages(std::span<const Record> records, const std::stop_token &stop);
-  void read_requests(Resends &desk);
+  void read_requests(Resends &requests);
   Status answer_requests(const UpdaterContext &context, const std::stop_token &stop);
   Status send_and_await(std::string_view text, const std::stop_token &stop);
   Status send_all(std::string_view text, const StopBell &stop);
@@ -102,7 +102,7 @@ Status UnixUpdater::connect(const UpdaterContext &, std::stop_token stop) {
 }
 
 // The reader says what is stored, which we learn from the kernel, and what it misses.
-void UnixUpdater::read_requests(Resends &desk) {
+void UnixUpdater::read_requests(Resends &requests) {
   char bytes[kMostLine];
   for (int i = 0; i < kMostReads; i++) {
     const ssize_t count = recv(socket_.get(), bytes, sizeof(bytes), MSG_DONTWAIT);
@@ -115,9 +115,10 @@ void UnixUpdater::read_requests(Resends &desk) {
       if (!line.is_object() || !line.contains("resend"))
         continue;
       if (const auto request = read_record_range(line["resend"].dump()))
-        desk.ask(*request);
+        requests.ask(*request);
       else
-        desk.refuse("The reader of \"" + path_ + "\" asks for records in another way than npcsrc.");
+        requests.refuse("The reader of \"" + path_ +
+                        "\" asks for records in another way than npcsrc.");
     }
     if (received_.size() > kMostLine)
       received_.clear();

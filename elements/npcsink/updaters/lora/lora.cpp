@@ -106,7 +106,6 @@ Status LoraUpdater::connect(const UpdaterContext &, std::stop_token) {
 }
 
 void LoraUpdater::restore() {
-  std::string error;
   const Status loaded = load_state(
       settings_.state_file, {"npcsink", "A gateway must tell which boots it knows", kMostState},
       [this](const std::string &text) { return sender_->restore(text).is_ok(); });

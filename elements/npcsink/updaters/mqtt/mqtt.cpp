@@ -150,7 +150,7 @@ std::string MqttUpdater::own_client_id(const Record &first) const {
 
 Status MqttUpdater::connect(const UpdaterContext &context, std::stop_token stop) {
   backlog_ = context.backlog;
-  resends_.set_desk(context.resends);
+  resends_.set_requests(context.resends);
   if (will_ == nullptr)
     begin(context);
   cameras_.forget();

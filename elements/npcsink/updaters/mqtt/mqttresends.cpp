@@ -19,7 +19,7 @@ const mqtt::Properties &of_json() {
 
 std::vector<std::string> MqttResends::filters(const std::vector<MqttCamera *> &cameras) const {
   std::vector<std::string> filters;
-  if (desk_ != nullptr) {
+  if (requests_ != nullptr) {
     for (const MqttCamera *camera : cameras)
       filters.push_back(camera->resend_topic());
   }
@@ -27,7 +27,7 @@ std::vector<std::string> MqttResends::filters(const std::vector<MqttCamera *> &c
 }
 
 void MqttResends::note_refused_subscription() const {
-  desk_->refuse(
+  requests_->refuse(
       "The broker refuses the subscription to " + settings_.topic_prefix +
       "/…/resend, so nobody can ask for records that are lost behind it: let its access list allow "
       "that, or write resend=0.");
@@ -35,11 +35,11 @@ void MqttResends::note_refused_subscription() const {
 
 void MqttResends::note_refused_answer(const std::string &error) {
   answer_ = {};
-  desk_->refuse("Records that were asked for could not be sent again: " + error);
+  requests_->refuse("Records that were asked for could not be sent again: " + error);
 }
 
 bool MqttResends::note(const mqtt::Arrived &arrived, MqttCameras &cameras) const {
-  if (desk_ == nullptr)
+  if (requests_ == nullptr)
     return false;
   const auto camera = std::ranges::find_if(
       cameras, [&](const MqttCamera &each) { return each.resend_topic() == arrived.topic; });
@@ -50,18 +50,19 @@ bool MqttResends::note(const mqtt::Arrived &arrived, MqttCameras &cameras) const
                            ? std::nullopt
                            : read_record_range(arrived.payload, camera->site(), camera->camera());
   if (request)
-    desk_->ask(*request);
+    requests_->ask(*request);
   else
-    desk_->refuse("What came on " + arrived.topic +
-                  R"( is no request: it must be {"boot":"…","from":…,"to":…}, and not retained.)");
+    requests_->refuse(
+        "What came on " + arrived.topic +
+        R"( is no request: it must be {"boot":"…","from":…,"to":…}, and not retained.)");
   return true;
 }
 
 std::vector<mqtt::Message> MqttResends::take(const mqtt::Properties &counts_properties) {
   std::vector<mqtt::Message> messages;
-  if (desk_ == nullptr)
+  if (requests_ == nullptr)
     return messages;
-  answer_ = desk_->take(std::chrono::steady_clock::now());
+  answer_ = requests_->take(std::chrono::steady_clock::now());
   texts_.clear();
   const std::string *topic = nullptr;
   for (const Record &record : answer_.records) {
@@ -80,8 +81,8 @@ std::vector<mqtt::Message> MqttResends::take(const mqtt::Properties &counts_prop
 }
 
 void MqttResends::confirm() {
-  if (desk_ != nullptr)
-    desk_->note_sent(answer_);
+  if (requests_ != nullptr)
+    requests_->note_sent(answer_);
   answer_ = {};
 }
 

@@ -20,7 +20,7 @@ class MqttResends {
   explicit MqttResends(const MqttSettings &settings) : settings_(settings) {}
 
   /// With null there are no requests.
-  void set_desk(Resends *desk) { desk_ = settings_.resend ? desk : nullptr; }
+  void set_requests(Resends *requests) { requests_ = settings_.resend ? requests : nullptr; }
   /// What to subscribe to for these cameras.
   std::vector<std::string> filters(const std::vector<MqttCamera *> &cameras) const;
   /// The broker refused that.
@@ -37,7 +37,7 @@ class MqttResends {
 
  private:
   const MqttSettings &settings_;
-  Resends *desk_ = nullptr;
+  Resends *requests_ = nullptr;
   Resends::Answer answer_;
   std::deque<std::string> texts_;  // of messages
 };
